@@ -1,0 +1,53 @@
+/**
+ * Every bound on what comes from outside, in one place (docs/limits.md explains each). A setting may lower or raise
+ * some of them for one store; the names stay.
+ */
+export const LIMITS = {
+  /** Compressed bytes of one profile. What gets worse if raised: memory of one request. */
+  profileBytesMax: 64 << 20,
+  /** Bytes of one profile after gunzip, checked while inflating. */
+  profileInflatedBytesMax: 256 << 20,
+  /** gzip members in one profile. */
+  gzipMembersMax: 64,
+  samplesPerProfileMax: 4_000_000,
+  sampleTypesMax: 64,
+  stackDepthMax: 4_096,
+  labelsPerSampleMax: 256,
+  /** Bytes of one string of a profile's string table. */
+  stringBytesMax: 1 << 20,
+  commentsMax: 256,
+
+  labelsMax: 64,
+  labelNameBytesMax: 1_024,
+  labelValueBytesMax: 4_096,
+  tenantBytesMax: 128,
+  profileIdBytesMax: 128,
+  /** A profile's start may lie this far in the future of the server's clock, not further. */
+  futureMsMax: 10 * 60_000,
+
+  selectorBytesMax: 16_384,
+  matchersMax: 64,
+  regexBytesMax: 4_096,
+
+  /** Uncompressed bytes waiting for the ingest thread; past it a writer gets `limit`. */
+  ingestQueueBytesMax: 64 << 20,
+  ingestQueueRequestsMax: 1_024,
+  /** An open segment is sealed at this size. */
+  segmentBytesMax: 32 << 20,
+  segmentAgeMsMax: 15 * 60_000,
+  /** Total size of level 0; past it writers get `limit` until compaction catches up. */
+  logBytesMax: 1 << 30,
+  commitBytesMax: 512 << 20,
+
+  queryDeadlineMs: 60_000,
+  /** Rows that one query may scan. */
+  queryRowsMax: 2_000_000_000,
+  /** Nodes of the merged trie of one query. */
+  queryNodesMax: 20_000_000,
+  /** Points of a time series answer: series times steps. */
+  queryPointsMax: 1_000_000,
+  queryGroupsMax: 100_000,
+  treeNodesDefault: 16_384,
+  treeNodesMax: 1_000_000,
+  concurrentQueriesMax: 64,
+} as const;

@@ -1,0 +1,153 @@
+import type { ProfileMetadata } from '../log/segment-view.js';
+import type { Series } from '../model/series.js';
+import type { SymbolSource } from '../symbols/source.js';
+
+/** The tables of a block; each is one Parquet file `<table>.parquet` (docs/format/block.md). */
+export type TableName = 'profiles' | 'samples' | 'keys' | 'nodes' | 'frames' | 'series';
+
+/** One column of one row group: what a reader fetches, verifies and decodes as a unit. */
+export interface ColumnChunkMeta {
+  readonly column: string;
+  readonly offset: number;
+  readonly sizeBytes: number;
+  readonly crc32c: number;
+}
+
+export interface RowGroupMeta {
+  readonly firstRow: number;
+  readonly rowCount: number;
+  readonly columns: readonly ColumnChunkMeta[];
+}
+
+export interface TableMeta {
+  readonly table: TableName;
+  readonly sizeBytes: number;
+  readonly rowCount: number;
+  /** The Parquet footer with its length and magic: the last bytes of the file. */
+  readonly footer: Uint8Array;
+  readonly rowGroups: readonly RowGroupMeta[];
+}
+
+/** Where one service's symbols lie, and what a planner must know of it. */
+export interface ServiceMeta {
+  readonly service: string;
+  readonly firstKeyRow: number;
+  readonly keyCount: number;
+  readonly firstNodeRow: number;
+  readonly nodeCount: number;
+  /** Profile type ids of its series, sorted. */
+  readonly profileTypes: readonly string[];
+}
+
+/** The `meta` object of a block: one read opens it. */
+export interface BlockMeta {
+  readonly formatVersion: number;
+  readonly blockId: string;
+  readonly tenantId: string;
+  /** 1 when made from segments, one more than the highest input when merged. */
+  readonly level: number;
+  readonly createdMs: number;
+  /** Least and greatest profile start, both inclusive. */
+  readonly startNsMin: bigint;
+  readonly startNsMax: bigint;
+  readonly profileCount: number;
+  readonly sampleCount: number;
+  /** Largest absolute value in each of v1 ... v4: decides which sum kernel is exact. */
+  readonly valueMagnitudeMax: readonly [bigint, bigint, bigint, bigint];
+  readonly services: readonly ServiceMeta[];
+  readonly tables: readonly TableMeta[];
+}
+
+/** One series of a block; its position in `BlockReader.series()` is its number in the block. */
+export interface BlockSeries {
+  readonly series: Series;
+  readonly profileCount: number;
+  /** Least and greatest start, both inclusive. */
+  readonly startNsMin: bigint;
+  readonly startNsMax: bigint;
+}
+
+/** Profiles of a block in the order of the samples: (service, profile name, series, start, id). Parallel arrays. */
+export interface BlockProfiles {
+  readonly count: number;
+  readonly series: Int32Array;
+  readonly startNs: BigInt64Array;
+  readonly durationNs: BigInt64Array;
+  readonly period: BigInt64Array;
+  readonly flags: Uint8Array;
+  /** Sum of each value column, modulo 2^64 is never needed: writing one that overflows is refused. */
+  readonly totals: readonly [BigInt64Array, BigInt64Array, BigInt64Array, BigInt64Array];
+  /** Rows [firstRow, firstRow + rowCount) of `samples`. */
+  readonly firstRow: Float64Array;
+  readonly rowCount: Int32Array;
+}
+
+/** A run of sample rows; arrays are valid until the visitor returns. */
+export interface SampleRows {
+  readonly firstRow: number;
+  readonly rowCount: number;
+  /** Key numbers within the row's service. */
+  readonly key: Int32Array;
+  /** One array for each requested value column, in the order asked for. */
+  readonly values: readonly BigInt64Array[];
+}
+
+/** Half-open range of rows. */
+export interface RowRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+export interface BlockReader {
+  readonly meta: BlockMeta;
+  series(signal?: AbortSignal): Promise<readonly BlockSeries[]>;
+  profiles(signal?: AbortSignal): Promise<BlockProfiles>;
+  /** Ids of all profiles, in the order of `profiles()`. Kept apart: only de-duplication and listings need them. */
+  profileIds(signal?: AbortSignal): Promise<readonly string[]>;
+  profileMetadata(signal?: AbortSignal): Promise<readonly ProfileMetadata[]>;
+  /** Symbols of one service, key numbers as in `samples`. Keys are in depth-first order of the trie. */
+  symbols(service: string, signal?: AbortSignal): Promise<SymbolSource>;
+  /**
+   * Visits the rows of `ranges` (sorted, disjoint) in order, in runs that never span two row groups. Only the row
+   * groups touched and the columns asked for are fetched, each checked against its checksum (`corrupt`
+   * PS_BLOCK_CHECKSUM).
+   */
+  scan(request: ScanRequest, visit: (rows: SampleRows) => void): Promise<void>;
+}
+
+export interface ScanRequest {
+  readonly ranges: readonly RowRange[];
+  /** Indexes of value columns, 0 for v1. */
+  readonly valueColumns: readonly number[];
+  readonly signal?: AbortSignal;
+}
+
+/** One profile for a block, its rows sorted by key, rows that are 0 in every column left out. */
+export interface ProfileRows {
+  /** Number of the series within the current service's `series`. */
+  readonly series: number;
+  readonly profileId: string;
+  readonly startNs: bigint;
+  readonly durationNs: bigint;
+  readonly period: bigint;
+  readonly flags: number;
+  readonly metadata: ProfileMetadata;
+  readonly rowCount: number;
+  /** First `rowCount` elements count; copied before the call returns. */
+  readonly key: Int32Array;
+  readonly values: readonly [BigInt64Array, BigInt64Array, BigInt64Array, BigInt64Array];
+}
+
+/**
+ * Writes one block. Services come in sorted order, within one the series sorted by (profile name, seriesKey), within a
+ * series the profiles by (start, id). Memory: one row group of samples, the current service's symbols, and the
+ * profiles table. Nothing is visible to readers until a manifest names the block.
+ */
+export interface BlockWriter {
+  beginService(service: string, symbols: SymbolSource, series: readonly Series[]): Promise<void>;
+  writeProfile(rows: ProfileRows): Promise<void>;
+  /** Writes what is left, then `meta`; the last call. */
+  finish(): Promise<BlockMeta>;
+  /** Removes what was uploaded. Safe to call after a failure. */
+  abort(): Promise<void>;
+}

@@ -1,0 +1,45 @@
+import type { LogPosition } from '../log/segment-view.js';
+import type { Label } from '../model/labels.js';
+import type { Temporality } from '../model/series.js';
+
+/** One profile to store; the library's form of `WriteProfileRequest`. */
+export interface WriteRequest {
+  readonly labels: readonly Label[];
+  /** pprof, gzip or plain. The callee may keep it; the caller must not change it. */
+  readonly profile: Uint8Array;
+  /** The same id again for the same series and start changes nothing and succeeds. */
+  readonly profileId?: string;
+  /** Absent: by the table of known types (model/temporality.ts). */
+  readonly temporality?: Temporality;
+}
+
+/** What was dropped of a profile that was otherwise stored, and why. */
+export interface Rejection {
+  /** Stable `PS_...` code. */
+  readonly reason: string;
+  readonly count: number;
+  readonly message: string;
+}
+
+export interface WriteResult {
+  readonly profileId: string;
+  /** Stored: one per sample type; 0 when all of it was there already. */
+  readonly profiles: number;
+  /** Non-zero values stored, counted for each sample type. */
+  readonly samples: number;
+  readonly rejections: readonly Rejection[];
+}
+
+/** The write side. Every method throws StoreError. */
+export interface IngestApi {
+  /** Resolves when the profile is durable and readable. */
+  write(tenantId: string, request: WriteRequest): Promise<WriteResult>;
+  /** The same for the bytes of a `basalt.v1.WriteProfileRequest`, which nothing has parsed yet. */
+  writeEncoded(tenantId: string, request: Uint8Array): Promise<WriteResult>;
+  position(): Promise<LogPosition>;
+  /** Seals the open segment if it has anything in it; what was written before is then in sealed segments only. */
+  seal(): Promise<LogPosition>;
+  /** Tells that `tenantId` has consumed segments up to `sequence`: segments that every tenant consumed are deleted. */
+  consumed(tenantId: string, sequence: number): Promise<void>;
+  close(): Promise<void>;
+}

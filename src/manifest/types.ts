@@ -1,0 +1,48 @@
+/** One live block, with what a planner needs before it opens the block's meta. */
+export interface ManifestBlock {
+  readonly blockId: string;
+  readonly level: number;
+  /** Least and greatest profile start, both inclusive, unix nanoseconds. */
+  readonly startNsMin: bigint;
+  readonly startNsMax: bigint;
+  readonly profileCount: number;
+  readonly sampleCount: number;
+  /** All objects of the block. */
+  readonly sizeBytes: number;
+  readonly createdMs: number;
+}
+
+/** A block (or carry object) that is no longer live; its objects are deleted when `deleteAfterMs` has passed. */
+export interface BlockTombstone {
+  readonly objectPrefix: string;
+  readonly sizeBytes: number;
+  readonly deleteAfterMs: number;
+}
+
+/** Highest segment of a log instance whose profiles of this tenant are in blocks. */
+export interface Watermark {
+  readonly instance: string;
+  readonly sequence: number;
+}
+
+/** The last consumed profile of each cumulative series of one service, as one object. */
+export interface CarryRef {
+  readonly service: string;
+  readonly objectKey: string;
+  readonly sizeBytes: number;
+}
+
+/** What is live for one tenant. Version n is the object `manifest/<n>`, created if absent and never changed. */
+export interface Manifest {
+  readonly formatVersion: number;
+  readonly tenantId: string;
+  /** 0 for a tenant that has nothing yet. */
+  readonly version: number;
+  /** Sorted by blockId. */
+  readonly blocks: readonly ManifestBlock[];
+  readonly watermarks: readonly Watermark[];
+  readonly carries: readonly CarryRef[];
+  readonly tombstones: readonly BlockTombstone[];
+  /** Nonces of the newest commits: a commit that timed out finds its own success here. */
+  readonly recentNonces: readonly string[];
+}

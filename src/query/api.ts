@@ -1,0 +1,136 @@
+import type { Temporality } from '../model/series.js';
+
+/**
+ * What a query asks and answers, the same for the library, gRPC and HTTP. Sums are `bigint`: exact past 2^53.
+ * Ranges are half-open, unix milliseconds; a profile belongs to a range by its start.
+ */
+export interface RangeQuery {
+  readonly tenantId: string;
+  /** Prometheus grammar, for example `{service_name="api"}`; empty or `{}` selects all. */
+  readonly selector: string;
+  readonly startMs: number;
+  /** Exclusive. */
+  readonly endMs: number;
+  readonly signal?: AbortSignal;
+}
+
+export type Aggregation = 'sum' | 'avg' | 'last' | 'max';
+
+export interface MergeQuery extends RangeQuery {
+  /** `name:sample_type:sample_unit:period_type:period_unit`. */
+  readonly profileType: string;
+  /** Default: `sum` for deltas and cumulative types, `avg` for gauges. */
+  readonly aggregation?: Aggregation;
+}
+
+export interface TreeQuery extends MergeQuery {
+  /** Cuts the tree at the end only; what it hid is reported. Default 16,384. */
+  readonly maxNodes?: number;
+}
+
+export interface TimeSeriesQuery extends MergeQuery {
+  readonly stepMs: number;
+  readonly groupBy: readonly string[];
+}
+
+export interface LabelValuesQuery extends RangeQuery {
+  readonly name: string;
+}
+
+/** What stands behind an answer, and what is missing from it. */
+export interface QueryStats {
+  readonly profiles: number;
+  readonly series: number;
+  /** Sample rows read. */
+  readonly rows: number;
+  readonly blocks: number;
+  readonly segments: number;
+  /** Blocks or segments that were damaged or missing: the answer is partial. Empty when it is whole. */
+  readonly missing: readonly MissingPart[];
+}
+
+export interface MissingPart {
+  readonly part: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+export interface ProfileTypeInfo {
+  readonly id: string;
+  readonly name: string;
+  readonly sampleType: string;
+  readonly sampleUnit: string;
+  readonly periodType: string;
+  readonly periodUnit: string;
+  readonly temporality: Temporality;
+}
+
+/**
+ * A flame graph as parallel arrays, parents before children, children of a node sorted by name. Node 0 is the root
+ * (`total`); it holds the self value of empty stacks.
+ */
+export interface FlameTree {
+  readonly unit: string;
+  readonly total: bigint;
+  readonly names: readonly string[];
+  readonly parent: Int32Array;
+  /** Index into `names`. */
+  readonly name: Int32Array;
+  readonly self: BigInt64Array;
+  readonly value: BigInt64Array;
+  /** Nodes that the cut left out, and the sum of their self values (which their parents' `value` includes). */
+  readonly hiddenNodes: number;
+  readonly hiddenValue: bigint;
+  readonly stats: QueryStats;
+}
+
+export interface TopFunction {
+  readonly functionName: string;
+  readonly fileName: string;
+  readonly self: bigint;
+  /** Each stack counts once, however often the function is on it. */
+  readonly total: bigint;
+}
+
+export interface TopTable {
+  readonly unit: string;
+  readonly total: bigint;
+  /** By self, then total, descending; ties by name. */
+  readonly functions: readonly TopFunction[];
+  readonly stats: QueryStats;
+}
+
+/** Bytes of a rendered answer: gzip pprof, or folded text. */
+export interface RenderedMerge {
+  readonly body: Uint8Array;
+  readonly stats: QueryStats;
+}
+
+export interface TimeSeries {
+  readonly labels: Readonly<Record<string, string>>;
+  /** Unix milliseconds of the step's start; steps without a profile have no point. */
+  readonly timestampMs: Float64Array;
+  readonly value: BigInt64Array;
+}
+
+export interface TimeSeriesAnswer {
+  readonly unit: string;
+  readonly series: readonly TimeSeries[];
+  readonly stats: QueryStats;
+}
+
+/** A series as a listing shows it: its labels with `__name__` and `__profile_type__`. */
+export type SeriesLabels = Readonly<Record<string, string>>;
+
+/** The query engine. Every method throws StoreError: `invalid` for a bad request, `limit`, `cancelled`, ... */
+export interface QueryApi {
+  profileTypes(query: RangeQuery): Promise<readonly ProfileTypeInfo[]>;
+  labelNames(query: RangeQuery): Promise<readonly string[]>;
+  labelValues(query: LabelValuesQuery): Promise<readonly string[]>;
+  series(query: RangeQuery): Promise<readonly SeriesLabels[]>;
+  mergeTree(query: TreeQuery): Promise<FlameTree>;
+  mergeTop(query: MergeQuery): Promise<TopTable>;
+  mergePprof(query: MergeQuery): Promise<RenderedMerge>;
+  mergeFolded(query: MergeQuery): Promise<RenderedMerge>;
+  timeSeries(query: TimeSeriesQuery): Promise<TimeSeriesAnswer>;
+}

@@ -1,0 +1,46 @@
+import type { Frame } from '../model/frame.js';
+import type { SampleLabels } from '../model/sample-labels.js';
+
+/**
+ * The symbols of one segment, or of one service of one block, as parallel arrays. Everything that merges stacks
+ * (level-0 queries, compaction, block queries) reads this shape.
+ *
+ * Invariants, checked when read from disk: node 0 is the root with parent -1 and frame -1; a node's parent has a
+ * smaller number; frames, nodes and label sets that are referred to exist; label set 0 is the empty one.
+ */
+export interface SymbolSource {
+  readonly frames: FrameTable;
+  readonly nodes: NodeTable;
+  readonly keys: KeyTable;
+  readonly labelSets: LabelSetTable;
+}
+
+/** Frames by number. Content ids as two 32-bit halves, because a bigint a frame is too slow to merge by. */
+export interface FrameTable {
+  readonly count: number;
+  readonly idHigh: Uint32Array;
+  readonly idLow: Uint32Array;
+  /** Content of frame `index`; built on demand, so call it for the few frames that decide or are shown. */
+  frame(index: number): Frame;
+}
+
+/** A prefix trie: node n stands for the stacktrace of its parent followed by `frame[n]` (root first). */
+export interface NodeTable {
+  readonly count: number;
+  readonly parent: Int32Array;
+  readonly frame: Int32Array;
+}
+
+/** A key is a distinct (stacktrace, sample labels). */
+export interface KeyTable {
+  readonly count: number;
+  readonly node: Int32Array;
+  readonly labelSet: Int32Array;
+}
+
+export interface LabelSetTable {
+  readonly count: number;
+  /** Text key of label set `index` (model/sample-labels.ts); '' for 0. */
+  key(index: number): string;
+  labels(index: number): SampleLabels;
+}
