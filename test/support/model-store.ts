@@ -55,6 +55,14 @@ export interface ModelQuery {
   readonly matches: (labels: Readonly<Record<string, string>>) => boolean;
 }
 
+/** The sum of one series over its profiles, to be divided by their count. */
+interface Fraction {
+  readonly key: string;
+  readonly stack: string;
+  readonly sum: bigint;
+  readonly count: bigint;
+}
+
 const STACK_SEPARATOR = '\u0001';
 export const stackText = (functions: readonly string[]): string => functions.join(STACK_SEPARATOR);
 
@@ -90,7 +98,7 @@ export class ModelStore {
 
   merge(query: ModelQuery): ModelAnswer {
     const out: ModelAnswer = new Map();
-    const fractions: { stack: string; sum: bigint; count: bigint }[] = [];
+    const fractions: Fraction[] = [];
     for (const state of this.#series.values()) {
       const open = settle(state).settled;
       const inRange = state.entries.filter(
@@ -125,7 +133,7 @@ function aggregate(
   profiles: readonly Rows[],
   aggregation: Aggregation,
   out: ModelAnswer,
-  fractions: { stack: string; sum: bigint; count: bigint }[],
+  fractions: Fraction[],
 ): void {
   const add = (stack: string, value: bigint): void => {
     out.set(stack, (out.get(stack) ?? 0n) + value);
@@ -142,10 +150,10 @@ function aggregate(
       byKey.set(key, entry);
     }
   }
-  for (const { stack, values } of byKey.values()) {
+  for (const [key, { stack, values }] of byKey) {
     const sum = values.reduce((a, b) => a + b, 0n);
     if (aggregation === 'sum') add(stack, sum);
-    else if (aggregation === 'avg') fractions.push({ stack, sum, count: BigInt(profiles.length) });
+    else if (aggregation === 'avg') fractions.push({ key, stack, sum, count: BigInt(profiles.length) });
     else {
       const greatest = values.reduce((a, b) => (b > a ? b : a));
       add(stack, greatest);
@@ -153,21 +161,20 @@ function aggregate(
   }
 }
 
-/** Exact rationals by key of the store would round key by key; the model's keys here are whole stacks. */
-function addAverages(
-  fractions: readonly { stack: string; sum: bigint; count: bigint }[],
-  out: ModelAnswer,
-): void {
-  const exact = new Map<string, { numerator: bigint; denominator: bigint }>();
-  for (const { stack, sum, count } of fractions) {
-    const old = exact.get(stack) ?? { numerator: 0n, denominator: 1n };
-    exact.set(stack, {
+/** Exact rationals, rounded once for each key (stack and sample labels), half up. */
+function addAverages(fractions: readonly Fraction[], out: ModelAnswer): void {
+  const exact = new Map<string, { stack: string; numerator: bigint; denominator: bigint }>();
+  for (const { key, stack, sum, count } of fractions) {
+    const old = exact.get(key) ?? { stack, numerator: 0n, denominator: 1n };
+    exact.set(key, {
+      stack,
       numerator: old.numerator * count + sum * old.denominator,
       denominator: old.denominator * count,
     });
   }
-  for (const [stack, { numerator, denominator }] of exact) {
-    out.set(stack, floorDiv(numerator * 2n + denominator, denominator * 2n));
+  for (const { stack, numerator, denominator } of exact.values()) {
+    const rounded = floorDiv(numerator * 2n + denominator, denominator * 2n);
+    out.set(stack, (out.get(stack) ?? 0n) + rounded);
   }
 }
 
