@@ -50,4 +50,18 @@ export const LIMITS = {
   treeNodesDefault: 16_384,
   treeNodesMax: 1_000_000,
   concurrentQueriesMax: 64,
+
+  /** Requests of one write stream that wait for their answers; past it the stream is not read. */
+  streamInFlightRequestsMax: 32,
+  /** The same in bytes; one request may exceed it. */
+  streamInFlightBytesMax: 16 << 20,
+  /** Calls at once on one gRPC connection. */
+  grpcConcurrentStreamsMax: 256,
+  httpConnectionsMax: 4_096,
+  /** HTTP requests that are being answered; past it callers get `limit`. */
+  httpRequestsMax: 512,
+  /** Request bodies that are being received or answered, all together; past it callers get `limit`. */
+  httpBodiesBytesMax: 256 << 20,
+  httpHeaderBytesMax: 64 << 10,
+  httpParametersMax: 256,
 } as const;
