@@ -28,6 +28,8 @@ export const LIMITS = {
   selectorBytesMax: 16_384,
   matchersMax: 64,
   regexBytesMax: 4_096,
+  /** Compiled size of a regular expression; matching costs this times the length of the text, at worst. */
+  regexInstructionsMax: 5_000,
 
   /** Uncompressed bytes waiting for the ingest thread; past it a writer gets `limit`. */
   ingestQueueBytesMax: 64 << 20,
@@ -50,6 +52,12 @@ export const LIMITS = {
   treeNodesDefault: 16_384,
   treeNodesMax: 1_000_000,
   concurrentQueriesMax: 64,
+  /** Queries waiting for one of those slots. */
+  waitingQueriesMax: 256,
+  /** How often a query plans again because a block or segment vanished under it. */
+  queryAttemptsMax: 4,
+  /** Bytes of one rendered answer (folded text). */
+  renderBytesMax: 512 << 20,
 
   /** Requests of one write stream that wait for their answers; past it the stream is not read. */
   streamInFlightRequestsMax: 32,
@@ -64,4 +72,12 @@ export const LIMITS = {
   httpBodiesBytesMax: 256 << 20,
   httpHeaderBytesMax: 64 << 10,
   httpParametersMax: 256,
+
+  /** Bytes of the file of `--config`. */
+  configBytesMax: 1 << 20,
+  optionValueLengthMax: 16_384,
+  /** Values of one repeated option. */
+  optionListMax: 1_024,
+  /** Bytes of one answer that the command line takes from a server. */
+  clientAnswerBytesMax: 1 << 30,
 } as const;
