@@ -80,4 +80,9 @@ export const LIMITS = {
   optionListMax: 1_024,
   /** Bytes of one answer that the command line takes from a server. */
   clientAnswerBytesMax: 1 << 30,
+
+  /** Bytes of one manifest version: some 100 bytes a live block. */
+  manifestBytesMax: 64 << 20,
+  /** Bytes of one service's carry object; the series with the oldest carry are dropped first. */
+  carryBytesMax: 64 << 20,
 } as const;

@@ -1,0 +1,157 @@
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import { corrupt, StoreError } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
+import {
+  ManifestBoundarySchema,
+  ManifestSchema,
+  type Manifest as ManifestMessage,
+} from '../gen/basalt/storage/v1/manifest_pb.js';
+import { type EnvelopeKind, seal, unseal } from './envelope.js';
+import type { Manifest } from './types.js';
+
+export const MANIFEST_FORMAT_VERSION = 1;
+
+const MANIFEST: EnvelopeKind = {
+  noun: 'manifest',
+  magic: 'BSLTMNFT',
+  version: MANIFEST_FORMAT_VERSION,
+  sizeBytesMax: LIMITS.manifestBytesMax,
+};
+
+const BOUNDARY: EnvelopeKind = {
+  noun: 'manifest boundary',
+  magic: 'BSLTBNDR',
+  version: 1,
+  sizeBytesMax: 64,
+};
+
+/** The state of a tenant that has nothing yet. */
+export function emptyManifest(tenantId: string): Manifest {
+  return {
+    formatVersion: MANIFEST_FORMAT_VERSION,
+    tenantId,
+    version: 0,
+    blocks: [],
+    watermarks: [],
+    carries: [],
+    tombstones: [],
+    recentNonces: [],
+  };
+}
+
+/** Throws `limit` PS_MANIFEST_SIZE. */
+export function encodeManifest(manifest: Manifest): Uint8Array {
+  const message = create(ManifestSchema, {
+    tenantId: manifest.tenantId,
+    version: BigInt(manifest.version),
+    blocks: manifest.blocks.map((block) => ({
+      blockId: block.blockId,
+      level: block.level,
+      startNsMin: block.startNsMin,
+      startNsMax: block.startNsMax,
+      profileCount: BigInt(block.profileCount),
+      sampleCount: BigInt(block.sampleCount),
+      sizeBytes: BigInt(block.sizeBytes),
+      createdMs: BigInt(block.createdMs),
+    })),
+    watermarks: manifest.watermarks.map(({ instance, sequence }) => ({
+      instance,
+      sequence: BigInt(sequence),
+    })),
+    carries: manifest.carries.map(({ service, objectKey, sizeBytes }) => ({
+      service,
+      objectKey,
+      sizeBytes: BigInt(sizeBytes),
+    })),
+    tombstones: manifest.tombstones.map((tombstone) => ({
+      objectPrefix: tombstone.objectPrefix,
+      sizeBytes: BigInt(tombstone.sizeBytes),
+      deleteAfterMs: BigInt(tombstone.deleteAfterMs),
+    })),
+    recentNonces: [...manifest.recentNonces],
+  });
+  const bytes = seal(MANIFEST, toBinary(ManifestSchema, message));
+  if (bytes.length > LIMITS.manifestBytesMax) {
+    throw new StoreError({
+      kind: 'limit',
+      code: 'PS_MANIFEST_SIZE',
+      message: `cannot write manifest: got ${bytes.length} bytes; want at most ${LIMITS.manifestBytesMax}`,
+    });
+  }
+  return bytes;
+}
+
+/** Throws `corrupt` PS_ENVELOPE_* or PS_MANIFEST_DECODE. */
+export function decodeManifest(tenantId: string, version: number, bytes: Uint8Array): Manifest {
+  const message = decodeMessage(bytes);
+  if (message.tenantId !== tenantId || message.version !== BigInt(version)) {
+    throw corrupt(
+      'PS_MANIFEST_DECODE',
+      `cannot read manifest: got tenant ${JSON.stringify(message.tenantId)} version ${message.version}; want ${JSON.stringify(tenantId)} version ${version}`,
+    );
+  }
+  return {
+    formatVersion: MANIFEST_FORMAT_VERSION,
+    tenantId,
+    version,
+    blocks: message.blocks.map((block) => ({
+      blockId: block.blockId,
+      level: block.level,
+      startNsMin: block.startNsMin,
+      startNsMax: block.startNsMax,
+      profileCount: Number(block.profileCount),
+      sampleCount: Number(block.sampleCount),
+      sizeBytes: Number(block.sizeBytes),
+      createdMs: Number(block.createdMs),
+    })),
+    watermarks: message.watermarks.map(({ instance, sequence }) => ({
+      instance,
+      sequence: Number(sequence),
+    })),
+    carries: message.carries.map(({ service, objectKey, sizeBytes }) => ({
+      service,
+      objectKey,
+      sizeBytes: Number(sizeBytes),
+    })),
+    tombstones: message.tombstones.map((tombstone) => ({
+      objectPrefix: tombstone.objectPrefix,
+      sizeBytes: Number(tombstone.sizeBytes),
+      deleteAfterMs: Number(tombstone.deleteAfterMs),
+    })),
+    recentNonces: message.recentNonces,
+  };
+}
+
+function decodeMessage(bytes: Uint8Array): ManifestMessage {
+  const body = unseal(MANIFEST, bytes);
+  try {
+    return fromBinary(ManifestSchema, body);
+  } catch (error) {
+    throw new StoreError({
+      kind: 'corrupt',
+      code: 'PS_MANIFEST_DECODE',
+      message: 'cannot read manifest: got bytes that are no manifest message; want basalt.storage.v1.Manifest',
+      cause: error,
+    });
+  }
+}
+
+export function encodeBoundary(version: number): Uint8Array {
+  const message = create(ManifestBoundarySchema, { version: BigInt(version) });
+  return seal(BOUNDARY, toBinary(ManifestBoundarySchema, message));
+}
+
+/** Throws `corrupt`: an unreadable boundary must stop commits, because nothing else fences them. */
+export function decodeBoundary(bytes: Uint8Array): number {
+  const body = unseal(BOUNDARY, bytes);
+  try {
+    return Number(fromBinary(ManifestBoundarySchema, body).version);
+  } catch (error) {
+    throw new StoreError({
+      kind: 'corrupt',
+      code: 'PS_MANIFEST_DECODE',
+      message: 'cannot read manifest boundary: got bytes that are no such message; want basalt.storage.v1.ManifestBoundary',
+      cause: error,
+    });
+  }
+}
