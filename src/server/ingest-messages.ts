@@ -1,76 +1,70 @@
-import { create, fromBinary, toBinary } from "@bufbuild/protobuf";
-import type { DescMessage, MessageShape } from "@bufbuild/protobuf";
-import { StoreError, invalid } from "../base/errors.js";
-import { Temporality as TemporalityEnum } from "../gen/basalt/v1/common_pb.js";
-import { WriteProfileResponseSchema } from "../gen/basalt/v1/ingest_pb.js";
-import type {
-	WriteProfileRequest,
-	WriteProfileResponse,
-} from "../gen/basalt/v1/ingest_pb.js";
-import type { WriteRequest, WriteResult } from "../ingest/api.js";
-import type { Temporality } from "../model/series.js";
-import { errorStatus, type WireError } from "./wire-errors.js";
+import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
+import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import { StoreError, invalid } from '../base/errors.js';
+import { Temporality as TemporalityEnum } from '../gen/basalt/v1/common_pb.js';
+import { WriteProfileResponseSchema } from '../gen/basalt/v1/ingest_pb.js';
+import type { WriteProfileRequest, WriteProfileResponse } from '../gen/basalt/v1/ingest_pb.js';
+import type { WriteRequest, WriteResult } from '../ingest/api.js';
+import type { Temporality } from '../model/series.js';
+import { errorStatus, type WireError } from './wire-errors.js';
 
 /** Between the messages of IngestService and the values of the write side. */
 
 const TEMPORALITIES: Readonly<Record<number, Temporality>> = {
-	[TemporalityEnum.DELTA]: "delta",
-	[TemporalityEnum.CUMULATIVE]: "cumulative",
-	[TemporalityEnum.GAUGE]: "gauge",
+  [TemporalityEnum.DELTA]: 'delta',
+  [TemporalityEnum.CUMULATIVE]: 'cumulative',
+  [TemporalityEnum.GAUGE]: 'gauge',
 };
 
 /** Throws `invalid` PS_PROTOBUF for bytes that are not such a message. */
 export function decodeMessage<D extends DescMessage>(
-	schema: D,
-	bytes: Uint8Array,
+  schema: D,
+  bytes: Uint8Array,
 ): MessageShape<D> {
-	try {
-		return fromBinary(schema, bytes);
-	} catch (error) {
-		const got = error instanceof Error ? error.message : String(error);
-		throw new StoreError({
-			kind: "invalid",
-			code: "PS_PROTOBUF",
-			message: `cannot decode ${schema.typeName}: got ${got}; want a valid message`,
-			cause: error,
-		});
-	}
+  try {
+    return fromBinary(schema, bytes);
+  } catch (error) {
+    const got = error instanceof Error ? error.message : String(error);
+    throw new StoreError({
+      kind: 'invalid',
+      code: 'PS_PROTOBUF',
+      message: `cannot decode ${schema.typeName}: got ${got}; want a valid message`,
+      cause: error,
+    });
+  }
 }
 
 export function writeRequest(message: WriteProfileRequest): WriteRequest {
-	const temporality = TEMPORALITIES[message.temporality];
-	if (
-		temporality === undefined &&
-		message.temporality !== TemporalityEnum.UNSPECIFIED
-	) {
-		throw invalid(
-			"PS_TEMPORALITY",
-			`cannot accept profile: got temporality ${message.temporality as number}; want 0 to 3`,
-		);
-	}
-	return {
-		labels: message.labels.map(({ name, value }) => ({ name, value })),
-		profile: message.profile,
-		...(message.profileId === "" ? {} : { profileId: message.profileId }),
-		...(temporality === undefined ? {} : { temporality }),
-	};
+  const temporality = TEMPORALITIES[message.temporality];
+  if (temporality === undefined && message.temporality !== TemporalityEnum.UNSPECIFIED) {
+    throw invalid(
+      'PS_TEMPORALITY',
+      `cannot accept profile: got temporality ${message.temporality as number}; want 0 to 3`,
+    );
+  }
+  return {
+    labels: message.labels.map(({ name, value }) => ({ name, value })),
+    profile: message.profile,
+    ...(message.profileId === '' ? {} : { profileId: message.profileId }),
+    ...(temporality === undefined ? {} : { temporality }),
+  };
 }
 
 export function writeResponse(result: WriteResult): WriteProfileResponse {
-	return create(WriteProfileResponseSchema, {
-		profileId: result.profileId,
-		profiles: result.profiles,
-		samples: BigInt(result.samples),
-		rejections: result.rejections.map(({ reason, count, message }) => ({
-			reason,
-			count: BigInt(count),
-			message,
-		})),
-	});
+  return create(WriteProfileResponseSchema, {
+    profileId: result.profileId,
+    profiles: result.profiles,
+    samples: BigInt(result.samples),
+    rejections: result.rejections.map(({ reason, count, message }) => ({
+      reason,
+      count: BigInt(count),
+      message,
+    })),
+  });
 }
 
 export function writeErrorResponse(error: WireError): WriteProfileResponse {
-	return create(WriteProfileResponseSchema, { error: errorStatus(error) });
+  return create(WriteProfileResponseSchema, { error: errorStatus(error) });
 }
 
 const TAG_PROFILE_ID = 0x0a;
@@ -81,14 +75,14 @@ const FIXED_BYTES_MAX = 32;
 
 /** Writes an unsigned safe integer at `at`; returns the offset behind it. */
 function writeVarint(out: Buffer, at: number, value: number): number {
-	let rest = value;
-	let i = at;
-	while (rest >= 0x80) {
-		out[i++] = (rest % 0x80) | 0x80;
-		rest = Math.floor(rest / 0x80);
-	}
-	out[i++] = rest;
-	return i;
+  let rest = value;
+  let i = at;
+  while (rest >= 0x80) {
+    out[i++] = (rest % 0x80) | 0x80;
+    rest = Math.floor(rest / 0x80);
+  }
+  out[i++] = rest;
+  return i;
 }
 
 /**
@@ -96,35 +90,31 @@ function writeVarint(out: Buffer, at: number, value: number): number {
  * general encoder costs several times as much on the path that every profile takes.
  */
 export function encodeWriteResult(result: WriteResult): Buffer {
-	const { profileId, profiles, samples } = result;
-	const length = profileId.length;
-	if (
-		result.rejections.length > 0 ||
-		length > 0x7f ||
-		Buffer.byteLength(profileId) !== length
-	) {
-		const bytes = toBinary(WriteProfileResponseSchema, writeResponse(result));
-		return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-	}
-	const out = Buffer.allocUnsafe(length + FIXED_BYTES_MAX);
-	let at = 0;
-	if (length > 0) {
-		out[at++] = TAG_PROFILE_ID;
-		out[at++] = length;
-		at += out.write(profileId, at, "latin1");
-	}
-	if (profiles > 0) {
-		out[at++] = TAG_PROFILES;
-		at = writeVarint(out, at, profiles);
-	}
-	if (samples > 0) {
-		out[at++] = TAG_SAMPLES;
-		at = writeVarint(out, at, samples);
-	}
-	return out.subarray(0, at);
+  const { profileId, profiles, samples } = result;
+  const length = profileId.length;
+  if (result.rejections.length > 0 || length > 0x7f || Buffer.byteLength(profileId) !== length) {
+    const bytes = toBinary(WriteProfileResponseSchema, writeResponse(result));
+    return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  }
+  const out = Buffer.allocUnsafe(length + FIXED_BYTES_MAX);
+  let at = 0;
+  if (length > 0) {
+    out[at++] = TAG_PROFILE_ID;
+    out[at++] = length;
+    at += out.write(profileId, at, 'latin1');
+  }
+  if (profiles > 0) {
+    out[at++] = TAG_PROFILES;
+    at = writeVarint(out, at, profiles);
+  }
+  if (samples > 0) {
+    out[at++] = TAG_SAMPLES;
+    at = writeVarint(out, at, samples);
+  }
+  return out.subarray(0, at);
 }
 
 export function encodeWriteError(error: WireError): Buffer {
-	const bytes = toBinary(WriteProfileResponseSchema, writeErrorResponse(error));
-	return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  const bytes = toBinary(WriteProfileResponseSchema, writeErrorResponse(error));
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }

@@ -1,202 +1,184 @@
-import { create } from "@bufbuild/protobuf";
-import { invalid } from "../base/errors.js";
+import { create } from '@bufbuild/protobuf';
+import { invalid } from '../base/errors.js';
 import {
-	Aggregation as AggregationEnum,
-	Temporality as TemporalityEnum,
-} from "../gen/basalt/v1/common_pb.js";
+  Aggregation as AggregationEnum,
+  Temporality as TemporalityEnum,
+} from '../gen/basalt/v1/common_pb.js';
 import {
-	FlameTreeSchema,
-	LabelSetSchema,
-	MergeResponseSchema,
-	ProfileTypeSchema,
-	QueryStatsSchema,
-	TimeSeriesResponseSchema,
-	TopTableSchema,
-} from "../gen/basalt/v1/query_pb.js";
+  FlameTreeSchema,
+  LabelSetSchema,
+  MergeResponseSchema,
+  ProfileTypeSchema,
+  QueryStatsSchema,
+  TimeSeriesResponseSchema,
+  TopTableSchema,
+} from '../gen/basalt/v1/query_pb.js';
 import type {
-	FlameTree as FlameTreeMessage,
-	LabelSet,
-	MergeResponse,
-	ProfileType,
-	QueryStats as QueryStatsMessage,
-	TimeSeriesResponse,
-	TopTable as TopTableMessage,
-} from "../gen/basalt/v1/query_pb.js";
-import type { Temporality } from "../model/series.js";
+  FlameTree as FlameTreeMessage,
+  LabelSet,
+  MergeResponse,
+  ProfileType,
+  QueryStats as QueryStatsMessage,
+  TimeSeriesResponse,
+  TopTable as TopTableMessage,
+} from '../gen/basalt/v1/query_pb.js';
+import type { Temporality } from '../model/series.js';
 import type {
-	Aggregation,
-	FlameTree,
-	MergeQuery,
-	ProfileTypeInfo,
-	QueryStats,
-	RangeQuery,
-	SeriesLabels,
-	TimeSeriesAnswer,
-	TopTable,
-} from "../query/api.js";
+  Aggregation,
+  FlameTree,
+  MergeQuery,
+  ProfileTypeInfo,
+  QueryStats,
+  RangeQuery,
+  SeriesLabels,
+  TimeSeriesAnswer,
+  TopTable,
+} from '../query/api.js';
 
 /** Between the messages of QueryService and the values of the query engine. Times are checked here, selectors there. */
 
 /** Where a call comes from: its tenant, and the signal that it was cancelled or ran out of time. */
 export interface CallContext {
-	readonly tenantId: string;
-	readonly signal: AbortSignal;
+  readonly tenantId: string;
+  readonly signal: AbortSignal;
 }
 
 interface RangeRequest {
-	readonly selector: string;
-	readonly startMs: bigint;
-	readonly endMs: bigint;
+  readonly selector: string;
+  readonly startMs: bigint;
+  readonly endMs: bigint;
 }
 
 interface MergeRangeRequest extends RangeRequest {
-	readonly profileType: string;
-	readonly aggregation: AggregationEnum;
+  readonly profileType: string;
+  readonly aggregation: AggregationEnum;
 }
 
 const AGGREGATIONS: Readonly<Record<number, Aggregation>> = {
-	[AggregationEnum.SUM]: "sum",
-	[AggregationEnum.AVG]: "avg",
-	[AggregationEnum.LAST]: "last",
-	[AggregationEnum.MAX]: "max",
+  [AggregationEnum.SUM]: 'sum',
+  [AggregationEnum.AVG]: 'avg',
+  [AggregationEnum.LAST]: 'last',
+  [AggregationEnum.MAX]: 'max',
 };
 
 const TEMPORALITIES: Readonly<Record<Temporality, TemporalityEnum>> = {
-	delta: TemporalityEnum.DELTA,
-	cumulative: TemporalityEnum.CUMULATIVE,
-	gauge: TemporalityEnum.GAUGE,
+  delta: TemporalityEnum.DELTA,
+  cumulative: TemporalityEnum.CUMULATIVE,
+  gauge: TemporalityEnum.GAUGE,
 };
 
 /** A number that came as a protobuf int64. Throws `invalid` PS_NUMBER past 2^53. */
 export function safeNumber(name: string, value: bigint): number {
-	const number = Number(value);
-	if (!Number.isSafeInteger(number)) {
-		throw invalid(
-			"PS_NUMBER",
-			`cannot read ${name}: got ${value}; want -(2^53 - 1) to 2^53 - 1`,
-		);
-	}
-	return number;
+  const number = Number(value);
+  if (!Number.isSafeInteger(number)) {
+    throw invalid('PS_NUMBER', `cannot read ${name}: got ${value}; want -(2^53 - 1) to 2^53 - 1`);
+  }
+  return number;
 }
 
 /** Throws `invalid` PS_RANGE unless start < end. */
 export function checkRange(startMs: number, endMs: number): void {
-	if (startMs < endMs) return;
-	throw invalid(
-		"PS_RANGE",
-		`cannot query [${startMs}, ${endMs}): got an empty range; want start < end`,
-	);
+  if (startMs < endMs) return;
+  throw invalid(
+    'PS_RANGE',
+    `cannot query [${startMs}, ${endMs}): got an empty range; want start < end`,
+  );
 }
 
-export function rangeQuery(
-	context: CallContext,
-	request: RangeRequest,
-): RangeQuery {
-	const startMs = safeNumber("start_ms", request.startMs);
-	const endMs = safeNumber("end_ms", request.endMs);
-	checkRange(startMs, endMs);
-	return { ...context, selector: request.selector, startMs, endMs };
+export function rangeQuery(context: CallContext, request: RangeRequest): RangeQuery {
+  const startMs = safeNumber('start_ms', request.startMs);
+  const endMs = safeNumber('end_ms', request.endMs);
+  checkRange(startMs, endMs);
+  return { ...context, selector: request.selector, startMs, endMs };
 }
 
-export function mergeQuery(
-	context: CallContext,
-	request: MergeRangeRequest,
-): MergeQuery {
-	const range = rangeQuery(context, request);
-	if (request.aggregation === AggregationEnum.UNSPECIFIED) {
-		return { ...range, profileType: request.profileType };
-	}
-	const aggregation = AGGREGATIONS[request.aggregation];
-	if (aggregation === undefined) {
-		throw invalid(
-			"PS_AGGREGATION",
-			`cannot merge: got aggregation ${request.aggregation}; want 0 to 4`,
-		);
-	}
-	return { ...range, profileType: request.profileType, aggregation };
+export function mergeQuery(context: CallContext, request: MergeRangeRequest): MergeQuery {
+  const range = rangeQuery(context, request);
+  if (request.aggregation === AggregationEnum.UNSPECIFIED) {
+    return { ...range, profileType: request.profileType };
+  }
+  const aggregation = AGGREGATIONS[request.aggregation];
+  if (aggregation === undefined) {
+    throw invalid(
+      'PS_AGGREGATION',
+      `cannot merge: got aggregation ${request.aggregation}; want 0 to 4`,
+    );
+  }
+  return { ...range, profileType: request.profileType, aggregation };
 }
 
 export function profileTypeMessage(info: ProfileTypeInfo): ProfileType {
-	return create(ProfileTypeSchema, {
-		...info,
-		temporality: TEMPORALITIES[info.temporality],
-	});
+  return create(ProfileTypeSchema, {
+    ...info,
+    temporality: TEMPORALITIES[info.temporality],
+  });
 }
 
-function sortedLabels(
-	labels: Readonly<Record<string, string>>,
-): { name: string; value: string }[] {
-	return Object.keys(labels)
-		.sort()
-		.map((name) => ({ name, value: labels[name] ?? "" }));
+function sortedLabels(labels: Readonly<Record<string, string>>): { name: string; value: string }[] {
+  return Object.keys(labels)
+    .sort()
+    .map((name) => ({ name, value: labels[name] ?? '' }));
 }
 
 export function labelSetMessage(labels: SeriesLabels): LabelSet {
-	return create(LabelSetSchema, { labels: sortedLabels(labels) });
+  return create(LabelSetSchema, { labels: sortedLabels(labels) });
 }
 
 export function statsMessage(stats: QueryStats): QueryStatsMessage {
-	return create(QueryStatsSchema, {
-		profiles: BigInt(stats.profiles),
-		series: BigInt(stats.series),
-		rows: BigInt(stats.rows),
-		blocks: BigInt(stats.blocks),
-		segments: BigInt(stats.segments),
-		missing: stats.missing.map(({ part, code, message }) => ({
-			part,
-			code,
-			message,
-		})),
-		partial: stats.missing.length > 0,
-	});
+  return create(QueryStatsSchema, {
+    profiles: BigInt(stats.profiles),
+    series: BigInt(stats.series),
+    rows: BigInt(stats.rows),
+    blocks: BigInt(stats.blocks),
+    segments: BigInt(stats.segments),
+    missing: stats.missing.map(({ part, code, message }) => ({
+      part,
+      code,
+      message,
+    })),
+    partial: stats.missing.length > 0,
+  });
 }
 
 export function treeMessage(tree: FlameTree): FlameTreeMessage {
-	return create(FlameTreeSchema, {
-		unit: tree.unit,
-		total: tree.total,
-		names: [...tree.names],
-		parent: Array.from(tree.parent),
-		name: Array.from(tree.name),
-		self: Array.from(tree.self),
-		value: Array.from(tree.value),
-		hiddenNodes: BigInt(tree.hiddenNodes),
-		hiddenValue: tree.hiddenValue,
-	});
+  return create(FlameTreeSchema, {
+    unit: tree.unit,
+    total: tree.total,
+    names: [...tree.names],
+    parent: Array.from(tree.parent),
+    name: Array.from(tree.name),
+    self: Array.from(tree.self),
+    value: Array.from(tree.value),
+    hiddenNodes: BigInt(tree.hiddenNodes),
+    hiddenValue: tree.hiddenValue,
+  });
 }
 
 export function topMessage(table: TopTable): TopTableMessage {
-	return create(TopTableSchema, {
-		unit: table.unit,
-		total: table.total,
-		functions: table.functions.map(
-			({ functionName, fileName, self, total }) => ({
-				function: functionName,
-				file: fileName,
-				self,
-				total,
-			}),
-		),
-	});
+  return create(TopTableSchema, {
+    unit: table.unit,
+    total: table.total,
+    functions: table.functions.map(({ functionName, fileName, self, total }) => ({
+      function: functionName,
+      file: fileName,
+      self,
+      total,
+    })),
+  });
 }
 
-export function mergeMessage(
-	result: MergeResponse["result"],
-	stats: QueryStats,
-): MergeResponse {
-	return create(MergeResponseSchema, { result, stats: statsMessage(stats) });
+export function mergeMessage(result: MergeResponse['result'], stats: QueryStats): MergeResponse {
+  return create(MergeResponseSchema, { result, stats: statsMessage(stats) });
 }
 
-export function timeSeriesMessage(
-	answer: TimeSeriesAnswer,
-): TimeSeriesResponse {
-	return create(TimeSeriesResponseSchema, {
-		unit: answer.unit,
-		series: answer.series.map((series) => ({
-			labels: sortedLabels(series.labels),
-			timestampMs: Array.from(series.timestampMs, (ms) => BigInt(ms)),
-			value: Array.from(series.value),
-		})),
-		stats: statsMessage(answer.stats),
-	});
+export function timeSeriesMessage(answer: TimeSeriesAnswer): TimeSeriesResponse {
+  return create(TimeSeriesResponseSchema, {
+    unit: answer.unit,
+    series: answer.series.map((series) => ({
+      labels: sortedLabels(series.labels),
+      timestampMs: Array.from(series.timestampMs, (ms) => BigInt(ms)),
+      value: Array.from(series.value),
+    })),
+    stats: statsMessage(answer.stats),
+  });
 }

@@ -1,0 +1,95 @@
+import type {
+  FlameTree,
+  ProfileTypeInfo,
+  QueryStats,
+  SeriesLabels,
+  TimeSeriesAnswer,
+  TopTable,
+} from '../query/api.js';
+import { JsonText } from './json-text.js';
+
+/** The JSON answers of `GET /api/v1/...`, as docs/api.md has them. Values of profiles are decimal strings. */
+
+export function profileTypesJson(types: readonly ProfileTypeInfo[]): Buffer {
+  const profileTypes = types.map((type) => ({
+    id: type.id,
+    name: type.name,
+    sampleType: type.sampleType,
+    sampleUnit: type.sampleUnit,
+    periodType: type.periodType,
+    periodUnit: type.periodUnit,
+    temporality: type.temporality,
+  }));
+  return new JsonText().value({ profileTypes }).finish();
+}
+
+export function stringsJson(name: 'labels' | 'values', strings: readonly string[]): Buffer {
+  return new JsonText().raw(`{"${name}":`).strings(strings).raw('}').finish();
+}
+
+export function seriesJson(series: readonly SeriesLabels[]): Buffer {
+  const text = new JsonText().raw('{"series":[');
+  for (let i = 0; i < series.length; i++) {
+    if (i > 0) text.raw(',');
+    text.value(sorted(series[i] as SeriesLabels));
+  }
+  return text.raw(']}').finish();
+}
+
+function sorted(labels: SeriesLabels): SeriesLabels {
+  return Object.fromEntries(
+    Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
+  );
+}
+
+function writeStats(text: JsonText, stats: QueryStats): JsonText {
+  const { profiles, series, rows, blocks, segments, missing } = stats;
+  return text
+    .raw(',"stats":')
+    .value({ profiles, series, rows, blocks, segments, missing })
+    .raw(`,"partial":${missing.length > 0}}`);
+}
+
+export function treeJson(tree: FlameTree): Buffer {
+  const text = new JsonText().raw('{"unit":').value(tree.unit).raw(',"total":').bigint(tree.total);
+  text.raw(',"names":').strings(tree.names);
+  text.raw(',"nodes":{"parent":').int32Array(tree.parent).raw(',"name":').int32Array(tree.name);
+  text.raw(',"self":').int64Array(tree.self).raw(',"value":').int64Array(tree.value);
+  text.raw(`},"hidden":{"nodes":${tree.hiddenNodes},"value":`).bigint(tree.hiddenValue).raw('}');
+  return writeStats(text, tree.stats).finish();
+}
+
+export function topJson(table: TopTable): Buffer {
+  const text = new JsonText()
+    .raw('{"unit":')
+    .value(table.unit)
+    .raw(',"total":')
+    .bigint(table.total);
+  text.raw(',"functions":[');
+  for (let i = 0; i < table.functions.length; i++) {
+    const row = table.functions[i] as TopTable['functions'][number];
+    text.raw(i > 0 ? ',{"function":' : '{"function":').value(row.functionName);
+    text.raw(',"file":').value(row.fileName);
+    text.raw(',"self":').bigint(row.self).raw(',"total":').bigint(row.total).raw('}');
+  }
+  return writeStats(text.raw(']'), table.stats).finish();
+}
+
+export function timeSeriesJson(answer: TimeSeriesAnswer, stepMs: number): Buffer {
+  const text = new JsonText()
+    .raw('{"unit":')
+    .value(answer.unit)
+    .raw(`,"stepMs":${stepMs},"series":[`);
+  for (let i = 0; i < answer.series.length; i++) {
+    const { labels, timestampMs, value } = answer.series[i] as TimeSeriesAnswer['series'][number];
+    text
+      .raw(i > 0 ? ',{"labels":' : '{"labels":')
+      .value(sorted(labels))
+      .raw(',"points":[');
+    for (let j = 0; j < timestampMs.length; j++) {
+      text.raw(`${j > 0 ? ',' : ''}[${timestampMs[j] as number},"${value[j] as bigint}"]`);
+    }
+    text.raw(']}');
+  }
+  return writeStats(text.raw(']'), answer.stats).finish();
+}
