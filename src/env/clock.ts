@@ -13,5 +13,6 @@ export interface Clock {
 export const systemClock: Clock = {
   nowMs: () => Date.now(),
   monotonicMs: () => performance.now(),
-  sleep: (ms, signal) => delay(ms, undefined, signal === undefined ? { ref: false } : { signal, ref: false }),
+  sleep: (ms, signal) =>
+    delay(ms, undefined, signal === undefined ? { ref: false } : { signal, ref: false }),
 };

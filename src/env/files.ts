@@ -8,8 +8,10 @@
 export interface FileSystem {
   /** Creates the directory and its parents; fine if it exists. The entries are durable when it resolves. */
   makeDir(path: string): Promise<void>;
-  /** Names in a directory, sorted; `not-found` if there is none. */
+  /** Names in a directory, sorted by UTF-16 code unit; `not-found` if there is none. */
   list(path: string): Promise<readonly FileEntry[]>;
+  /** `not-found` if there is neither a file nor a directory. */
+  stat(path: string): Promise<FileEntry>;
   /** Opens for appending at the end; creates the file if it is missing (its entry becomes durable with `sync`). */
   openAppend(path: string): Promise<AppendFile>;
   openRead(path: string): Promise<ReadFile>;
@@ -38,6 +40,10 @@ export interface FileEntry {
   readonly isDirectory: boolean;
   /** 0 for directories. */
   readonly sizeBytes: number;
+  /**
+   * Whole milliseconds. No two of the files that one thread made with `writeNew` and `writeReplace` share it, so
+   * together with the size it names a file's content.
+   */
   readonly modifiedMs: number;
 }
 

@@ -34,7 +34,8 @@ const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
 /** ULID in lower case: 48 bits of time, 80 random bits; sorts by time. https://github.com/ulid/spec */
 export function ulid(nowMs: number, rng: Rng): string {
   let time = '';
-  for (let i = 0, t = nowMs; i < 10; i++, t = Math.floor(t / 32)) time = CROCKFORD.charAt(t % 32) + time;
+  for (let i = 0, t = nowMs; i < 10; i++, t = Math.floor(t / 32))
+    time = CROCKFORD.charAt(t % 32) + time;
   const random = rng.fill(new Uint8Array(16));
   let tail = '';
   for (const byte of random) tail += CROCKFORD.charAt(byte & 31);
