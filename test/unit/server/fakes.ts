@@ -1,0 +1,206 @@
+import { MetricsRegistry } from '../../../src/base/metrics.js';
+import { systemClock } from '../../../src/env/clock.js';
+import type { IngestApi, WriteRequest, WriteResult } from '../../../src/ingest/api.js';
+import type {
+  FlameTree,
+  LabelValuesQuery,
+  MergeQuery,
+  ProfileTypeInfo,
+  QueryApi,
+  QueryStats,
+  RangeQuery,
+  TimeSeriesQuery,
+  TreeQuery,
+} from '../../../src/query/api.js';
+import { startServer, type RunningServer, type ServerOptions } from '../../../src/server/server.js';
+
+/** Stand-ins for the store, for tests of the protocol layer alone: they record what arrives and answer what is set. */
+
+export const STATS: QueryStats = {
+  profiles: 3,
+  series: 2,
+  rows: 70,
+  blocks: 1,
+  segments: 1,
+  missing: [],
+};
+
+export const PARTIAL: QueryStats = {
+  ...STATS,
+  missing: [{ part: 'block 01J', code: 'PS_BLOCK_CHECKSUM', message: 'cannot read block: got é' }],
+};
+
+export const BIG = 2n ** 53n + 1n;
+
+export const TREE: FlameTree = {
+  unit: 'nanoseconds',
+  total: BIG + 7n,
+  names: ['total', 'main "quoted"', 'läuft→'],
+  parent: Int32Array.from([-1, 0, 1]),
+  name: Int32Array.from([0, 1, 2]),
+  self: BigInt64Array.from([0n, -5n, BIG]),
+  value: BigInt64Array.from([BIG + 7n, BIG + 7n, BIG]),
+  hiddenNodes: 4,
+  hiddenValue: 12n,
+  stats: STATS,
+};
+
+export const TYPE: ProfileTypeInfo = {
+  id: 'process_cpu:cpu:nanoseconds:cpu:nanoseconds',
+  name: 'process_cpu',
+  sampleType: 'cpu',
+  sampleUnit: 'nanoseconds',
+  periodType: 'cpu',
+  periodUnit: 'nanoseconds',
+  temporality: 'delta',
+};
+
+export class FakeIngest implements IngestApi {
+  readonly encoded: { tenantId: string; bytes: Uint8Array }[] = [];
+  readonly written: { tenantId: string; request: WriteRequest }[] = [];
+  /** Decides each answer; may throw. */
+  answer: (bytes: Uint8Array) => WriteResult | Promise<WriteResult> = () => ({
+    profileId: 'p1',
+    profiles: 2,
+    samples: 900,
+    rejections: [],
+  });
+
+  async writeEncoded(tenantId: string, bytes: Uint8Array): Promise<WriteResult> {
+    this.encoded.push({ tenantId, bytes });
+    return await this.answer(bytes);
+  }
+
+  async write(tenantId: string, request: WriteRequest): Promise<WriteResult> {
+    this.written.push({ tenantId, request });
+    return await this.answer(request.profile);
+  }
+
+  position(): never {
+    throw new Error('not called by the server');
+  }
+
+  seal(): never {
+    throw new Error('not called by the server');
+  }
+
+  consumed(): never {
+    throw new Error('not called by the server');
+  }
+
+  async close(): Promise<void> {}
+}
+
+export class FakeQuery implements QueryApi {
+  readonly calls: { method: string; query: RangeQuery }[] = [];
+  tree: FlameTree = TREE;
+  stats: QueryStats = STATS;
+  /** Runs before each answer; may throw or wait. */
+  before: (query: RangeQuery) => void | Promise<void> = () => undefined;
+
+  private async note(method: string, query: RangeQuery): Promise<void> {
+    this.calls.push({ method, query });
+    await this.before(query);
+  }
+
+  last(): { method: string; query: RangeQuery } {
+    const call = this.calls.at(-1);
+    if (call === undefined) throw new Error('no call was made');
+    return call;
+  }
+
+  async profileTypes(query: RangeQuery) {
+    await this.note('profileTypes', query);
+    return [TYPE];
+  }
+
+  async labelNames(query: RangeQuery) {
+    await this.note('labelNames', query);
+    return ['pod', 'service_name'];
+  }
+
+  async labelValues(query: LabelValuesQuery) {
+    await this.note('labelValues', query);
+    return [`${query.name}-1`];
+  }
+
+  async series(query: RangeQuery) {
+    await this.note('series', query);
+    return [{ service_name: 'api', __name__: 'process_cpu' }];
+  }
+
+  async mergeTree(query: TreeQuery) {
+    await this.note('mergeTree', query);
+    return { ...this.tree, stats: this.stats };
+  }
+
+  async mergeTop(query: MergeQuery) {
+    await this.note('mergeTop', query);
+    const functions = [{ functionName: 'f', fileName: 'f.go', self: BIG, total: BIG + 1n }];
+    return { unit: 'nanoseconds', total: BIG + 7n, functions, stats: this.stats };
+  }
+
+  async mergePprof(query: MergeQuery) {
+    await this.note('mergePprof', query);
+    return { body: Uint8Array.from([0x1f, 0x8b, 1, 2]), stats: this.stats };
+  }
+
+  async mergeFolded(query: MergeQuery) {
+    await this.note('mergeFolded', query);
+    return { body: new TextEncoder().encode('main;läuft 7\n'), stats: this.stats };
+  }
+
+  async timeSeries(query: TimeSeriesQuery) {
+    await this.note('timeSeries', query);
+    const series = [
+      {
+        labels: { service_name: 'api', pod: 'a' },
+        timestampMs: Float64Array.from([1_700_000_000_000, 1_700_000_015_000]),
+        value: BigInt64Array.from([5n, BIG]),
+      },
+    ];
+    return { unit: 'nanoseconds', series, stats: this.stats };
+  }
+}
+
+export interface TestServer {
+  readonly server: RunningServer;
+  readonly ingest: FakeIngest;
+  readonly query: FakeQuery;
+  readonly metrics: MetricsRegistry;
+  readonly reported: { method: string; error: unknown }[];
+  ready: boolean;
+  readonly url: string;
+  readonly grpcAddress: string;
+}
+
+export async function startTestServer(options: Partial<ServerOptions> = {}): Promise<TestServer> {
+  const ingest = new FakeIngest();
+  const query = new FakeQuery();
+  const metrics = new MetricsRegistry();
+  const reported: { method: string; error: unknown }[] = [];
+  const state = { ready: true };
+  const server = await startServer({
+    ingest,
+    query,
+    clock: systemClock,
+    metrics,
+    ready: () => state.ready,
+    ui: new Map([
+      ['/', { contentType: 'text/html; charset=utf-8', body: Buffer.from('<!doctype html>') }],
+    ]),
+    report: (method, error) => reported.push({ method, error }),
+    httpAddress: '127.0.0.1:0',
+    grpcAddress: '127.0.0.1:0',
+    ...options,
+  });
+  return Object.assign(state, {
+    server,
+    ingest,
+    query,
+    metrics,
+    reported,
+    url: `http://127.0.0.1:${server.httpPort}`,
+    grpcAddress: `127.0.0.1:${server.grpcPort}`,
+  });
+}
