@@ -45,10 +45,12 @@ export function unseal(kind: EnvelopeKind, bytes: Uint8Array): Uint8Array {
     fail('PS_ENVELOPE_SIZE', `${bytes.length} bytes`, `${ENVELOPE_BYTES} or more`);
   }
   const magic = String.fromCharCode(...bytes.subarray(0, MAGIC_BYTES));
-  if (magic !== kind.magic) fail('PS_ENVELOPE_MAGIC', JSON.stringify(magic), JSON.stringify(kind.magic));
+  if (magic !== kind.magic)
+    fail('PS_ENVELOPE_MAGIC', JSON.stringify(magic), JSON.stringify(kind.magic));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const version = view.getUint32(8, true);
-  if (version !== kind.version) fail('PS_ENVELOPE_VERSION', `version ${version}`, `${kind.version}`);
+  if (version !== kind.version)
+    fail('PS_ENVELOPE_VERSION', `version ${version}`, `${kind.version}`);
   const body = bytes.subarray(ENVELOPE_BYTES);
   const sum = crc32c(body);
   const want = view.getUint32(12, true);

@@ -130,7 +130,8 @@ function decodeMessage(bytes: Uint8Array): ManifestMessage {
     throw new StoreError({
       kind: 'corrupt',
       code: 'PS_MANIFEST_DECODE',
-      message: 'cannot read manifest: got bytes that are no manifest message; want basalt.storage.v1.Manifest',
+      message:
+        'cannot read manifest: got bytes that are no manifest message; want basalt.storage.v1.Manifest',
       cause: error,
     });
   }
@@ -150,7 +151,8 @@ export function decodeBoundary(bytes: Uint8Array): number {
     throw new StoreError({
       kind: 'corrupt',
       code: 'PS_MANIFEST_DECODE',
-      message: 'cannot read manifest boundary: got bytes that are no such message; want basalt.storage.v1.ManifestBoundary',
+      message:
+        'cannot read manifest boundary: got bytes that are no such message; want basalt.storage.v1.ManifestBoundary',
       cause: error,
     });
   }

@@ -6,9 +6,12 @@
 /** Digits of a version in a key: enough for 2^64, so that keys sort like versions. */
 const VERSION_DIGITS = 20;
 
-const UNSAFE_BYTE = /[^A-Za-z0-9_-]/g;
+const UNSAFE_BYTE = /^\.|[^A-Za-z0-9_.-]/g;
 
-/** A tenant id as one path part: letters, digits, `_` and `-` as they are, every other byte of its UTF-8 as `%XX`. */
+/**
+ * A tenant id as one path part: letters, digits, `_`, `-` and any dot but a leading one as they are, every other byte
+ * of its UTF-8 as `%XX`.
+ */
 export function tenantPathPart(tenantId: string): string {
   const bytes = Buffer.from(tenantId, 'utf8').toString('latin1');
   return bytes.replace(

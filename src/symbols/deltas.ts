@@ -1,0 +1,324 @@
+/**
+ * Cumulative to delta, for the profiles of one series in order of (start, id). Compaction runs it when level 0 becomes
+ * level 1, and a query runs it over level 0: both get the same numbers.
+ *
+ * Each cumulative value column decides for itself, over the keys where it is not 0 (an absent row is 0):
+ *
+ * - no profile before it (no carry either): adds nothing;
+ * - any key's value is less than before, or the key went missing: the process started anew, all of it counts;
+ * - else the difference of each key counts.
+ *
+ * The other columns of the row pass through. A profile that does not start after the last consumed one, or that is
+ * marked PROFILE_INCOMPLETE, adds nothing in its cumulative columns and is not compared with later. Rows that are 0 in
+ * every column are left out.
+ *
+ * How: each key that the series has met owns a *slot* with its last values, found by one table look-up, so neither
+ * side has to be sorted. 64-bit values are handled as pairs of 32-bit halves.
+ */
+import { assert } from '../base/assert.js';
+import { VALUE_COLUMNS_MAX, type Temporality } from '../model/series.js';
+
+type FourColumns = readonly [BigInt64Array, BigInt64Array, BigInt64Array, BigInt64Array];
+
+/** Rows [firstRow, firstRow + rowCount) of `key` and `values`, in any order; distinct keys in [0, keyCount). */
+export interface RawRows {
+  readonly startNs: bigint;
+  /** PROFILE_INCOMPLETE is set in its flags. */
+  readonly isIncomplete: boolean;
+  readonly firstRow: number;
+  readonly rowCount: number;
+  readonly key: Int32Array;
+  readonly values: FourColumns;
+}
+
+/** What a profile adds: the first `rowCount` elements, in the order of the input. Valid until the next call. */
+export interface DeltaRows {
+  rowCount: number;
+  key: Int32Array;
+  values: [BigInt64Array, BigInt64Array, BigInt64Array, BigInt64Array];
+  /** Cumulative columns that counted in full because the process had started anew, as bits. */
+  restartedColumns: number;
+}
+
+/** The last consumed profile of a series. Columns that are not cumulative are 0. */
+export interface CarryRows {
+  readonly startNs: bigint;
+  readonly rowCount: number;
+  /** -1 for a key that has no number here: it counts as missing from every profile that follows. */
+  readonly key: Int32Array;
+  readonly values: FourColumns;
+}
+
+const NO_SLOT = -1;
+
+export class DeltaSeries {
+  /** Profiles compared with one before them, and how many of those had started anew in some column. */
+  compared = 0;
+  restarted = 0;
+
+  #slotOf: Int32Array = new Int32Array(0);
+  #slotKey: Int32Array = new Int32Array(64);
+  #slotCount = 0;
+  /** Slot of each row of the current profile. */
+  #rowSlot: Int32Array = new Int32Array(64);
+  /** Number of the profile that last had the slot's key. */
+  #seen: Int32Array = new Int32Array(64);
+  #sequence = 0;
+  /** Last values by slot, as halves: low at 2 s, high at 2 s + 1. Always 0 where the last profile had no row. */
+  #last: Int32Array[] = [];
+  /** Keys without a slot (or with one) whose last value is above 0, for each column. */
+  readonly #positive = [0, 0, 0, 0];
+  #cumulative: number[] = [];
+  #hasLast = false;
+  #lastStartNs = 0n;
+  readonly #out: DeltaRows;
+  #outHalves: Int32Array[] = [];
+
+  constructor() {
+    for (let c = 0; c < VALUE_COLUMNS_MAX; c++) this.#last.push(new Int32Array(128));
+    this.#out = { rowCount: 0, key: new Int32Array(0), values: columns(0), restartedColumns: 0 };
+  }
+
+  /**
+   * Starts a series. `keyCount` bounds the keys of its carry and profiles; `temporalities` has one element for each
+   * value column in use.
+   */
+  begin(temporalities: readonly Temporality[], keyCount: number, carry?: CarryRows): void {
+    assert(temporalities.length <= VALUE_COLUMNS_MAX, 'a series has at most four value columns');
+    for (let s = 0; s < this.#slotCount; s++) this.#slotOf[this.#slotKey[s]!] = NO_SLOT;
+    for (let c = 0; c < VALUE_COLUMNS_MAX; c++) {
+      this.#last[c]!.fill(0, 0, this.#slotCount * 2);
+      this.#positive[c] = 0;
+    }
+    if (this.#slotOf.length < keyCount) {
+      this.#slotOf = new Int32Array(keyCount + (keyCount >>> 2)).fill(NO_SLOT);
+    }
+    this.#slotCount = 0;
+    this.#hasLast = false;
+    this.#lastStartNs = 0n;
+    this.compared = 0;
+    this.restarted = 0;
+    this.#cumulative = [];
+    temporalities.forEach((t, c) => {
+      if (t === 'cumulative') this.#cumulative.push(c);
+    });
+    if (carry !== undefined) this.#load(carry);
+  }
+
+  /** Whether the series needs this at all. */
+  get isCumulative(): boolean {
+    return this.#cumulative.length > 0;
+  }
+
+  /** What `rows` adds. Takes the profile as the last one if it is to be. */
+  next(rows: RawRows): DeltaRows {
+    const out = this.#out;
+    this.#reserveOut(rows.rowCount);
+    out.restartedColumns = 0;
+    const isLater = !this.#hasLast || rows.startNs > this.#lastStartNs;
+    const isConsumed = isLater && !rows.isIncomplete && this.#cumulative.length > 0;
+    if (isConsumed) this.#assignSlots(rows);
+    for (let c = 0; c < VALUE_COLUMNS_MAX; c++) {
+      const column = rows.values[c]!;
+      if (!this.#cumulative.includes(c)) {
+        const end = rows.firstRow + rows.rowCount;
+        out.values[c]!.set(column.subarray(rows.firstRow, end));
+      } else if (isConsumed) {
+        if (this.#column(c, column, rows)) out.restartedColumns |= 1 << c;
+      } else {
+        out.values[c]!.fill(0n, 0, rows.rowCount);
+      }
+    }
+    if (isConsumed) {
+      if (this.#hasLast) {
+        this.compared++;
+        if (out.restartedColumns !== 0) this.restarted++;
+      }
+      this.#hasLast = true;
+      this.#lastStartNs = rows.startNs;
+    }
+    out.key.set(rows.key.subarray(rows.firstRow, rows.firstRow + rows.rowCount));
+    this.#dropZeroRows(rows.rowCount);
+    return out;
+  }
+
+  /** The last consumed profile with its rows that are not 0, or undefined. The caller may keep it. */
+  carry(): CarryRows | undefined {
+    if (!this.#hasLast) return undefined;
+    const live: number[] = [];
+    for (let s = 0; s < this.#slotCount; s++) {
+      if (
+        this.#cumulative.some((c) => (this.#last[c]![2 * s]! | this.#last[c]![2 * s + 1]!) !== 0)
+      ) {
+        live.push(s);
+      }
+    }
+    const values = columns(live.length);
+    for (const c of this.#cumulative) {
+      const target = halves(values[c]!);
+      live.forEach((s, i) => {
+        target[2 * i] = this.#last[c]![2 * s]!;
+        target[2 * i + 1] = this.#last[c]![2 * s + 1]!;
+      });
+    }
+    const key = Int32Array.from(live, (s) => this.#slotKey[s]!);
+    return { startNs: this.#lastStartNs, rowCount: live.length, key, values };
+  }
+
+  #load(carry: CarryRows): void {
+    this.#hasLast = true;
+    this.#lastStartNs = carry.startNs;
+    for (let r = 0; r < carry.rowCount; r++) {
+      const k = carry.key[r]!;
+      const slot = k === NO_SLOT ? NO_SLOT : this.#slot(k);
+      for (const c of this.#cumulative) {
+        const source = halves(carry.values[c]!);
+        const low = source[2 * r]!;
+        const high = source[2 * r + 1]!;
+        if (isPositive(low, high)) this.#positive[c]!++;
+        if (slot === NO_SLOT) continue;
+        this.#last[c]![2 * slot] = low;
+        this.#last[c]![2 * slot + 1] = high;
+      }
+    }
+  }
+
+  #assignSlots(rows: RawRows): void {
+    if (this.#rowSlot.length < rows.rowCount) this.#rowSlot = new Int32Array(rows.rowCount * 2);
+    const sequence = ++this.#sequence;
+    const end = rows.rowCount;
+    for (let r = 0; r < end; r++) {
+      const k = rows.key[rows.firstRow + r]!;
+      let slot = this.#slotOf[k]!;
+      if (slot === NO_SLOT) slot = this.#slot(k);
+      this.#rowSlot[r] = slot;
+      this.#seen[slot] = sequence;
+    }
+  }
+
+  #slot(key: number): number {
+    assert(key >= 0 && key < this.#slotOf.length, 'a key is below the key count');
+    const known = this.#slotOf[key]!;
+    if (known !== NO_SLOT) return known;
+    const slot = this.#slotCount++;
+    if (slot >= this.#slotKey.length) {
+      this.#slotKey = grown(this.#slotKey);
+      this.#seen = grown(this.#seen);
+      this.#last = this.#last.map(grown);
+    }
+    this.#slotOf[key] = slot;
+    this.#slotKey[slot] = key;
+    return slot;
+  }
+
+  /** Writes what column `c` adds and takes its values as the last ones; true if it had started anew. */
+  #column(c: number, column: BigInt64Array, rows: RawRows): boolean {
+    const now = halves(column);
+    const last = this.#last[c]!;
+    const out = this.#outHalves[c]!;
+    const rowSlot = this.#rowSlot;
+    const base = rows.firstRow * 2;
+    const end = rows.rowCount;
+    let hasFallen = false;
+    let positiveBefore = 0;
+    let positiveNow = 0;
+    for (let r = 0; r < end; r++) {
+      const at = rowSlot[r]! * 2;
+      const low = now[base + 2 * r]!;
+      const high = now[base + 2 * r + 1]!;
+      const lastLow = last[at]!;
+      const lastHigh = last[at + 1]!;
+      last[at] = low;
+      last[at + 1] = high;
+      const borrow = low >>> 0 < lastLow >>> 0 ? 1 : 0;
+      out[2 * r] = low - lastLow;
+      out[2 * r + 1] = high - lastHigh - borrow;
+      if (isPositive(low, high)) positiveNow++;
+      if ((lastLow | lastHigh) === 0) continue;
+      if (lastHigh >= 0) positiveBefore++;
+      if (high < lastHigh || (high === lastHigh && borrow === 1)) hasFallen = true;
+    }
+    if (positiveBefore < this.#positive[c]!) hasFallen = true;
+    this.#positive[c] = positiveNow;
+    this.#clearUnseen(last);
+    if (!this.#hasLast) out.fill(0, 0, 2 * end);
+    else if (hasFallen) out.set(now.subarray(base, base + 2 * end));
+    return this.#hasLast && hasFallen;
+  }
+
+  /** A key that the profile has no row for is 0 from now on. */
+  #clearUnseen(last: Int32Array): void {
+    const sequence = this.#sequence;
+    for (let s = 0; s < this.#slotCount; s++) {
+      if (this.#seen[s] === sequence) continue;
+      last[2 * s] = 0;
+      last[2 * s + 1] = 0;
+    }
+  }
+
+  #dropZeroRows(rowCount: number): void {
+    const [a, b, c, d] = this.#outHalves as [Int32Array, Int32Array, Int32Array, Int32Array];
+    const key = this.#out.key;
+    let kept = 0;
+    for (let r = 0; r < rowCount; r++) {
+      const low = 2 * r;
+      const high = low + 1;
+      const isZero =
+        (a[low]! | a[high]! | b[low]! | b[high]! | c[low]! | c[high]! | d[low]! | d[high]!) === 0;
+      if (isZero) continue;
+      if (kept < r) {
+        key[kept] = key[r]!;
+        const to = 2 * kept;
+        a[to] = a[low]!;
+        a[to + 1] = a[high]!;
+        b[to] = b[low]!;
+        b[to + 1] = b[high]!;
+        c[to] = c[low]!;
+        c[to + 1] = c[high]!;
+        d[to] = d[low]!;
+        d[to + 1] = d[high]!;
+      }
+      kept++;
+    }
+    this.#out.rowCount = kept;
+  }
+
+  #reserveOut(rowCount: number): void {
+    if (this.#out.key.length >= rowCount && this.#outHalves.length > 0) return;
+    const size = Math.max(1024, rowCount + (rowCount >>> 1));
+    this.#out.key = new Int32Array(size);
+    this.#out.values = columns(size);
+    this.#outHalves = this.#out.values.map(halves);
+  }
+}
+
+/** A series that started anew so often that two processes must be writing it. */
+export function hasTwoWriters(series: {
+  readonly compared: number;
+  readonly restarted: number;
+}): boolean {
+  return series.restarted >= 4 && series.restarted * 2 > series.compared;
+}
+
+function isPositive(low: number, high: number): boolean {
+  return high > 0 || (high === 0 && low !== 0);
+}
+
+function halves(column: BigInt64Array): Int32Array {
+  return new Int32Array(column.buffer, column.byteOffset, column.length * 2);
+}
+
+function columns(length: number): [BigInt64Array, BigInt64Array, BigInt64Array, BigInt64Array] {
+  return [
+    new BigInt64Array(length),
+    new BigInt64Array(length),
+    new BigInt64Array(length),
+    new BigInt64Array(length),
+  ];
+}
+
+function grown(source: Int32Array): Int32Array {
+  const out = new Int32Array(source.length * 2);
+  out.set(source);
+  return out;
+}

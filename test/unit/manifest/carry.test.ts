@@ -1,0 +1,140 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { CarryBuilder, carryRows, decodeCarry } from '../../../src/manifest/carry.js';
+import { readSteps, readZigzags, VarintWriter } from '../../../src/manifest/varint-columns.js';
+import type { CarryRows } from '../../../src/symbols/deltas.js';
+
+const ids = (...first: number[]): Uint32Array =>
+  Uint32Array.from(first.flatMap((n) => [n, n * 7, 1, 2]));
+
+function rowsOf(
+  startNs: bigint,
+  entries: readonly (readonly [number, bigint, bigint])[],
+): CarryRows {
+  return {
+    startNs,
+    rowCount: entries.length,
+    key: Int32Array.from(entries, ([k]) => k),
+    values: [
+      BigInt64Array.from(entries, ([, v]) => v),
+      BigInt64Array.from(entries, ([, , v]) => v),
+      new BigInt64Array(entries.length),
+      new BigInt64Array(entries.length),
+    ],
+  };
+}
+
+const plain = (rows: CarryRows | undefined): unknown =>
+  rows && Array.from(rows.key, (k, r) => [k, rows.values[0][r], rows.values[1][r]]).sort();
+
+describe('carry objects', () => {
+  it('come back under another numbering of keys, missing keys as -1', () => {
+    const builder = new CarryBuilder('api');
+    builder.set(
+      'a',
+      rowsOf(5n, [
+        [2, 1n << 40n, 3n],
+        [0, 7n, 0n],
+      ]),
+      ids(10, 11, 12),
+    );
+    builder.set('b', rowsOf(9n, [[1, -4n, 1n]]), ids(10, 11, 12));
+    const carry = decodeCarry('api', builder.encode().bytes);
+    const mapped = carryRows(carry, ids(12, 99, 11));
+    expect(mapped.get('a')?.startNs).toBe(5n);
+    expect(plain(mapped.get('a'))).toEqual([
+      [-1, 7n, 0n],
+      [0, 1n << 40n, 3n],
+    ]);
+    expect(plain(mapped.get('b'))).toEqual([[2, -4n, 1n]]);
+  });
+
+  it('inherits what is not newer and not too old', () => {
+    const old = new CarryBuilder('api');
+    for (const [name, at] of [
+      ['a', 5n],
+      ['b', 6n],
+      ['c', 1n],
+    ] as const)
+      old.set(name, rowsOf(at, [[0, at, 1n]]), ids(3));
+    const builder = new CarryBuilder('api');
+    builder.set('a', rowsOf(8n, [[0, 8n, 1n]]), ids(4));
+    builder.inherit(decodeCarry('api', old.encode().bytes), 5n);
+    const series = decodeCarry('api', builder.encode().bytes).series;
+    expect([...series].map(([name, rows]) => [name, rows.startNs])).toEqual([
+      ['a', 8n],
+      ['b', 6n],
+    ]);
+  });
+
+  it('is the same bytes whatever the order of rows and series', () => {
+    const one = new CarryBuilder('api');
+    one.set(
+      'a',
+      rowsOf(5n, [
+        [0, 1n, 2n],
+        [1, 3n, 4n],
+      ]),
+      ids(1, 2),
+    );
+    one.set('b', rowsOf(6n, [[1, 3n, 4n]]), ids(1, 2));
+    const two = new CarryBuilder('api');
+    two.set('b', rowsOf(6n, [[0, 3n, 4n]]), ids(2, 1));
+    two.set(
+      'a',
+      rowsOf(5n, [
+        [0, 3n, 4n],
+        [1, 1n, 2n],
+      ]),
+      ids(2, 1),
+    );
+    expect(one.encode().bytes).toEqual(two.encode().bytes);
+  });
+
+  it('finds every flipped bit and every cut', () => {
+    const builder = new CarryBuilder('api');
+    builder.set(
+      'a',
+      rowsOf(5n, [
+        [0, 1n, 2n],
+        [1, 3n, 4n],
+      ]),
+      ids(1, 2),
+    );
+    const { bytes } = builder.encode();
+    for (let i = 0; i < bytes.length * 8; i++) {
+      const damaged = bytes.slice();
+      damaged[i >> 3]! ^= 1 << (i & 7);
+      expect(() => decodeCarry('api', damaged)).toThrowError(
+        expect.objectContaining({ kind: 'corrupt' }),
+      );
+    }
+    for (let end = 0; end < bytes.length; end++) {
+      expect(() => decodeCarry('api', bytes.subarray(0, end))).toThrowError(
+        expect.objectContaining({ kind: 'corrupt' }),
+      );
+    }
+  });
+});
+
+describe('varint columns', () => {
+  it('round trip, whatever the values', () => {
+    const writer = new VarintWriter();
+    fc.assert(
+      fc.property(fc.array(fc.bigInt(-(1n << 63n), (1n << 63n) - 1n)), (values) => {
+        const order = [...values.keys()];
+        const out = new BigInt64Array(values.length);
+        expect(readZigzags(writer.zigzags(BigInt64Array.from(values), order), out)).toBe(true);
+        expect([...out]).toEqual(values);
+      }),
+    );
+    fc.assert(
+      fc.property(fc.uniqueArray(fc.nat()), (numbers) => {
+        const ascending = Int32Array.from(numbers).sort();
+        const bytes = writer.steps(ascending, [...numbers.keys()]);
+        expect(readSteps(bytes, numbers.length, 2 ** 31)).toEqual(ascending);
+        expect(readSteps(bytes, numbers.length + 1, 2 ** 31)).toBeUndefined();
+      }),
+    );
+  });
+});
