@@ -85,4 +85,15 @@ export const LIMITS = {
   manifestBytesMax: 64 << 20,
   /** Bytes of one service's carry object; the series with the oldest carry are dropped first. */
   carryBytesMax: 64 << 20,
+
+  /** Bytes of an object that is read or put whole; larger ones are uploaded in parts and read by range. */
+  objectBytesMax: 1 << 30,
+  /** Parts of one upload (10,000 on S3); with 8 MiB each, 78 GiB. */
+  uploadPartsMax: 10_000,
+  /** Names that one listing of folders may return. */
+  foldersMax: 1_000_000,
+  /** Attempts of one call to a bucket, the first included. */
+  bucketAttemptsMax: 32,
+  /** Calls to one worker thread that wait for an answer; past it callers get `limit`. */
+  threadCallsMax: 65_536,
 } as const;

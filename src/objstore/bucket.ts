@@ -18,7 +18,12 @@ export interface Bucket {
   put(key: string, body: Uint8Array, options?: CallOptions): Promise<PutResult>;
   putIfAbsent(key: string, body: Uint8Array, options?: CallOptions): Promise<PutResult>;
   /** Replaces the object only if it still has this `etag`. */
-  putIfMatch(key: string, body: Uint8Array, etag: string, options?: CallOptions): Promise<PutResult>;
+  putIfMatch(
+    key: string,
+    body: Uint8Array,
+    etag: string,
+    options?: CallOptions,
+  ): Promise<PutResult>;
   /** Uploads an object too large to hold in memory; it appears when `finish` resolves. */
   startUpload(key: string, options?: CallOptions): Promise<Upload>;
   /** Fine if there is none. */
