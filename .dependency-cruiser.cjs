@@ -45,7 +45,11 @@ const OWNERS = [
   ['yaml', '(^|/)node_modules/yaml/', ['cli']],
   ['d3', '(^|/)node_modules/d3-', ['ui']],
   // The protobuf runtime is the one package with several owners: every user of src/gen meets its types.
-  ['protobuf', '(^|/)node_modules/@bufbuild/protobuf/', ['gen', 'manifest', 'block', 'log', 'ingest', 'server', 'cli']],
+  [
+    'protobuf',
+    '(^|/)node_modules/@bufbuild/protobuf/',
+    ['gen', 'manifest', 'block', 'log', 'ingest', 'server', 'cli'],
+  ],
   ['fs', '^(node:)?fs(/promises)?$', ['env', 'objstore']],
   ['zlib', '^(node:)?zlib$', ['env', 'formats', 'server']],
   ['crypto', '^(node:)?crypto$', ['env']],
@@ -54,7 +58,7 @@ const OWNERS = [
   ['network', '^(node:)?(http|https|http2|net|tls|dgram|dns)$', ['env', 'server', 'cli']],
   ['host', '^(node:)?(os|process|perf_hooks|v8|vm|async_hooks)$', ['env', 'server', 'cli']],
   ['inspector', '^(node:)?inspector(/promises)?$', ['server']],
-  ['module', '^(node:)?module$', ['env', 'ui']],
+  ['module', '^(node:)?module$', ['env', 'ui', 'cli']],
 ];
 
 /** Modules of Node that hold no state and touch nothing: anyone may import them. */

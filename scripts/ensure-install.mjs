@@ -33,7 +33,9 @@ const done = spawnSync('npm', ['ci', '--no-fund', '--no-audit'], {
   shell: process.platform === 'win32',
 });
 if (done.status !== 0) {
-  console.error(`cannot install dependencies: npm ci ended with ${done.status ?? done.error}; want 0`);
+  console.error(
+    `cannot install dependencies: npm ci ended with ${done.status ?? done.error}; want 0`,
+  );
   process.exit(1);
 }
 writeFileSync(stamp, wanted);

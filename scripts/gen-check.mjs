@@ -15,7 +15,8 @@ try {
   const buf = join('node_modules', '.bin', 'buf');
   for (const args of [['lint'], ['generate']]) {
     const ran = spawnSync(buf, args, { cwd: copy, stdio: 'inherit' });
-    if (ran.status !== 0) fail(`buf ${args.join(' ')} ended with ${ran.status ?? ran.error}; want 0`);
+    if (ran.status !== 0)
+      fail(`buf ${args.join(' ')} ended with ${ran.status ?? ran.error}; want 0`);
   }
   const want = filesOf(join(copy, 'src', 'gen'));
   const got = filesOf(join(root, 'src', 'gen'));

@@ -78,6 +78,8 @@ export const LIMITS = {
   optionValueLengthMax: 16_384,
   /** Values of one repeated option. */
   optionListMax: 1_024,
+  /** Files of one `basalt import`. */
+  importFilesMax: 1_000_000,
   /** Bytes of one answer that the command line takes from a server. */
   clientAnswerBytesMax: 1 << 30,
 

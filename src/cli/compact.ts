@@ -1,0 +1,66 @@
+import { resolve } from 'node:path';
+import { isKind, StoreError } from '../base/errors.js';
+import { openStore, type Store } from '../index.js';
+import { command, EXIT_OK, type CommandIo } from './command.js';
+import { bucketOption } from './common-options.js';
+import { bytesText } from './format-value.js';
+import type { InspectReport } from './inspect-text.js';
+import { startProgress } from './progress.js';
+
+export const compactCommand = command({
+  name: 'compact',
+  summary: 'compact a data directory now, while no server runs on it',
+  options: {
+    data: { type: 'string', default: 'data', placeholder: 'DIR', help: 'data directory' },
+    bucket: bucketOption,
+    full: {
+      type: 'boolean',
+      default: false,
+      help: 'until nothing is left to do, level 0 included, and collect what is dead at once',
+    },
+  },
+  examples: ['basalt compact --data ./data --full'],
+  async run({ io, values }) {
+    const dir = resolve(io.workingDirectory, values.data);
+    const bucket = values.bucket === undefined ? {} : { bucket: values.bucket };
+    const store = await openUnlocked(dir, bucket);
+    try {
+      await compactWithProgress(io, store, values.full);
+    } finally {
+      await store.close();
+    }
+    return EXIT_OK;
+  },
+});
+
+async function openUnlocked(dir: string, bucket: { bucket?: string }): Promise<Store> {
+  try {
+    return await openStore({ dir, ...bucket });
+  } catch (error) {
+    if (!isKind(error, 'conflict')) throw error;
+    throw new StoreError({
+      kind: 'conflict',
+      code: 'PS_DIR_LOCKED',
+      message: `cannot compact ${dir}: got a lock (${StoreError.from(error).message}); want no process on it: stop the server first, or leave it to the server, which compacts by itself`,
+      cause: error,
+    });
+  }
+}
+
+async function compactWithProgress(io: CommandIo, store: Store, full: boolean): Promise<void> {
+  const progress = startProgress(io);
+  const before = (await store.inspect()) as InspectReport;
+  try {
+    await store.compact({
+      full,
+      onProgress: ({ done, total, text }) => progress.update(done, total, text),
+    });
+  } finally {
+    progress.end();
+  }
+  const after = (await store.inspect()) as InspectReport;
+  await io.out(
+    `${bytesText(before.bytes)} in ${before.blocks.length} blocks and ${before.log.segments} segments ` +
+      `became ${bytesText(after.bytes)} in ${after.blocks.length} blocks and ${after.log.segments} segments\n`,
+  );
+}

@@ -1,0 +1,106 @@
+import { resolve } from 'node:path';
+import { invalid } from '../base/errors.js';
+import { openStore } from '../index.js';
+import type { Label } from '../model/labels.js';
+import type { Temporality } from '../model/series.js';
+import { tenantOf } from '../server/tenant.js';
+import type { CommandIo } from './command.js';
+import { httpClient } from './http-client.js';
+
+/** Where `push` and `import` send profiles: a server, or a store of their own. */
+export interface ProfileSink {
+  /** Resolves when the profile is durable. Throws StoreError. */
+  write(profile: OutgoingProfile): Promise<SinkResult>;
+  close(): Promise<void>;
+}
+
+export interface OutgoingProfile {
+  readonly labels: readonly Label[];
+  readonly body: Uint8Array;
+  readonly temporality: Temporality | undefined;
+}
+
+export interface SinkResult {
+  readonly profiles: number;
+  readonly samples: number;
+  /** Messages about what was dropped. */
+  readonly rejections: readonly string[];
+}
+
+export interface SinkOptions {
+  readonly server: string | undefined;
+  readonly data: string | undefined;
+  readonly bucket: string | undefined;
+  readonly tenant: string;
+}
+
+export async function openSink(io: CommandIo, options: SinkOptions): Promise<ProfileSink> {
+  if (options.data === undefined) {
+    return serverSink(io, options.server ?? 'http://127.0.0.1:4040', options.tenant);
+  }
+  if (options.server !== undefined) {
+    throw invalid('PS_CLI_OPTION', 'cannot write: got both --server and --data; want one of them');
+  }
+  const tenantId = tenantOf(options.tenant);
+  const store = await openStore({
+    dir: resolve(io.workingDirectory, options.data),
+    ...(options.bucket === undefined ? {} : { bucket: options.bucket }),
+  });
+  return {
+    async write({ labels, body, temporality }) {
+      const request = {
+        labels,
+        profile: body,
+        ...(temporality === undefined ? {} : { temporality }),
+      };
+      const result = await store.ingest.write(tenantId, request);
+      return {
+        profiles: result.profiles,
+        samples: result.samples,
+        rejections: result.rejections.map((r) => `${r.reason}: ${r.message} (${r.count})`),
+      };
+    },
+    close: () => store.close(),
+  };
+}
+
+function serverSink(io: CommandIo, server: string, tenant: string): ProfileSink {
+  const client = httpClient(server, tenant);
+  return {
+    async write({ labels, body, temporality }) {
+      const parameters = new URLSearchParams();
+      for (const { name, value } of labels) parameters.append('label', `${name}=${value}`);
+      if (temporality !== undefined) parameters.set('temporality', temporality);
+      const answer = await client.post('/api/v1/write', parameters, body, io.signal);
+      return sinkResult(new TextDecoder().decode(answer));
+    },
+    close: () => Promise.resolve(),
+  };
+}
+
+function sinkResult(text: string): SinkResult {
+  const value = JSON.parse(text) as {
+    profiles?: number;
+    samples?: string | number;
+    rejections?: readonly { reason?: string; message?: string; count?: string | number }[];
+  };
+  return {
+    profiles: Number(value.profiles ?? 0),
+    samples: Number(value.samples ?? 0),
+    rejections: (value.rejections ?? []).map(
+      (r) => `${r.reason ?? ''}: ${r.message ?? ''} (${r.count ?? 0})`,
+    ),
+  };
+}
+
+/** `name=value`. Throws `invalid` PS_CLI_LABEL. */
+export function parseLabel(text: string): Label {
+  const equals = text.indexOf('=');
+  if (equals <= 0) {
+    throw invalid(
+      'PS_CLI_LABEL',
+      `cannot accept --label: got ${JSON.stringify(text)}; want NAME=VALUE`,
+    );
+  }
+  return { name: text.slice(0, equals), value: text.slice(equals + 1) };
+}

@@ -1,0 +1,183 @@
+import { assert, unreachable } from '../base/assert.js';
+import { invalid } from '../base/errors.js';
+import { openSnapshot } from '../index.js';
+import type { Aggregation, QueryApi, RangeQuery } from '../query/api.js';
+import {
+  profileTypesJson,
+  seriesJson,
+  stringsJson,
+  timeSeriesJson,
+  topJson,
+  treeJson,
+} from '../server/http-json.js';
+import { defaultStepMs, parseDuration, parseTime } from '../server/http-times.js';
+import { tenantOf } from '../server/tenant.js';
+import type { CommandIo } from './command.js';
+import { httpClient } from './http-client.js';
+
+/** One question, the same for a server and a directory. Times and durations are texts as the user wrote them. */
+export interface Question {
+  readonly kind: 'types' | 'labels' | 'values' | 'series' | 'merge' | 'timeseries';
+  readonly selector: string;
+  readonly from: string;
+  readonly to: string;
+  /** For `values`. */
+  readonly label: string;
+  /** For `merge` and `timeseries`. */
+  readonly profileType: string;
+  readonly aggregation: Aggregation | undefined;
+  readonly format: 'tree' | 'top' | 'pprof' | 'folded';
+  readonly maxNodes: number | undefined;
+  readonly step: string | undefined;
+  readonly groupBy: readonly string[];
+}
+
+/** Answers in the bytes of the HTTP API, whoever gives them. */
+export interface QuerySource {
+  ask(question: Question): Promise<Uint8Array>;
+  close(): Promise<void>;
+}
+
+export interface SourceOptions {
+  readonly server: string | undefined;
+  readonly data: string | undefined;
+  readonly bucket: string | undefined;
+  readonly tenant: string;
+}
+
+const SERVER_DEFAULT = 'http://127.0.0.1:4040';
+
+/** `--data` reads a snapshot of the directory; else a server is asked. */
+export async function querySource(io: CommandIo, options: SourceOptions): Promise<QuerySource> {
+  if (options.data === undefined) {
+    return serverSource(io, options.server ?? SERVER_DEFAULT, options.tenant);
+  }
+  if (options.server !== undefined) {
+    throw invalid('PS_CLI_OPTION', 'cannot query: got both --server and --data; want one of them');
+  }
+  const snapshot = await openSnapshot({
+    dir: options.data,
+    ...(options.bucket === undefined ? {} : { bucket: options.bucket }),
+  });
+  const tenantId = tenantOf(options.tenant);
+  return {
+    ask: (question) => askDirectly(io, snapshot.query, tenantId, question),
+    close: () => snapshot.close(),
+  };
+}
+
+function serverSource(io: CommandIo, server: string, tenant: string): QuerySource {
+  const client = httpClient(server, tenant);
+  return {
+    ask: (question) => client.get(pathOf(question), parametersOf(question), io.signal),
+    close: () => Promise.resolve(),
+  };
+}
+
+function pathOf(question: Question): string {
+  switch (question.kind) {
+    case 'types':
+      return '/api/v1/profile-types';
+    case 'labels':
+      return '/api/v1/labels';
+    case 'values':
+      return `/api/v1/labels/${encodeURIComponent(question.label)}/values`;
+    case 'series':
+      return '/api/v1/series';
+    case 'merge':
+      return '/api/v1/merge';
+    case 'timeseries':
+      return '/api/v1/timeseries';
+    default:
+      return unreachable(question.kind);
+  }
+}
+
+function parametersOf(question: Question): URLSearchParams {
+  const out = new URLSearchParams({ start: question.from, end: question.to });
+  const isMerge = question.kind === 'merge' || question.kind === 'timeseries';
+  if (question.selector !== '') out.set(isMerge ? 'selector' : 'match', question.selector);
+  if (!isMerge) return out;
+  out.set('type', question.profileType);
+  if (question.aggregation !== undefined) out.set('aggregation', question.aggregation);
+  if (question.kind === 'merge') {
+    out.set('format', question.format);
+    if (question.maxNodes !== undefined) out.set('maxNodes', String(question.maxNodes));
+    return out;
+  }
+  if (question.step !== undefined) out.set('step', question.step);
+  for (const label of question.groupBy) out.append('groupBy', label);
+  return out;
+}
+
+async function askDirectly(
+  io: CommandIo,
+  query: QueryApi,
+  tenantId: string,
+  question: Question,
+): Promise<Uint8Array> {
+  const nowMs = io.clock.nowMs();
+  const range: RangeQuery = {
+    tenantId,
+    selector: question.selector,
+    startMs: parseTime('--from', question.from, nowMs),
+    endMs: parseTime('--to', question.to, nowMs),
+    signal: io.signal,
+  };
+  switch (question.kind) {
+    case 'types':
+      return profileTypesJson(await query.profileTypes(range));
+    case 'labels':
+      return stringsJson('labels', await query.labelNames(range));
+    case 'values':
+      return stringsJson('values', await query.labelValues({ ...range, name: question.label }));
+    case 'series':
+      return seriesJson(await query.series(range));
+    case 'timeseries':
+      return askTimeSeries(query, range, question);
+    case 'merge':
+      return askMerge(query, range, question);
+    default:
+      return unreachable(question.kind);
+  }
+}
+
+async function askTimeSeries(
+  query: QueryApi,
+  range: RangeQuery,
+  question: Question,
+): Promise<Uint8Array> {
+  const { profileType, groupBy, step, aggregation } = question;
+  const stepMs =
+    step === undefined ? defaultStepMs(range.startMs, range.endMs) : parseDuration('--step', step);
+  const chosen = aggregation === undefined ? {} : { aggregation };
+  const answer = await query.timeSeries({ ...range, profileType, stepMs, groupBy, ...chosen });
+  return timeSeriesJson(answer, stepMs);
+}
+
+async function askMerge(
+  query: QueryApi,
+  range: RangeQuery,
+  question: Question,
+): Promise<Uint8Array> {
+  const { profileType, aggregation, maxNodes } = question;
+  const merge = {
+    ...range,
+    profileType,
+    ...(aggregation === undefined ? {} : { aggregation }),
+  };
+  switch (question.format) {
+    case 'tree':
+      return treeJson(
+        await query.mergeTree({ ...merge, ...(maxNodes === undefined ? {} : { maxNodes }) }),
+      );
+    case 'top':
+      return topJson(await query.mergeTop(merge));
+    case 'pprof':
+      return (await query.mergePprof(merge)).body;
+    case 'folded':
+      return (await query.mergeFolded(merge)).body;
+    default:
+      assert(false, `format ${String(question.format)}`);
+  }
+}

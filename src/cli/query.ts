@@ -1,0 +1,142 @@
+import { resolve } from 'node:path';
+import { invalid } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
+import type { Aggregation } from '../query/api.js';
+import { command, EXIT_OK, type CommandIo } from './command.js';
+import { bucketOption, dataOption, serverOption, tenantOption } from './common-options.js';
+import { didYouMean } from './did-you-mean.js';
+import { querySource, type Question, type QuerySource } from './query-source.js';
+import { answerText } from './query-text.js';
+
+const WHATS = ['merge', 'top', 'series', 'labels', 'types', 'timeseries'] as const;
+export type QueryWhat = (typeof WHATS)[number];
+
+const OPTIONS = {
+  type: {
+    type: 'string',
+    placeholder: 'TYPE',
+    help: 'profile type, as `basalt query types` lists them',
+  },
+  selector: { type: 'string', default: '', help: 'Prometheus selector; empty selects all' },
+  from: { type: 'string', default: 'now-1h', help: 'start: unix ms, RFC 3339 or now-1h' },
+  to: { type: 'string', default: 'now', help: 'end, exclusive' },
+  format: {
+    type: 'string',
+    default: 'tree',
+    choices: ['tree', 'top', 'pprof', 'folded'],
+    help: 'of merge',
+  },
+  aggregation: {
+    type: 'string',
+    choices: ['sum', 'avg', 'last', 'max'],
+    help: 'default by temporality',
+  },
+  'max-nodes': {
+    type: 'integer',
+    min: 1,
+    max: LIMITS.treeNodesMax,
+    help: 'nodes of a tree; what is cut is reported',
+  },
+  step: { type: 'string', help: 'of timeseries, for example 15s; default by the range' },
+  'group-by': { type: 'list', placeholder: 'LABEL', help: 'of timeseries' },
+  name: { type: 'string', placeholder: 'LABEL', help: 'of labels: list the values of this label' },
+  rows: {
+    type: 'integer',
+    default: 30,
+    min: 1,
+    max: 1_000_000,
+    help: 'of top: functions to print',
+  },
+  json: { type: 'boolean', default: false, help: 'print the JSON of the HTTP API' },
+  output: { type: 'string', placeholder: 'FILE', help: 'write the answer there' },
+  server: serverOption,
+  data: dataOption,
+  bucket: bucketOption,
+  tenant: tenantOption,
+} as const;
+
+export const queryCommand = command({
+  name: 'query',
+  summary: 'ask a server or a data directory',
+  positionals: WHATS.join('|'),
+  options: OPTIONS,
+  examples: [
+    'basalt query types',
+    'basalt query top --type process_cpu:cpu:nanoseconds:cpu:nanoseconds --selector \'{service_name="api"}\'',
+    'basalt query merge --type process_cpu:cpu:nanoseconds:cpu:nanoseconds --format pprof -o merged.pb.gz',
+  ],
+  async run({ io, values, positionals }) {
+    const what = whatOf(positionals);
+    const format = what === 'top' ? 'top' : (values.format as Question['format']);
+    const question: Question = {
+      kind: kindOf(what, values.name),
+      selector: values.selector,
+      from: values.from,
+      to: values.to,
+      label: values.name ?? '',
+      profileType: values.type ?? '',
+      aggregation: values.aggregation as Aggregation | undefined,
+      format,
+      maxNodes: values['max-nodes'],
+      step: values.step,
+      groupBy: values['group-by'],
+    };
+    const data = values.data === undefined ? undefined : resolve(io.workingDirectory, values.data);
+    const source = await querySource(io, { ...values, data });
+    try {
+      if (question.profileType === '' && ['merge', 'timeseries'].includes(question.kind)) {
+        throw await missingType(source, question);
+      }
+      const answer = await source.ask(question);
+      const asText = !values.json && what !== 'merge';
+      await write(io, asText ? answerText(what, answer, values.rows) : answer, values.output);
+    } finally {
+      await source.close();
+    }
+    return EXIT_OK;
+  },
+});
+
+function whatOf(positionals: readonly string[]): QueryWhat {
+  const [what, ...more] = positionals;
+  const known = WHATS.find((name) => name === what);
+  if (known !== undefined && more.length === 0) return known;
+  const got = what === undefined ? 'nothing' : JSON.stringify(positionals.join(' '));
+  const hint = what === undefined ? '' : didYouMean(what, WHATS);
+  throw invalid(
+    'PS_CLI_ARGUMENTS',
+    `cannot query: got ${got}; want one of ${WHATS.join(', ')}${hint}`,
+  );
+}
+
+function kindOf(what: QueryWhat, label: string | undefined): Question['kind'] {
+  if (what === 'top') return 'merge';
+  if (what === 'labels' && label !== undefined) return 'values';
+  return what;
+}
+
+/** Says which types there are: a person rarely knows one by heart. */
+async function missingType(source: QuerySource, question: Question): Promise<Error> {
+  const answer = await source.ask({ ...question, kind: 'types' });
+  const { profileTypes } = JSON.parse(new TextDecoder().decode(answer)) as {
+    profileTypes: readonly { id: string }[];
+  };
+  const ids = profileTypes.map((type) => type.id);
+  const want = ids.length === 0 ? 'one (there is none in this range)' : `one of ${ids.join(', ')}`;
+  return invalid('PS_CLI_OPTION', `cannot query: got no --type; want ${want}`);
+}
+
+async function write(
+  io: CommandIo,
+  answer: string | Uint8Array,
+  output: string | undefined,
+): Promise<void> {
+  if (output === undefined || output === '-') {
+    const isText = typeof answer !== 'string' && answer[0] === 0x7b;
+    await io.out(answer);
+    if (isText) await io.out('\n');
+    return;
+  }
+  const bytes = typeof answer === 'string' ? new TextEncoder().encode(answer) : answer;
+  await io.files.writeReplace(resolve(io.workingDirectory, output), bytes);
+}

@@ -1,0 +1,121 @@
+import { resolve } from 'node:path';
+import { MetricsRegistry } from '../base/metrics.js';
+import { openStore } from '../index.js';
+import { startSelfProfile } from '../server/self-profile.js';
+import { startServer, type RunningServer } from '../server/server.js';
+import { TENANT_DEFAULT } from '../server/tenant.js';
+import { uiAssets } from '../ui/assets.js';
+import { command, EXIT_OK, type CommandIo } from './command.js';
+import { bucketOption } from './common-options.js';
+
+export const serveCommand = command({
+  name: 'serve',
+  summary: 'run the server: gRPC, HTTP and the web page',
+  options: {
+    data: {
+      type: 'string',
+      default: 'data',
+      placeholder: 'DIR',
+      help: 'log and caches, and the blocks too without --bucket',
+    },
+    bucket: bucketOption,
+    http: {
+      type: 'string',
+      default: '127.0.0.1:4040',
+      placeholder: 'HOST:PORT',
+      help: 'page and HTTP API; port 0 takes any',
+    },
+    grpc: {
+      type: 'string',
+      default: '127.0.0.1:4041',
+      placeholder: 'HOST:PORT',
+      help: 'gRPC; port 0 takes any',
+    },
+    'self-profile': {
+      type: 'boolean',
+      default: true,
+      help: 'profile this server into its own store as service basalt',
+    },
+  },
+  examples: ['basalt serve --data /var/lib/basalt --http 0.0.0.0:4040 --grpc 0.0.0.0:4041'],
+  async run({ io, values }) {
+    const startedMs = io.clock.monotonicMs();
+    const dir = resolve(io.workingDirectory, values.data);
+    const metrics = new MetricsRegistry();
+    const store = await openStore({
+      dir,
+      metrics,
+      ...(values.bucket === undefined ? {} : { bucket: values.bucket }),
+    });
+    try {
+      const server = await startServer({
+        ingest: store.ingest,
+        query: store.query,
+        clock: io.clock,
+        metrics,
+        ready: () => store.status === 'open',
+        ui: await uiAssets(io.files),
+        report: (call, error) => io.err(`${call}: ${errorText(error)}\n`),
+        httpAddress: values.http,
+        grpcAddress: values.grpc,
+      });
+      const elapsedMs = Math.round(io.clock.monotonicMs() - startedMs);
+      io.err(readyText(server, values.http, values.grpc, `${dir}, ready after ${elapsedMs} ms`));
+      await serveUntilStopped(io, server, values['self-profile'] ? store.ingest : undefined);
+    } finally {
+      await store.close();
+    }
+    io.err('basalt: stopped\n');
+    return EXIT_OK;
+  },
+});
+
+type Ingest = Awaited<ReturnType<typeof openStore>>['ingest'];
+
+/** Calls under way are finished before the store closes. */
+async function serveUntilStopped(
+  io: CommandIo,
+  server: RunningServer,
+  selfIngest: Ingest | undefined,
+): Promise<void> {
+  const selfProfile =
+    selfIngest === undefined
+      ? undefined
+      : await startSelfProfile({
+          write: (request) => selfIngest.write(TENANT_DEFAULT, request),
+          clock: io.clock,
+          report: (error) => io.err(`basalt: self profile: ${errorText(error)}\n`),
+        });
+  try {
+    await aborted(io.signal);
+    io.err('basalt: stopping (a second signal ends it at once)\n');
+  } finally {
+    await selfProfile?.close();
+    await server.close();
+  }
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  if (signal.aborted) return Promise.resolve();
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}
+
+function readyText(server: RunningServer, http: string, grpc: string, dir: string): string {
+  return [
+    `basalt: page and HTTP API on http://${hostOf(http)}:${server.httpPort}/`,
+    `basalt: gRPC on ${hostOf(grpc)}:${server.grpcPort}`,
+    `basalt: data in ${dir}`,
+    '',
+  ].join('\n');
+}
+
+function hostOf(address: string): string {
+  const host = address.slice(0, address.lastIndexOf(':'));
+  return host === '' ? '127.0.0.1' : host;
+}
+
+function errorText(error: unknown): string {
+  return error instanceof Error ? (error.stack ?? error.message) : String(error);
+}

@@ -1,0 +1,61 @@
+/** What is asked for, kept in the address, so that a link shows the same. */
+
+const RANGE_MS = {
+  '5m': 300_000,
+  '15m': 900_000,
+  '1h': 3_600_000,
+  '6h': 21_600_000,
+  '24h': 86_400_000,
+  '7d': 604_800_000,
+};
+
+const DEFAULTS = {
+  type: '',
+  selector: '',
+  range: '1h',
+  from: '',
+  to: '',
+  aggregation: '',
+  group: '',
+};
+
+export function readState() {
+  const hash = new URLSearchParams(location.hash.slice(1));
+  const state = { ...DEFAULTS };
+  for (const key of Object.keys(DEFAULTS)) state[key] = hash.get(key) ?? DEFAULTS[key];
+  if (state.range !== 'custom' && !Object.hasOwn(RANGE_MS, state.range)) state.range = '1h';
+  return state;
+}
+
+export function writeState(state) {
+  const hash = new URLSearchParams();
+  for (const [key, value] of Object.entries(state)) {
+    if (value !== DEFAULTS[key]) hash.set(key, value);
+  }
+  const text = hash.toString();
+  history.replaceState(null, '', text === '' ? location.pathname : `#${text}`);
+}
+
+/** Start and end in unix milliseconds, the end exclusive. */
+export function rangeOf(state) {
+  if (state.range !== 'custom') {
+    const end = Date.now();
+    return { start: end - RANGE_MS[state.range], end };
+  }
+  const start = Number(state.from);
+  const end = Number(state.to);
+  if (!(start > 0 && end > start))
+    throw new Error('The end of the range must lie after its start.');
+  return { start, end };
+}
+
+/** Adds `name="value"` to a selector, in place of an equality on the same label. */
+export function withMatcher(selector, name, value) {
+  const matcher = `${name}=${JSON.stringify(value)}`;
+  const inner = selector.trim().replace(/^\{/, '').replace(/\}$/, '');
+  const old = new RegExp(
+    `(^|,)\\s*${name.replace(/[^\w]/g, '\\$&')}\\s*=\\s*"(?:[^"\\\\]|\\\\.)*"`,
+  );
+  if (old.test(inner)) return `{${inner.replace(old, (_, comma) => `${comma}${matcher}`)}}`;
+  return `{${inner.trim() === '' ? matcher : `${inner.replace(/,\s*$/, '')},${matcher}`}}`;
+}
