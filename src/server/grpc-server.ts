@@ -1,4 +1,10 @@
-import { Server, ServerCredentials, type ServerOptions } from '@grpc/grpc-js';
+import {
+  logVerbosity,
+  Server,
+  ServerCredentials,
+  type ServerOptions,
+  setLogVerbosity,
+} from '@grpc/grpc-js';
 import { LIMITS } from '../base/limits.js';
 import type { Clock } from '../env/clock.js';
 import { file_basalt_v1_ingest, IngestService } from '../gen/basalt/v1/ingest_pb.js';
@@ -97,6 +103,8 @@ function bind(server: Server, address: string): Promise<number> {
 }
 
 export async function startGrpcServer(options: GrpcServerOptions): Promise<GrpcServer> {
+  // The library would write to stderr what `bind` throws.
+  setLogVerbosity(logVerbosity.NONE);
   const closing = new AbortController();
   const server = new Server(SERVER_OPTIONS);
   addServices(server, options, closing.signal);

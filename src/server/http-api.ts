@@ -163,7 +163,7 @@ const LABEL_VALUES_PATTERN = /^\/api\/v1\/labels\/([^/]+)\/values$/;
 export function findApiRoute(path: string): { route: ApiRoute; pathValue: string } | undefined {
   const name = LABEL_VALUES_PATTERN.exec(path)?.[1];
   const route = ROUTES.get(name === undefined ? path : '/api/v1/labels/{name}/values');
-  if (route === undefined || (name === undefined && path.includes('{'))) return undefined;
+  if (route === undefined) return undefined;
   try {
     return { route, pathValue: name === undefined ? '' : decodeURIComponent(name) };
   } catch {

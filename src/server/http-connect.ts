@@ -7,18 +7,16 @@ import {
   type ServiceImpl,
 } from '@connectrpc/connect';
 import { connectNodeAdapter } from '@connectrpc/connect-node';
+import { invalid, type StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { IngestService } from '../gen/basalt/v1/ingest_pb.js';
-import type {
-  WriteProfileRequestSchema,
-  WriteProfileResponse,
-} from '../gen/basalt/v1/ingest_pb.js';
+import type { WriteProfileRequestSchema } from '../gen/basalt/v1/ingest_pb.js';
 import { QueryService } from '../gen/basalt/v1/query_pb.js';
 import { ErrorInfoSchema, RetryInfoSchema } from '../gen/google/rpc/error_details_pb.js';
 import type { IngestApi } from '../ingest/api.js';
 import type { QueryApi } from '../query/api.js';
-import { REASON_TRAILER, type ErrorReporter } from './grpc-service.js';
-import { writeErrorResponse, writeRequest, writeResponse } from './ingest-messages.js';
+import { methodPath, REASON_TRAILER, type ErrorReporter } from './grpc-service.js';
+import { writeRequest, writeResponse } from './ingest-messages.js';
 import { queryCalls } from './query-calls.js';
 import type { CallContext } from './query-messages.js';
 import type { MethodMetrics, RequestMetrics } from './request-metrics.js';
@@ -99,28 +97,15 @@ class Guard {
   }
 }
 
-function ingestService(options: ConnectOptions): ServiceImpl<typeof IngestService> {
+function ingestService(options: ConnectOptions): Partial<ServiceImpl<typeof IngestService>> {
   const { ingest } = options;
   const one = new Guard(options, IngestService.method.writeProfile.name);
-  const many = new Guard(options, IngestService.method.writeProfiles.name);
   const store = async (tenantId: string, message: WriteRequestMessage) =>
     writeResponse(await ingest.write(tenantId, writeRequest(message)));
 
   return {
     writeProfile: (message, context) =>
       one.unary(() => store(contextOf(context).tenantId, message)),
-
-    // One at a time: over HTTP/1.1 no answer can be read before the last request was sent, so nothing is won by more.
-    async *writeProfiles(messages, context): AsyncGenerator<WriteProfileResponse> {
-      const { tenantId } = await many.unary(async () => contextOf(context));
-      for await (const message of messages) {
-        try {
-          yield await many.run(() => store(tenantId, message));
-        } catch (error) {
-          yield writeErrorResponse(wireError(error));
-        }
-      }
-    },
   };
 }
 
@@ -142,13 +127,22 @@ function queryService(options: ConnectOptions): ServiceImpl<typeof QueryService>
   };
 }
 
+const STREAM_PATH = methodPath(IngestService.method.writeProfiles);
 const PREFIXES = [`/${IngestService.typeName}/`, `/${QueryService.typeName}/`];
+
+/** Connect has no streams in both directions over HTTP/1.1. */
+function noStream(): StoreError {
+  return invalid(
+    'PS_STREAM_HTTP',
+    'cannot stream: got WriteProfiles over HTTP/1.1; want WriteProfile, or the gRPC port',
+  );
+}
 
 export function isConnectPath(path: string): boolean {
   return PREFIXES.some((prefix) => path.startsWith(prefix));
 }
 
-/** Handles the paths of both services; `fallback` gets a path that has no such method. */
+/** Handles the paths of both services; `fallback` gets a path that has no such method. Throws `invalid` PS_STREAM_HTTP. */
 export function connectHandler(
   options: ConnectOptions,
   fallback: (request: IncomingMessage, response: Parameters<RequestListener>[1]) => void,
@@ -167,5 +161,8 @@ export function connectHandler(
     fallback: (request, response) =>
       fallback(request as IncomingMessage, response as Parameters<RequestListener>[1]),
   });
-  return (request, response) => handler(request, response);
+  return (request, response) => {
+    if (request.url?.startsWith(STREAM_PATH) === true) throw noStream();
+    handler(request, response);
+  };
 }

@@ -77,6 +77,7 @@ class HttpApp {
   private readonly budget = new BodyBudget(LIMITS.httpBodiesBytesMax);
   private readonly methodMetrics = new Map<string, MethodMetrics>();
   private active = 0;
+  private whenIdle: (() => void) | undefined;
 
   constructor(options: HttpServerOptions, closing: AbortSignal) {
     this.options = options;
@@ -109,17 +110,28 @@ class HttpApp {
     const exchange = { request, response, path, search: mark < 0 ? '' : url.slice(mark + 1) };
     // Probes and scrapes are answered however busy the server is.
     const probe = this.probe(path);
+    if (probe === undefined && this.active >= LIMITS.httpRequestsMax) throw tooManyRequests();
+    this.active += 1;
+    response.once('close', () => this.finished());
     if (probe !== undefined) {
       void this.serve(exchange, probe);
       return;
     }
-    if (this.active >= LIMITS.httpRequestsMax) throw tooManyRequests();
-    this.active += 1;
-    response.once('close', () => {
-      this.active -= 1;
-    });
     if (isConnectPath(path)) this.serveConnect(exchange);
     else void this.serve(exchange, this.find(path));
+  }
+
+  /** Resolves when no request is under way. */
+  idle(): Promise<void> {
+    return new Promise((resolve) => {
+      if (this.active === 0) resolve();
+      else this.whenIdle = resolve;
+    });
+  }
+
+  private finished(): void {
+    this.active -= 1;
+    if (this.active === 0) this.whenIdle?.();
   }
 
   private serveConnect({ request, response }: Exchange): void {
@@ -130,7 +142,8 @@ class HttpApp {
     // The adapter throws for a Host header that makes no URL.
     try {
       this.connect(request, response);
-    } catch {
+    } catch (error) {
+      if (error instanceof StoreError) throw error;
       throw invalid('PS_HOST', 'cannot answer: got a broken or no Host header; want host:port');
     }
   }
@@ -298,18 +311,16 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
   const port = await listen(server, options.address);
   let closed: Promise<void> | undefined;
   const close = async (drainMs: number): Promise<void> => {
-    const drained = new Promise<void>((resolve) => server.close(() => resolve()));
+    const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
     const timer = new AbortController();
-    const late = options.clock.sleep(drainMs, timer.signal).then(
-      () => {
-        closing.abort();
-        server.closeAllConnections();
-      },
-      () => undefined,
-    );
-    await Promise.race([drained, late]);
+    const late = options.clock.sleep(drainMs, timer.signal).catch(() => undefined);
+    await Promise.race([app.idle(), late]);
     timer.abort();
-    await drained;
+    closing.abort();
+    // What is left are calls past their time, and connections on which nothing was ever asked: those would hold up
+    // `server.close` until they time out.
+    server.closeAllConnections();
+    await stopped;
   };
   return {
     port,

@@ -63,10 +63,6 @@ export function writeResponse(result: WriteResult): WriteProfileResponse {
   });
 }
 
-export function writeErrorResponse(error: WireError): WriteProfileResponse {
-  return create(WriteProfileResponseSchema, { error: errorStatus(error) });
-}
-
 const TAG_PROFILE_ID = 0x0a;
 const TAG_PROFILES = 0x10;
 const TAG_SAMPLES = 0x18;
@@ -115,6 +111,9 @@ export function encodeWriteResult(result: WriteResult): Buffer {
 }
 
 export function encodeWriteError(error: WireError): Buffer {
-  const bytes = toBinary(WriteProfileResponseSchema, writeErrorResponse(error));
+  const bytes = toBinary(
+    WriteProfileResponseSchema,
+    create(WriteProfileResponseSchema, { error: errorStatus(error) }),
+  );
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
