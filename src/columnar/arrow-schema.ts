@@ -1,8 +1,7 @@
-/** Arrow schemas for table schemas and back. */
+/** Arrow schemas for table schemas. */
 import {
   Bool,
   type DataType,
-  DataType as ArrowType,
   Dictionary,
   Field,
   Float64,
@@ -18,8 +17,7 @@ import {
   Utf8,
   makeData,
 } from 'apache-arrow';
-import { corrupt } from '../base/errors.js';
-import type { ColumnField, ColumnType, TableSchema } from './table.js';
+import type { ColumnField, TableSchema } from './table.js';
 
 /** arrow-rs writes this as the Parquet field id. */
 const FIELD_ID = 'PARQUET:field_id';
@@ -96,36 +94,4 @@ export function schemaMessageOf(schema: TableSchema): Uint8Array {
 
 function emptyData(arrow: Schema): never {
   return makeData({ type: new Struct(arrow.fields), length: 0, nullCount: 0 }) as never;
-}
-
-/** The table schema of an Arrow schema that has only types of ours. Throws `corrupt` PS_COLUMN_TYPE. */
-export function tableSchemaOf(arrow: Schema): TableSchema {
-  return {
-    fields: arrow.fields.map((field) => ({
-      name: field.name,
-      type: columnTypeOf(field),
-      id: Number(field.metadata.get(FIELD_ID) ?? 0),
-    })),
-  };
-}
-
-function columnTypeOf(field: Field): ColumnType {
-  const type: DataType = field.type;
-  if (ArrowType.isInt(type) && type.isSigned && type.bitWidth === 32) return 'int32';
-  if (ArrowType.isInt(type) && type.isSigned && type.bitWidth === 64) return 'int64';
-  if (ArrowType.isFloat(type) && type.precision === 2) return 'float64';
-  if (ArrowType.isBool(type)) return 'bool';
-  if (ArrowType.isUtf8(type)) return 'utf8';
-  if (ArrowType.isTimestamp(type) && type.unit === 3) return 'timestamp';
-  if (ArrowType.isDictionary(type) && ArrowType.isUtf8(type.dictionary)) return 'dictionary';
-  if (ArrowType.isMap(type)) return 'map';
-  if (ArrowType.isList(type)) {
-    const element: DataType | undefined = type.children[0]?.type;
-    if (element !== undefined && ArrowType.isUtf8(element)) return 'list-utf8';
-    if (element !== undefined && ArrowType.isStruct(element)) return 'list-numeric';
-  }
-  throw corrupt(
-    'PS_COLUMN_TYPE',
-    `cannot read column ${field.name}: got type ${type.toString()}; want one of the known ones`,
-  );
 }

@@ -1,10 +1,11 @@
 /**
- * Arrow IPC streams to tables. A stream whose schema message is the expected one, byte for byte, is read here: typed
- * arrays are views of the input. Any other goes through apache-arrow (arrow-decode.ts).
+ * Arrow IPC streams to tables. Typed arrays are views of the input; every length, offset and index is checked against
+ * it, so damaged input gives `corrupt`, never a crash or a large allocation. A stream whose schema message is the
+ * expected one, byte for byte, need not have it parsed.
  */
 import { StoreError, corrupt } from '../base/errors.js';
 import type { NumericLabel, StringLabel } from '../model/sample-labels.js';
-import { decodeAnyIpcStream } from './arrow-decode.js';
+import { concatenate } from './concatenate.js';
 import { columnShape, schemaMessage } from './ipc-encode.js';
 import {
   type BatchHeader,
@@ -13,23 +14,29 @@ import {
   PREFIX_BYTES,
   readBatchHeader,
 } from './ipc-message.js';
+import { type StreamSchema, readSchemaMessage } from './ipc-schema.js';
 import type { Column, ColumnField, ColumnTable, TableSchema } from './table.js';
 import { checkIndices, checkOffsets, decodeUtf8Run } from './utf8.js';
 
 /**
- * Decodes one stream. With `schema`, the table must have just those fields (else `corrupt` PS_COLUMN_SCHEMA), and the
- * result carries that very schema. Numbers are views of `bytes` (of a copy when that is not aligned to 8), strings
- * are made. Throws `corrupt` PS_COLUMN_*.
+ * Decodes one stream, of one or several record batches. With `schema`, the table must have just those fields (else
+ * `corrupt` PS_COLUMN_SCHEMA), and the result carries that very schema. Numbers are views of `bytes` where there is
+ * one batch and `bytes` is aligned to 8, else copies. Throws `corrupt` PS_COLUMN_*.
  */
 export function decodeIpcStream(bytes: Uint8Array, schema?: TableSchema): ColumnTable {
   try {
-    const aligned = (bytes.byteOffset & 7) === 0 ? bytes : bytes.slice();
-    if (schema === undefined) return decodeAnyIpcStream(aligned);
-    const opening = schemaMessage(schema);
-    if (bytes.length >= opening.length && equalBytes(bytes.subarray(0, opening.length), opening)) {
-      return decodeKnown(aligned, opening.length, schema);
+    const aligned = (bytes.byteOffset & 7) === 0 ? bytes : Uint8Array.from(bytes);
+    if (schema !== undefined) {
+      const opening = schemaMessage(schema);
+      if (equalBytes(bytes.subarray(0, opening.length), opening)) {
+        const dictionaryIds = schema.fields.map((_, index) => index);
+        return decodeBatches(aligned, opening.length, { schema, dictionaryIds });
+      }
     }
-    return withSchema(decodeAnyIpcStream(aligned), schema);
+    const { metadata, bodyStart } = metadataAt(aligned, 0);
+    const found = readSchemaMessage(metadata);
+    const table = decodeBatches(aligned, bodyStart, found);
+    return schema === undefined ? table : withSchema(table, schema);
   } catch (error) {
     if (error instanceof StoreError) throw error;
     throw new StoreError({
@@ -93,7 +100,7 @@ class BodyReader {
     return { start, sizeBytes };
   }
 
-  skipValidity(): void {
+  skip(): void {
     this.#next();
   }
 
@@ -110,22 +117,30 @@ class BodyReader {
   }
 
   int32(count: number): Int32Array {
-    this.skipValidity();
+    this.skip();
     return new Int32Array(this.#bytes.buffer, this.buffer(count * 4).start, count);
   }
 
+  /** count + 1 offsets; some writers leave the buffer empty where there are no rows. */
+  offsets(count: number): Int32Array {
+    if (count > 0) return this.int32(count + 1);
+    this.skip();
+    this.skip();
+    return new Int32Array(1);
+  }
+
   int64(count: number): BigInt64Array {
-    this.skipValidity();
+    this.skip();
     return new BigInt64Array(this.#bytes.buffer, this.buffer(count * 8).start, count);
   }
 
   float64(count: number): Float64Array {
-    this.skipValidity();
+    this.skip();
     return new Float64Array(this.#bytes.buffer, this.buffer(count * 8).start, count);
   }
 
   bits(count: number): Uint8Array {
-    this.skipValidity();
+    this.skip();
     const { start } = this.buffer((count + 7) >> 3);
     const bits = new Uint8Array(this.#bytes.buffer, start, (count + 7) >> 3);
     const values = new Uint8Array(count);
@@ -134,7 +149,7 @@ class BodyReader {
   }
 
   strings(count: number): string[] {
-    const offsets = this.int32(count + 1);
+    const offsets = this.offsets(count);
     const { start, sizeBytes } = this.buffer(0);
     return decodeUtf8Run(offsets, new Uint8Array(this.#bytes.buffer, start, sizeBytes), count);
   }
@@ -153,9 +168,9 @@ function intoLists<T>(offsets: Int32Array, elements: readonly T[], count: number
 }
 
 function readMaps(reader: BodyReader, count: number): StringLabel[][] {
-  const offsets = reader.int32(count + 1);
+  const offsets = reader.offsets(count);
   const entryCount = reader.node(-1);
-  reader.skipValidity();
+  reader.skip();
   const names = readStrings(reader, entryCount);
   const values = readStrings(reader, entryCount);
   return intoLists(
@@ -166,9 +181,9 @@ function readMaps(reader: BodyReader, count: number): StringLabel[][] {
 }
 
 function readNumericLists(reader: BodyReader, count: number): NumericLabel[][] {
-  const offsets = reader.int32(count + 1);
+  const offsets = reader.offsets(count);
   const elementCount = reader.node(-1);
-  reader.skipValidity();
+  reader.skip();
   const names = readStrings(reader, elementCount);
   const values = reader.int64(reader.node(elementCount));
   const units = readStrings(reader, elementCount);
@@ -204,7 +219,7 @@ function readColumn(
       return { type: 'dictionary', indices, dictionary };
     }
     case 'list-utf8': {
-      const offsets = reader.int32(count + 1);
+      const offsets = reader.offsets(count);
       return { type: 'list-utf8', values: intoLists(offsets, readStrings(reader, -1), count) };
     }
     case 'map':
@@ -236,8 +251,8 @@ interface Message {
   readonly end: number;
 }
 
-/** The message at `start`, or undefined at the end of the stream. */
-function readMessage(bytes: Uint8Array, start: number): Message | undefined {
+/** The metadata of the message at `start`; empty at the end of the stream. */
+function metadataAt(bytes: Uint8Array, start: number): { metadata: DataView; bodyStart: number } {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   if (view.getUint32(start, true) !== CONTINUATION) {
     throw corrupt(
@@ -245,19 +260,24 @@ function readMessage(bytes: Uint8Array, start: number): Message | undefined {
       `cannot read record batch: got no message at ${start}; want one`,
     );
   }
-  const metadataBytes = view.getInt32(start + 4, true);
-  if (metadataBytes === 0) return undefined;
+  const sizeBytes = view.getInt32(start + 4, true);
   const metadataStart = start + PREFIX_BYTES;
-  const bodyStart = metadataStart + metadataBytes;
-  if (metadataBytes < 0 || (metadataBytes & 7) !== 0 || bodyStart > bytes.length) {
+  const bodyStart = metadataStart + sizeBytes;
+  if (sizeBytes < 0 || (sizeBytes & 7) !== 0 || bodyStart > bytes.length) {
     throw corrupt(
       'PS_COLUMN_MESSAGE',
-      `cannot read record batch: got ${metadataBytes} bytes of metadata; want it inside`,
+      `cannot read record batch: got ${sizeBytes} bytes of metadata at ${start}; want it inside`,
     );
   }
-  const header = readBatchHeader(
-    new DataView(bytes.buffer, bytes.byteOffset + metadataStart, metadataBytes),
-  );
+  const metadata = new DataView(bytes.buffer, bytes.byteOffset + metadataStart, sizeBytes);
+  return { metadata, bodyStart };
+}
+
+/** The message at `start`, or undefined at the end of the stream. */
+function readMessage(bytes: Uint8Array, start: number): Message | undefined {
+  const { metadata, bodyStart } = metadataAt(bytes, start);
+  if (metadata.byteLength === 0) return undefined;
+  const header = readBatchHeader(metadata);
   const end = bodyStart + header.bodyBytes;
   if (end > bytes.length) {
     throw corrupt(
@@ -268,14 +288,13 @@ function readMessage(bytes: Uint8Array, start: number): Message | undefined {
   return { header, body: bytes.subarray(bodyStart, end), end };
 }
 
-function decodeKnown(bytes: Uint8Array, start: number, schema: TableSchema): ColumnTable {
+function decodeBatches(bytes: Uint8Array, start: number, stream: StreamSchema): ColumnTable {
+  const { schema, dictionaryIds } = stream;
   const dictionaries = new Map<number, readonly string[]>();
-  let table: ColumnTable | undefined;
-  let at = start;
-  for (;;) {
-    const message = readMessage(bytes, at);
-    if (message === undefined) break;
-    at = message.end;
+  const batches: Column[][] = [];
+  let rowCount = 0;
+  let message = readMessage(bytes, start);
+  for (; message !== undefined; message = readMessage(bytes, message.end)) {
     const { header, body } = message;
     const reader = new BodyReader(body, header);
     if (header.headerType === HEADER_DICTIONARY_BATCH) {
@@ -285,18 +304,21 @@ function decodeKnown(bytes: Uint8Array, start: number, schema: TableSchema): Col
       dictionaries.set(header.dictionaryId, readStrings(reader, header.rowCount));
       continue;
     }
-    if (table !== undefined) {
-      throw corrupt('PS_COLUMN_MESSAGE', 'cannot read stream: got two record batches; want one');
-    }
     checkShape(header, schema);
-    const { rowCount } = header;
-    const columns = schema.fields.map((field, index) =>
-      readColumn(reader, field, rowCount, dictionaries.get(index) ?? []),
+    rowCount += header.rowCount;
+    batches.push(
+      schema.fields.map((field, index) => {
+        const dictionary = dictionaries.get(dictionaryIds[index]!) ?? [];
+        return readColumn(reader, field, header.rowCount, dictionary);
+      }),
     );
-    table = { schema, rowCount, columns };
   }
-  if (table === undefined) {
-    throw corrupt('PS_COLUMN_MESSAGE', 'cannot read stream: got no record batch; want one');
-  }
-  return table;
+  if (batches.length === 1) return { schema, rowCount, columns: batches[0]! };
+  const columns = schema.fields.map((field, index) =>
+    concatenate(
+      field.type,
+      batches.map((batch) => batch[index]!),
+    ),
+  );
+  return { schema, rowCount, columns };
 }

@@ -6,7 +6,7 @@
  *
  * A message: 0xFFFFFFFF, metadata length, metadata (a flatbuffer, padded to 8), body (buffers, each padded to 8).
  */
-import { corrupt } from '../base/errors.js';
+import { damaged, fieldAt, follow, size64, structVector } from './flatbuffer.js';
 
 export const PREFIX_BYTES = 8;
 export const CONTINUATION = 0xffffffff;
@@ -116,41 +116,6 @@ export interface BatchHeader {
   readonly bodyBytes: number;
 }
 
-function damaged(what: string): Error {
-  return corrupt(
-    'PS_COLUMN_MESSAGE',
-    `cannot read record batch: got ${what}; want an Arrow IPC message`,
-  );
-}
-
-/** A non-negative 64-bit number below 2^53. */
-function size64(view: DataView, at: number): number {
-  const low = view.getUint32(at, true);
-  const high = view.getInt32(at + 4, true);
-  if (high < 0 || high > 0x1fffff) throw damaged('a size out of range');
-  return high * 4_294_967_296 + low;
-}
-
-/** Position of field `index` of the table at `table`, 0 if absent. */
-function fieldAt(view: DataView, table: number, index: number): number {
-  const vtable = table - view.getInt32(table, true);
-  const slot = 4 + index * 2;
-  if (slot >= view.getUint16(vtable, true)) return 0;
-  const offset = view.getUint16(vtable + slot, true);
-  return offset === 0 ? 0 : table + offset;
-}
-
-function follow(view: DataView, at: number, what: string): number {
-  if (at === 0) throw damaged(`no ${what}`);
-  return at + view.getUint32(at, true);
-}
-
-function readVector(view: DataView, at: number): { at: number; count: number } {
-  const count = view.getUint32(at, true);
-  if (count * 16 > view.byteLength) throw damaged(`a vector of ${count} elements`);
-  return { at: at + 4, count };
-}
-
 /**
  * Reads the metadata of one message; `view` covers just that. Throws `corrupt` PS_COLUMN_MESSAGE, or a RangeError
  * for an offset that leads outside (the caller turns it into `corrupt`).
@@ -172,8 +137,8 @@ export function readBatchHeader(view: DataView): BatchHeader {
   } else if (headerType !== HEADER_RECORD_BATCH) throw damaged(`header type ${headerType}`);
   const rowCountAt = fieldAt(view, batch, 0);
   if (fieldAt(view, batch, 3) !== 0) throw damaged('a compressed body');
-  const nodeVector = readVector(view, follow(view, fieldAt(view, batch, 1), 'nodes'));
-  const bufferVector = readVector(view, follow(view, fieldAt(view, batch, 2), 'buffers'));
+  const nodeVector = structVector(view, follow(view, fieldAt(view, batch, 1), 'nodes'));
+  const bufferVector = structVector(view, follow(view, fieldAt(view, batch, 2), 'buffers'));
   const nodes = new Float64Array(nodeVector.count);
   let nullCounts = 0;
   for (let i = 0; i < nodes.length; i++) {
