@@ -70,11 +70,16 @@ export class CarryBuilder {
     this.#series.set(seriesKey, { ...rows, key });
   }
 
-  /** Takes over the series of an older carry that have none yet and are not older than `startNsMin`. */
-  inherit(old: ServiceCarry, startNsMin: bigint): void {
+  /** Takes over the series of an older carry that have none yet and lie at most `ageNsMax` behind the newest. */
+  inherit(old: ServiceCarry, ageNsMax: bigint): void {
+    let newest: bigint | undefined;
+    for (const { startNs } of [...this.#series.values(), ...old.series.values()]) {
+      if (newest === undefined || startNs > newest) newest = startNs;
+    }
+    if (newest === undefined) return;
     for (const [seriesKey, rows] of old.series) {
-      if (rows.startNs >= startNsMin && !this.#series.has(seriesKey))
-        this.set(seriesKey, rows, old.ids);
+      const isRecent = newest - rows.startNs <= ageNsMax;
+      if (isRecent && !this.#series.has(seriesKey)) this.set(seriesKey, rows, old.ids);
     }
   }
 

@@ -20,7 +20,7 @@ import { VALUE_COLUMNS_MAX, type Temporality } from '../model/series.js';
 
 type FourColumns = readonly [BigInt64Array, BigInt64Array, BigInt64Array, BigInt64Array];
 
-/** Rows [firstRow, firstRow + rowCount) of `key` and `values`, in any order; distinct keys in [0, keyCount). */
+/** Rows [firstRow, firstRow + rowCount) of `key` and `values`, in any order; a profile's keys are distinct. */
 export interface RawRows {
   readonly startNs: bigint;
   /** PROFILE_INCOMPLETE is set in its flags. */
@@ -29,6 +29,8 @@ export interface RawRows {
   readonly rowCount: number;
   readonly key: Int32Array;
   readonly values: FourColumns;
+  /** The number in [0, keyCount) of each key that occurs; absent when `key` has those numbers itself. */
+  readonly keyMap?: Int32Array;
 }
 
 /** What a profile adds: the first `rowCount` elements, in the order of the input. Valid until the next call. */
@@ -70,6 +72,7 @@ export class DeltaSeries {
   readonly #positive = [0, 0, 0, 0];
   #cumulative: number[] = [];
   #hasLast = false;
+  #hasConsumed = false;
   #lastStartNs = 0n;
   readonly #out: DeltaRows;
   #outHalves: Int32Array[] = [];
@@ -95,6 +98,7 @@ export class DeltaSeries {
     }
     this.#slotCount = 0;
     this.#hasLast = false;
+    this.#hasConsumed = false;
     this.#lastStartNs = 0n;
     this.compared = 0;
     this.restarted = 0;
@@ -115,6 +119,7 @@ export class DeltaSeries {
     const out = this.#out;
     this.#reserveOut(rows.rowCount);
     out.restartedColumns = 0;
+    this.#mapKeys(rows);
     const isLater = !this.#hasLast || rows.startNs > this.#lastStartNs;
     const isConsumed = isLater && !rows.isIncomplete && this.#cumulative.length > 0;
     if (isConsumed) this.#assignSlots(rows);
@@ -135,16 +140,19 @@ export class DeltaSeries {
         if (out.restartedColumns !== 0) this.restarted++;
       }
       this.#hasLast = true;
+      this.#hasConsumed = true;
       this.#lastStartNs = rows.startNs;
     }
-    out.key.set(rows.key.subarray(rows.firstRow, rows.firstRow + rows.rowCount));
     this.#dropZeroRows(rows.rowCount);
     return out;
   }
 
-  /** The last consumed profile with its rows that are not 0, or undefined. The caller may keep it. */
+  /**
+   * The last profile consumed since `begin`, with its rows that are not 0; undefined if there was none, so that an
+   * older carry stays as it is. The caller may keep it.
+   */
   carry(): CarryRows | undefined {
-    if (!this.#hasLast) return undefined;
+    if (!this.#hasConsumed) return undefined;
     const live: number[] = [];
     for (let s = 0; s < this.#slotCount; s++) {
       if (
@@ -183,12 +191,19 @@ export class DeltaSeries {
     }
   }
 
+  #mapKeys(rows: RawRows): void {
+    const { key, keyMap, firstRow, rowCount } = rows;
+    const out = this.#out.key;
+    if (keyMap === undefined) out.set(key.subarray(firstRow, firstRow + rowCount));
+    else for (let r = 0; r < rowCount; r++) out[r] = keyMap[key[firstRow + r]!]!;
+  }
+
   #assignSlots(rows: RawRows): void {
     if (this.#rowSlot.length < rows.rowCount) this.#rowSlot = new Int32Array(rows.rowCount * 2);
     const sequence = ++this.#sequence;
     const end = rows.rowCount;
     for (let r = 0; r < end; r++) {
-      const k = rows.key[rows.firstRow + r]!;
+      const k = this.#out.key[r]!;
       let slot = this.#slotOf[k]!;
       if (slot === NO_SLOT) slot = this.#slot(k);
       this.#rowSlot[r] = slot;

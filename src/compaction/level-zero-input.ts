@@ -1,0 +1,135 @@
+/**
+ * Puts the profiles of one tenant in several segments into the order of a block: by service, series, start and id,
+ * each once, cut into aligned days.
+ */
+import type { SegmentView } from '../log/segment-view.js';
+import { type Series, seriesKey } from '../model/series.js';
+import { UNKNOWN_SERVICE } from '../model/labels.js';
+
+/** Profile `profile[i]` of view `view[i]`: parallel lists in order of (start, id). */
+export interface ProfileRefs {
+  readonly view: Int32Array;
+  readonly profile: Int32Array;
+  /** Aligned day of the start, days since 1970; ascending. */
+  readonly day: Int32Array;
+}
+
+export interface InputSeries {
+  readonly series: Series;
+  readonly seriesKey: string;
+  readonly isCumulative: boolean;
+  readonly refs: ProfileRefs;
+}
+
+export interface InputService {
+  readonly service: string;
+  /** Sorted by (profile name, series key). */
+  readonly series: readonly InputSeries[];
+}
+
+export interface LevelZeroInput {
+  readonly views: readonly SegmentView[];
+  /** Sorted by name. */
+  readonly services: readonly InputService[];
+  /** Distinct days, ascending. */
+  readonly days: readonly number[];
+  readonly profileCount: number;
+  /** Profiles left out because (series, start, id) was there already. */
+  readonly duplicateCount: number;
+}
+
+const DAY_NS = 86_400_000_000_000n;
+
+interface OpenSeries {
+  readonly series: Series;
+  readonly seriesKey: string;
+  readonly view: number[];
+  readonly profile: number[];
+}
+
+export function gatherLevelZero(views: readonly SegmentView[], tenantId: string): LevelZeroInput {
+  const open = collectSeries(views, tenantId);
+  const byService = new Map<string, InputSeries[]>();
+  const days = new Set<number>();
+  let profileCount = 0;
+  let duplicateCount = 0;
+  for (const entry of open) {
+    const refs = sortRefs(views, entry);
+    duplicateCount += entry.profile.length - refs.profile.length;
+    profileCount += refs.profile.length;
+    for (const day of refs.day) days.add(day);
+    const service = entry.series.service === '' ? UNKNOWN_SERVICE : entry.series.service;
+    const list = byService.get(service) ?? [];
+    byService.set(service, list);
+    list.push({
+      series: entry.series,
+      seriesKey: entry.seriesKey,
+      isCumulative: entry.series.sampleTypes.some((t) => t.temporality === 'cumulative'),
+      refs,
+    });
+  }
+  const services = [...byService]
+    .sort(([a], [b]) => compareText(a, b))
+    .map(([service, series]) => ({ service, series: series.sort(compareSeries) }));
+  return { views, services, days: [...days].sort((a, b) => a - b), profileCount, duplicateCount };
+}
+
+function collectSeries(views: readonly SegmentView[], tenantId: string): OpenSeries[] {
+  const byKey = new Map<string, OpenSeries>();
+  views.forEach((view, v) => {
+    const local: (OpenSeries | undefined)[] = view.series.map((entry) => {
+      if (entry.tenantId !== tenantId) return undefined;
+      const key = seriesKey(entry.series);
+      let open = byKey.get(key);
+      if (open === undefined) {
+        open = { series: entry.series, seriesKey: key, view: [], profile: [] };
+        byKey.set(key, open);
+      }
+      return open;
+    });
+    for (let p = 0; p < view.profiles.count; p++) {
+      const open = local[view.profiles.series[p]!];
+      if (open === undefined) continue;
+      open.view.push(v);
+      open.profile.push(p);
+    }
+  });
+  return [...byKey.values()].filter((open) => open.profile.length > 0);
+}
+
+function sortRefs(views: readonly SegmentView[], { view, profile }: OpenSeries): ProfileRefs {
+  const startOf = (i: number): bigint => views[view[i]!]!.profiles.startNs[profile[i]!]!;
+  const idOf = (i: number): string => views[view[i]!]!.profiles.id[profile[i]!]!;
+  const order = Array.from(profile.keys()).sort((a, b) => {
+    const x = startOf(a);
+    const y = startOf(b);
+    if (x !== y) return x < y ? -1 : 1;
+    return compareText(idOf(a), idOf(b));
+  });
+  const kept = order.filter((i, at) => {
+    if (at === 0) return true;
+    const before = order[at - 1]!;
+    return startOf(i) !== startOf(before) || idOf(i) !== idOf(before);
+  });
+  return {
+    view: Int32Array.from(kept, (i) => view[i]!),
+    profile: Int32Array.from(kept, (i) => profile[i]!),
+    day: Int32Array.from(kept, (i) => dayOf(startOf(i))),
+  };
+}
+
+/** Days since 1970, rounded down. */
+export function dayOf(startNs: bigint): number {
+  const day = startNs / DAY_NS;
+  return Number(startNs % DAY_NS < 0n ? day - 1n : day);
+}
+
+function compareSeries(a: InputSeries, b: InputSeries): number {
+  return (
+    compareText(a.series.profileName, b.series.profileName) || compareText(a.seriesKey, b.seriesKey)
+  );
+}
+
+function compareText(a: string, b: string): number {
+  return a < b ? -1 : a > b ? 1 : 0;
+}
