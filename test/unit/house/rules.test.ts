@@ -251,7 +251,11 @@ const LAYERS: readonly Planted[] = [
     path: 'src/query/unknown.ts',
     code: "import * as t from 'typescript';\nexport const x = t;\n",
   },
-  { rule: 'unknown-folder', path: 'src/nowhere/x.ts', code: "import { other } from '../query/other.js';\nexport const x = other;\n",
+  {
+    rule: 'unknown-folder',
+    path: 'src/nowhere/x.ts',
+    code: "import { other } from '../query/other.js';\nexport const x = other;\n",
+  },
   {
     rule: 'no-circular',
     path: 'src/query/cycle-a.ts',
