@@ -1,0 +1,439 @@
+/**
+ * Runs compactions: plan, execute, commit, one at a time, until nothing is left to do.
+ *
+ * An executor only writes new objects; the manifest commit alone changes what is live. So a crash at any point leaves
+ * orphans and nothing else, and whoever loses the race for inputs removes what it wrote and plans again. When it is
+ * unknown whether a commit happened, nothing is removed.
+ */
+import { assert } from '../base/assert.js';
+import { isKind, StoreError } from '../base/errors.js';
+import type { BlockMeta } from '../block/types.js';
+import type { LogPosition, SegmentPosition } from '../log/segment-view.js';
+import { type CollectResult, collectTenant } from '../manifest/collect.js';
+import type { ManifestChange } from '../manifest/manifest-store.js';
+import type { Manifest, ManifestBlock } from '../manifest/types.js';
+import type { CompactionDependencies } from './dependencies.js';
+import { compactLevelZero } from './level-zero.js';
+import { mergeBlocks } from './merge-blocks.js';
+import {
+  COMPACTION_SETTINGS,
+  type CompactionSettings,
+  type CompactionSpec,
+  type LevelZeroSpec,
+  type MergeSpec,
+  planCompactions,
+} from './plan.js';
+
+export interface CompactorSettings extends CompactionSettings {
+  /** How long the objects of merged blocks stay for queries that planned before. Longer than any query. */
+  readonly tombstoneDelayMs: number;
+  /** Carries this far behind the newest profile of their service are dropped; a series that returns starts anew. */
+  readonly carryAgeMsMax: number;
+}
+
+export const COMPACTOR_SETTINGS: CompactorSettings = {
+  ...COMPACTION_SETTINGS,
+  tombstoneDelayMs: 10 * 60_000,
+  carryAgeMsMax: 30 * 24 * 3_600_000,
+};
+
+export interface CompactionProgress {
+  readonly tenantId: string;
+  readonly kind: CompactionSpec['kind'];
+  /** Level of the output. */
+  readonly level: number;
+  readonly profilesDone: number;
+  /** 0 while it is not known. */
+  readonly profilesTotal: number;
+}
+
+export interface CompactorRunOptions {
+  /** All tenants when absent. */
+  readonly tenantId?: string;
+  readonly signal?: AbortSignal;
+  readonly onProgress?: (progress: CompactionProgress) => void;
+}
+
+/** What a run did; of all runs together in `status`. */
+export interface CompactionCounts {
+  levelZeroCompactions: number;
+  merges: number;
+  profiles: number;
+  /** Profiles that were there twice and are now there once. */
+  duplicates: number;
+  /** Compactions whose inputs another process had compacted meanwhile. */
+  conflicts: number;
+  carriesDropped: number;
+  objectsDeleted: number;
+  bytesDeleted: number;
+}
+
+export interface CompactionReport extends CompactionCounts {
+  /** Series that seem to be written by two processes (PS_CUMULATIVE_WRITERS). */
+  readonly twoWriters: string[];
+  /** A tenant's failure does not keep others from being compacted. */
+  readonly failures: { readonly tenantId: string; readonly error: StoreError }[];
+}
+
+export type CompactorStatus = 'idle' | 'running' | 'closed';
+
+/** Outputs that lost a race in a row before a tenant's turn ends. */
+const CONFLICTS_MAX = 8;
+const COMMIT_ATTEMPTS = 16;
+/** More compactions than this in one turn can only be a planner that never ends. */
+const COMPACTIONS_MAX = 100_000;
+
+export class Compactor implements AsyncDisposable {
+  readonly counts: CompactionCounts = noCounts();
+  readonly #dependencies: CompactionDependencies;
+  readonly #settings: CompactorSettings;
+  readonly #closing = new AbortController();
+  #status: CompactorStatus = 'idle';
+  /** The run that is on; the next one waits for it, so no input is compacted twice at once. */
+  #tail: Promise<unknown> = Promise.resolve();
+  /** Tenants of sealed segments, which never change, by `instance/sequence`. */
+  #tenants = new Map<string, readonly string[]>();
+
+  constructor(dependencies: CompactionDependencies, settings: Partial<CompactorSettings> = {}) {
+    this.#dependencies = dependencies;
+    this.#settings = { ...COMPACTOR_SETTINGS, ...settings };
+  }
+
+  get status(): CompactorStatus {
+    return this.#status;
+  }
+
+  /** Does what is due, then deletes what has been dead for long enough. */
+  async runOnce(options: CompactorRunOptions = {}): Promise<CompactionReport> {
+    return await this.#queue(() => this.#run(options, false));
+  }
+
+  /** Merges until nothing is left to merge and deletes what is dead at once: nothing else may use the store. */
+  async runFull(options: CompactorRunOptions = {}): Promise<CompactionReport> {
+    return await this.#queue(() => this.#run(options, true));
+  }
+
+  /** Cancels what is running and waits for it. */
+  async close(): Promise<void> {
+    this.#closing.abort();
+    await this.#tail.catch(() => undefined);
+    this.#status = 'closed';
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.close();
+  }
+
+  async #queue<T>(work: () => Promise<T>): Promise<T> {
+    const before = this.#tail.catch(() => undefined);
+    const run = before.then(async () => {
+      if (this.#closing.signal.aborted) {
+        const message = 'cannot compact: got a compactor that is closed; want an open one';
+        throw new StoreError({ kind: 'closed', code: 'PS_COMPACTOR_CLOSED', message });
+      }
+      this.#status = 'running';
+      try {
+        return await work();
+      } finally {
+        this.#status = 'idle';
+      }
+    });
+    this.#tail = run;
+    return await run;
+  }
+
+  async #run(given: CompactorRunOptions, isFull: boolean): Promise<CompactionReport> {
+    const signals = given.signal === undefined ? [] : [given.signal];
+    const signal = AbortSignal.any([this.#closing.signal, ...signals]);
+    const options = { ...given, signal };
+    const report: CompactionReport = { ...noCounts(), twoWriters: [], failures: [] };
+    const tenants = given.tenantId === undefined ? await this.#allTenants(signal) : [given.tenantId];
+    for (const tenantId of tenants) {
+      try {
+        await this.#tenant(tenantId, { options, isFull, report });
+      } catch (error) {
+        if (signal.aborted) throw StoreError.from(error);
+        report.failures.push({ tenantId, error: StoreError.from(error) });
+      }
+    }
+    for (const name of Object.keys(this.counts) as (keyof CompactionCounts)[]) {
+      this.counts[name] += report[name];
+    }
+    return report;
+  }
+
+  async #allTenants(signal: AbortSignal): Promise<readonly string[]> {
+    const { manifests, segments } = this.#dependencies;
+    const tenants = new Set(await manifests.tenants({ signal }));
+    const sealed = (await segments.position()).segments.filter((segment) => segment.sealed);
+    const known = this.#tenants;
+    this.#tenants = new Map();
+    for (const segment of sealed) {
+      const name = segmentName(segment);
+      const list = known.get(name);
+      if (list !== undefined) this.#tenants.set(name, list);
+      for (const tenantId of await this.#tenantsOf(segment, signal)) tenants.add(tenantId);
+    }
+    return [...tenants].sort();
+  }
+
+  async #tenantsOf(segment: SegmentPosition, signal: AbortSignal): Promise<readonly string[]> {
+    const name = segmentName(segment);
+    let list = this.#tenants.get(name);
+    if (list === undefined) {
+      try {
+        list = await this.#dependencies.segments.tenants(segment, signal);
+      } catch (error) {
+        if (!isKind(error, 'not-found')) throw error;
+        // Deleted since the position was taken: every tenant in it has consumed it.
+        list = [];
+      }
+      this.#tenants.set(name, list);
+    }
+    return list;
+  }
+
+  /** The log without sealed segments that have nothing of this tenant. */
+  async #logOf(tenantId: string, signal: AbortSignal): Promise<LogPosition> {
+    const { segments } = await this.#dependencies.segments.position();
+    const kept: SegmentPosition[] = [];
+    for (const segment of segments) {
+      if (!segment.sealed || (await this.#tenantsOf(segment, signal)).includes(tenantId)) {
+        kept.push(segment);
+      }
+    }
+    return { segments: kept };
+  }
+
+  async #tenant(tenantId: string, run: TenantRun): Promise<void> {
+    const { manifests, clock } = this.#dependencies;
+    const { signal } = run.options;
+    let conflicts = 0;
+    for (let count = 0; ; count++) {
+      assert(count < COMPACTIONS_MAX, 'a planner comes to an end');
+      signal.throwIfAborted();
+      // The log first: a segment that is missing from an older position would be consumed unread.
+      const log = await this.#logOf(tenantId, signal);
+      const manifest = await manifests.load(tenantId, { signal });
+      await this.#tellConsumed(manifest, log);
+      const { isFull } = run;
+      const settings = this.#settings;
+      const [spec] = planCompactions({ manifest, log, nowMs: clock.nowMs(), settings, isFull });
+      if (spec === undefined) break;
+      try {
+        await this.#execute(manifest, spec, run);
+        conflicts = 0;
+      } catch (error) {
+        // Lost a race, or inputs were deleted since they were listed.
+        const isRace = isKind(error, 'conflict') || isKind(error, 'not-found');
+        if (!isRace || ++conflicts > CONFLICTS_MAX) throw error;
+        run.report.conflicts++;
+      }
+    }
+    const collected = await this.#collect(tenantId, run);
+    run.report.objectsDeleted += collected.objects;
+    run.report.bytesDeleted += collected.bytes;
+  }
+
+  async #collect(tenantId: string, { isFull, options }: TenantRun): Promise<CollectResult> {
+    const { bucket, manifests, clock, blocks } = this.#dependencies;
+    const blockPrefix = blocks.prefix.bind(blocks);
+    return await collectTenant({ bucket, manifests, clock, blockPrefix }, tenantId, {
+      isImmediate: isFull,
+      signal: options.signal,
+    });
+  }
+
+  /** Also what an earlier process committed and could not tell any more. */
+  async #tellConsumed(manifest: Manifest, log: LogPosition): Promise<void> {
+    for (const { instance, sequence } of manifest.watermarks) {
+      const isBehind = log.segments.some((s) => s.instance === instance && s.sequence <= sequence);
+      if (!isBehind) continue;
+      await this.#dependencies.segments.consumed(manifest.tenantId, instance, sequence);
+    }
+  }
+
+  async #execute(base: Manifest, spec: CompactionSpec, run: TenantRun): Promise<void> {
+    const undo: (() => Promise<void>)[] = [];
+    try {
+      if (spec.kind === 'level-zero') await this.#levelZero(base, spec, { ...run, undo });
+      else await this.#merge(spec, { ...run, undo });
+    } catch (error) {
+      const isUncertain = error instanceof StoreError && error.code === 'PS_MANIFEST_UNCERTAIN';
+      if (!isUncertain) await undoAll(undo);
+      throw error;
+    }
+  }
+
+  async #levelZero(base: Manifest, spec: LevelZeroSpec, run: ExecutorRun): Promise<void> {
+    const { tenantId, instance } = spec;
+    const sequence = spec.segments.at(-1)?.sequence ?? 0;
+    const output = await compactLevelZero(this.#dependencies, base, spec, {
+      undo: run.undo,
+      signal: run.options.signal,
+      carryAgeNsMax: BigInt(this.#settings.carryAgeMsMax) * 1_000_000n,
+      onProfiles: progressOf(run, spec, { level: 1, total: 0 }),
+    });
+    const blocks = await Promise.all(output.blocks.map((meta) => this.#manifestBlock(meta)));
+    const touched = new Set(output.carries.map((c) => c.service));
+    const replaced = base.carries.filter((c) => touched.has(c.service));
+    const isValid = (now: Manifest): boolean =>
+      watermarkOf(now, instance) === watermarkOf(base, instance) &&
+      // Other instances share the carries: whoever comes second computes its deltas anew.
+      [...touched].every((service) => carryKeyOf(now, service) === carryKeyOf(base, service));
+    await this.#commit(tenantId, isValid, (now) => ({
+      blocks: [...now.blocks, ...blocks],
+      watermarks: [
+        ...now.watermarks.filter((w) => w.instance !== instance),
+        { instance, sequence },
+      ],
+      carries: [...now.carries.filter((c) => !touched.has(c.service)), ...output.carries],
+      tombstones: [
+        ...now.tombstones,
+        ...replaced.map((c) => this.#tombstone(c.objectKey, c.sizeBytes)),
+      ],
+    }));
+    const { report } = run;
+    report.levelZeroCompactions++;
+    report.profiles += output.profileCount;
+    report.duplicates += output.duplicateCount;
+    report.carriesDropped += output.carriesDropped;
+    report.twoWriters.push(...output.twoWriters);
+    await this.#dependencies.segments.consumed(tenantId, instance, sequence);
+  }
+
+  async #merge(spec: MergeSpec, run: ExecutorRun): Promise<void> {
+    const level = 1 + Math.max(...spec.blocks.map((block) => block.level));
+    const total = spec.blocks.reduce((sum, block) => sum + block.profileCount, 0);
+    const output = await mergeBlocks(this.#dependencies, spec, {
+      undo: run.undo,
+      signal: run.options.signal,
+      onProfiles: progressOf(run, spec, { level, total }),
+    });
+    const block = await this.#manifestBlock(output.block);
+    const merged = new Set(spec.blocks.map((input) => input.blockId));
+    const isValid = (now: Manifest): boolean =>
+      now.blocks.filter((live) => merged.has(live.blockId)).length === merged.size;
+    await this.#commit(spec.tenantId, isValid, (now) => ({
+      blocks: [...now.blocks.filter((live) => !merged.has(live.blockId)), block],
+      watermarks: now.watermarks,
+      carries: now.carries,
+      tombstones: [
+        ...now.tombstones,
+        ...spec.blocks.map(({ blockId, sizeBytes }) =>
+          this.#tombstone(this.#dependencies.blocks.prefix(spec.tenantId, blockId), sizeBytes),
+        ),
+      ],
+    }));
+    run.report.merges++;
+    run.report.profiles += total - output.duplicateCount;
+    run.report.duplicates += output.duplicateCount;
+  }
+
+  /** Commits on the newest manifest as long as the inputs are what they were. */
+  async #commit(
+    tenantId: string,
+    isValid: (now: Manifest) => boolean,
+    change: ManifestChange,
+  ): Promise<void> {
+    const { manifests } = this.#dependencies;
+    for (let attempt = 1; ; attempt++) {
+      const now = await manifests.load(tenantId);
+      if (!isValid(now)) {
+        throw new StoreError({
+          kind: 'conflict',
+          code: 'PS_COMPACTION_INPUTS',
+          message: `cannot commit compaction of tenant ${tenantId}: got inputs that another process has compacted; want live ones`,
+        });
+      }
+      try {
+        await manifests.commit(now, change);
+        return;
+      } catch (error) {
+        if (!isKind(error, 'conflict') || attempt >= COMMIT_ATTEMPTS) throw error;
+      }
+    }
+  }
+
+  async #manifestBlock(meta: BlockMeta): Promise<ManifestBlock> {
+    const { bucket, blocks } = this.#dependencies;
+    let sizeBytes = 0;
+    for await (const object of bucket.list({ prefix: blocks.prefix(meta.tenantId, meta.blockId) })) {
+      sizeBytes += object.sizeBytes;
+    }
+    const { blockId, level, startNsMin, startNsMax, profileCount, sampleCount, createdMs } = meta;
+    return {
+      blockId,
+      level,
+      startNsMin,
+      startNsMax,
+      profileCount,
+      sampleCount,
+      sizeBytes,
+      createdMs,
+    };
+  }
+
+  #tombstone(objectPrefix: string, sizeBytes: number): Manifest['tombstones'][number] {
+    const deleteAfterMs = this.#dependencies.clock.nowMs() + this.#settings.tombstoneDelayMs;
+    return { objectPrefix, sizeBytes, deleteAfterMs };
+  }
+}
+
+interface TenantRun {
+  readonly options: CompactorRunOptions & { readonly signal: AbortSignal };
+  readonly isFull: boolean;
+  readonly report: CompactionReport;
+}
+
+interface ExecutorRun extends TenantRun {
+  readonly undo: (() => Promise<void>)[];
+}
+
+function progressOf(
+  { options }: TenantRun,
+  { tenantId, kind }: CompactionSpec,
+  { level, total }: { level: number; total: number },
+): (count: number) => void {
+  let profilesDone = 0;
+  return (count) => {
+    profilesDone += count;
+    options.onProgress?.({ tenantId, kind, level, profilesDone, profilesTotal: total });
+  };
+}
+
+/** Removes outputs that never became live. What cannot be removed stays an orphan. */
+async function undoAll(undo: readonly (() => Promise<void>)[]): Promise<void> {
+  for (const remove of undo) {
+    try {
+      await remove();
+    } catch {
+      // The error that brought us here is the one to report; orphans are swept later.
+    }
+  }
+}
+
+function noCounts(): CompactionCounts {
+  return {
+    levelZeroCompactions: 0,
+    merges: 0,
+    profiles: 0,
+    duplicates: 0,
+    conflicts: 0,
+    carriesDropped: 0,
+    objectsDeleted: 0,
+    bytesDeleted: 0,
+  };
+}
+
+function segmentName({ instance, sequence }: SegmentPosition): string {
+  return `${instance}/${sequence}`;
+}
+
+function watermarkOf(manifest: Manifest, instance: string): number {
+  return manifest.watermarks.find((w) => w.instance === instance)?.sequence ?? 0;
+}
+
+function carryKeyOf(manifest: Manifest, service: string): string | undefined {
+  return manifest.carries.find((c) => c.service === service)?.objectKey;
+}
