@@ -1,11 +1,18 @@
 import { fromBinary, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { isKind } from '../../../src/base/errors.js';
+import { findApiRoute } from '../../../src/server/http-api.js';
+import { readParameters } from '../../../src/server/http-parameters.js';
 import { splitAddress } from '../../../src/server/address.js';
 import { BodyBudget } from '../../../src/server/body-budget.js';
 import { chooseEncoding } from '../../../src/server/http-respond.js';
 import { defaultStepMs, parseDuration, parseTime } from '../../../src/server/http-times.js';
-import { encodeWriteResult, writeResponse } from '../../../src/server/ingest-messages.js';
+import {
+  decodeMessage,
+  encodeWriteResult,
+  writeResponse,
+} from '../../../src/server/ingest-messages.js';
 import { JsonText } from '../../../src/server/json-text.js';
 import { nearest } from '../../../src/server/nearest.js';
 import { tenantOf } from '../../../src/server/tenant.js';
@@ -190,5 +197,36 @@ describe('small parts', () => {
     budget.give(6);
     budget.take(10);
     expect(budget.used).toBe(10);
+  });
+});
+
+describe('outside text', () => {
+  it('is read or refused as invalid, whatever it is', () => {
+    const names = { once: ['start', 'type'], repeated: ['label'] };
+    const readers: ((text: string) => unknown)[] = [
+      (text) => readParameters(text, names),
+      (text) => readParameters(`start=${text}&label=${text}`, names),
+      (text) => parseTime('start', text, 1_700_000_000_000),
+      (text) => parseDuration('step', text),
+      (text) => tenantOf(text),
+      (text) => splitAddress(text),
+      (text) => findApiRoute(text),
+      (text) => findApiRoute(`/api/v1/labels/${text}/values`),
+      (text) => decodeMessage(WriteProfileResponseSchema, Buffer.from(text)),
+    ];
+    const text = fc.oneof(
+      fc.string({ unit: 'binary' }),
+      fc.stringMatching(/^(now|start|type|[-+&=%0-9smhdwTZ:.{}/])*$/),
+    );
+    fc.assert(
+      fc.property(text, fc.constantFrom(...readers), (value, read) => {
+        try {
+          read(value);
+        } catch (error) {
+          expect(isKind(error, 'invalid')).toBe(true);
+        }
+      }),
+      { numRuns: 2_000 },
+    );
   });
 });
