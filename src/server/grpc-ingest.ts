@@ -7,7 +7,10 @@ import { wireError } from './wire-errors.js';
 
 type WriteStream = ServerDuplexStream<Buffer, Buffer>;
 
-/** `WriteProfile`: the request's bytes go to the write side as they came. A write is not cancelled half-way. */
+/**
+ * `WriteProfile`: the request's bytes go to the write side as they came. They may be a view of a larger buffer that the
+ * gRPC library shares: copy them to another thread, never transfer them. A write is not cancelled half-way.
+ */
 export function writeProfile(api: IngestApi, support: MethodSupport): UnaryHandler {
   return (call, callback) => {
     const startMs = support.metrics.started();

@@ -108,6 +108,7 @@ class HttpApp {
     const mark = url.indexOf('?');
     const path = mark < 0 ? url : url.slice(0, mark);
     const exchange = { request, response, path, search: mark < 0 ? '' : url.slice(mark + 1) };
+    refuseForeignPages(request);
     // Probes and scrapes are answered however busy the server is.
     const probe = this.probe(path);
     if (probe === undefined && this.active >= LIMITS.httpRequestsMax) throw tooManyRequests();
@@ -262,6 +263,19 @@ function plain(text: string): Reply {
 function tenantOfRequest(request: IncomingMessage): string {
   const header = request.headers[TENANT_HEADER];
   return tenantOf(Array.isArray(header) ? header.join(',') : header);
+}
+
+/**
+ * A page of another site may make a browser send us a POST. It could not read the answer, but it could write profiles
+ * into a server on loopback, which asks nobody who they are.
+ */
+function refuseForeignPages(request: IncomingMessage): void {
+  const reads = request.method === 'GET' || request.method === 'HEAD';
+  if (reads || request.headers['sec-fetch-site'] !== 'cross-site') return;
+  throw invalid(
+    'PS_CROSS_SITE',
+    'cannot answer: got a call by a page of another site; want our own',
+  );
 }
 
 function pathNotFound(path: string): StoreError {

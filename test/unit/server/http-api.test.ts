@@ -245,6 +245,16 @@ describe('errors', () => {
     expect((await http(`${test.url}/api/v1/write`)).status).toBe(405);
   });
 
+  it('refuses what a page of another site makes a browser send', async () => {
+    const answer = await getJson(`${test.url}/api/v1/write`, {
+      method: 'POST',
+      headers: { 'sec-fetch-site': 'cross-site' },
+      body: 'pprof',
+    });
+    expect(answer.json.reason).toBe('PS_CROSS_SITE');
+    expect(test.ingest.written).toHaveLength(0);
+  });
+
   it('lives on after broken requests', async () => {
     const raw = (text: string) =>
       new Promise<string>((resolve, reject) => {
