@@ -22,6 +22,8 @@ export interface CommandContext<T extends OptionTable> {
   readonly io: CommandIo;
   readonly values: Values<T>;
   readonly positionals: readonly string[];
+  /** Where each value comes from. */
+  readonly origins: ReadonlyMap<string, ValueOrigin>;
 }
 
 export const EXIT_OK = 0;
@@ -62,5 +64,3 @@ export function command<T extends OptionTable>(spec: CommandSpec<T>): Command {
     run: (context) => spec.run(context as CommandContext<T>),
   };
 }
-
-export type Origins = ReadonlyMap<string, ValueOrigin>;

@@ -17,6 +17,7 @@ import {
 import { openSink, parseLabel, type ProfileSink } from './profile-sink.js';
 import { startProgress, type Progress } from './progress.js';
 import { readProfile } from './read-profile.js';
+import { chooseTarget } from './target.js';
 
 /** Files that failed are named up to this many times; the rest is only counted. */
 const FAILURES_SHOWN = 20;
@@ -41,7 +42,7 @@ export const importCommand = command({
     parallel: parallelOption,
   },
   examples: ["basalt import profiles/ --path-labels 'service_name/version/__name__' --data ./data"],
-  async run({ io, values, positionals }) {
+  async run({ io, values, origins, positionals }) {
     const [dir, ...more] = positionals;
     if (dir === undefined || more.length > 0) {
       throw invalid(
@@ -53,7 +54,7 @@ export const importCommand = command({
     const names = values['path-labels'].split('/').filter((name) => name !== '');
     const root = resolve(io.workingDirectory, dir);
     const files = await listFiles(io.files, root);
-    const sink = await openSink(io, values);
+    const sink = await openSink(io, { ...values, ...chooseTarget({ values, origins }) });
     const temporality = values.temporality as Temporality | undefined;
     try {
       const run: ImportRun = { io, sink, root, labels, names, temporality, failures: [] };

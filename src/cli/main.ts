@@ -86,7 +86,8 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     await io.out(configText(found, parsed));
     return EXIT_OK;
   }
-  return await found.run({ io, values: parsed.values, positionals: parsed.positionals });
+  const { values, origins, positionals } = parsed;
+  return await found.run({ io, values, origins, positionals });
 }
 
 function findCommand(name: string): Command {

@@ -38,9 +38,6 @@ export async function openSink(io: CommandIo, options: SinkOptions): Promise<Pro
   if (options.data === undefined) {
     return serverSink(io, options.server ?? 'http://127.0.0.1:4040', options.tenant);
   }
-  if (options.server !== undefined) {
-    throw invalid('PS_CLI_OPTION', 'cannot write: got both --server and --data; want one of them');
-  }
   const tenantId = tenantOf(options.tenant);
   const store = await openStore({
     dir: resolve(io.workingDirectory, options.data),

@@ -1,5 +1,5 @@
-import { assert, unreachable } from '../base/assert.js';
-import { invalid } from '../base/errors.js';
+import { resolve } from 'node:path';
+import { unreachable } from '../base/assert.js';
 import { openSnapshot } from '../index.js';
 import type { Aggregation, QueryApi, RangeQuery } from '../query/api.js';
 import {
@@ -52,11 +52,8 @@ export async function querySource(io: CommandIo, options: SourceOptions): Promis
   if (options.data === undefined) {
     return serverSource(io, options.server ?? SERVER_DEFAULT, options.tenant);
   }
-  if (options.server !== undefined) {
-    throw invalid('PS_CLI_OPTION', 'cannot query: got both --server and --data; want one of them');
-  }
   const snapshot = await openSnapshot({
-    dir: options.data,
+    dir: resolve(io.workingDirectory, options.data),
     ...(options.bucket === undefined ? {} : { bucket: options.bucket }),
   });
   const tenantId = tenantOf(options.tenant);
@@ -178,6 +175,6 @@ async function askMerge(
     case 'folded':
       return (await query.mergeFolded(merge)).body;
     default:
-      assert(false, `format ${String(question.format)}`);
+      return unreachable(question.format);
   }
 }

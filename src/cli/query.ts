@@ -7,6 +7,7 @@ import { bucketOption, dataOption, serverOption, tenantOption } from './common-o
 import { didYouMean } from './did-you-mean.js';
 import { querySource, type Question, type QuerySource } from './query-source.js';
 import { answerText } from './query-text.js';
+import { chooseTarget } from './target.js';
 
 const WHATS = ['merge', 'top', 'series', 'labels', 'types', 'timeseries'] as const;
 export type QueryWhat = (typeof WHATS)[number];
@@ -65,7 +66,7 @@ export const queryCommand = command({
     'basalt query top --type process_cpu:cpu:nanoseconds:cpu:nanoseconds --selector \'{service_name="api"}\'',
     'basalt query merge --type process_cpu:cpu:nanoseconds:cpu:nanoseconds --format pprof -o merged.pb.gz',
   ],
-  async run({ io, values, positionals }) {
+  async run({ io, values, origins, positionals }) {
     const what = whatOf(positionals);
     const format = what === 'top' ? 'top' : (values.format as Question['format']);
     const question: Question = {
@@ -81,8 +82,8 @@ export const queryCommand = command({
       step: values.step,
       groupBy: values['group-by'],
     };
-    const data = values.data === undefined ? undefined : resolve(io.workingDirectory, values.data);
-    const source = await querySource(io, { ...values, data });
+    const target = chooseTarget({ values, origins });
+    const source = await querySource(io, { ...values, ...target });
     try {
       if (question.profileType === '' && ['merge', 'timeseries'].includes(question.kind)) {
         throw await missingType(source, question);
