@@ -10,6 +10,10 @@ export const LIMITS = {
   /** gzip members in one profile. */
   gzipMembersMax: 64,
   samplesPerProfileMax: 4_000_000,
+  /** Strings of one profile; also its locations, lines, functions and mappings, each. */
+  symbolsPerProfileMax: 4_000_000,
+  /** Locations of all stacks of one profile together; also its values and its samples' labels, each. */
+  entriesPerProfileMax: 64_000_000,
   sampleTypesMax: 64,
   stackDepthMax: 4_096,
   labelsPerSampleMax: 256,
@@ -34,12 +38,21 @@ export const LIMITS = {
   /** Uncompressed bytes waiting for the ingest thread; past it a writer gets `limit`. */
   ingestQueueBytesMax: 64 << 20,
   ingestQueueRequestsMax: 1_024,
+  /**
+   * Bytes of symbols that the ingest thread keeps to recognise what it has seen; past it they are dropped when the next
+   * segment starts.
+   */
+  internBytesMax: 96 << 20,
+  /** Series that the ingest thread knows at once; past it new ones get `limit`. What gets worse if raised: memory. */
+  ingestSeriesMax: 1_000_000,
   /** An open segment is sealed at this size. */
   segmentBytesMax: 32 << 20,
   segmentAgeMsMax: 15 * 60_000,
   /** Total size of level 0; past it writers get `limit` until compaction catches up. */
   logBytesMax: 1 << 30,
   commitBytesMax: 512 << 20,
+  /** Profiles in level 0, whose ids are in memory; past it writers get `limit` until compaction catches up. */
+  logProfilesMax: 1_000_000,
 
   queryDeadlineMs: 60_000,
   /** Rows that one query may scan. */
