@@ -12,7 +12,7 @@ const RANGE_MS = {
 const DEFAULTS = {
   type: '',
   selector: '',
-  range: '1h',
+  range: '15m',
   from: '',
   to: '',
   aggregation: '',
@@ -23,7 +23,7 @@ export function readState() {
   const hash = new URLSearchParams(location.hash.slice(1));
   const state = { ...DEFAULTS };
   for (const key of Object.keys(DEFAULTS)) state[key] = hash.get(key) ?? DEFAULTS[key];
-  if (state.range !== 'custom' && !Object.hasOwn(RANGE_MS, state.range)) state.range = '1h';
+  if (state.range !== 'custom' && !Object.hasOwn(RANGE_MS, state.range)) state.range = DEFAULTS.range;
   return state;
 }
 
