@@ -1,0 +1,193 @@
+/**
+ * A block as queries read it: the parts of its reader through the cache, and its samples as decoded columns of whole
+ * row groups where they fit, so that the second query decodes nothing.
+ */
+import { corrupt } from '../base/errors.js';
+import type {
+  BlockProfiles,
+  BlockReader,
+  BlockSeries,
+  RowGroupMeta,
+  RowRange,
+} from '../block/types.js';
+import type { ProfileMetadata } from '../log/segment-view.js';
+import type { SymbolSource } from '../symbols/source.js';
+import type { WeightedCache } from './cache.js';
+import { wordsOf } from './kernels.js';
+
+/** A run of rows: elements [start, end) of `key` and of the words of the values; the first is row `firstRow` of the table. */
+export interface RowRun {
+  readonly key: Int32Array;
+  readonly words: Int32Array;
+  readonly start: number;
+  readonly end: number;
+  readonly firstRow: number;
+}
+
+/** Bytes of a decoded row: a key and a value. */
+const ROW_BYTES = 12;
+
+interface DecodedGroup {
+  readonly key: Int32Array;
+  readonly words: Int32Array;
+}
+
+export class BlockHandle {
+  readonly reader: BlockReader;
+  readonly #cache: WeightedCache;
+  readonly #prefix: string;
+
+  /** `prefix` names the block within the cache. */
+  constructor(reader: BlockReader, cache: WeightedCache, prefix: string) {
+    this.reader = reader;
+    this.#cache = cache;
+    this.#prefix = prefix;
+  }
+
+  series(): Promise<readonly BlockSeries[]> {
+    return this.#cache.get(`${this.#prefix}/series`, async () => {
+      const value = await this.reader.series();
+      return { value, sizeBytes: 200 + value.length * 1_000 };
+    });
+  }
+
+  profiles(): Promise<BlockProfiles> {
+    return this.#cache.get(`${this.#prefix}/profiles`, async () => {
+      const value = await this.reader.profiles();
+      return { value, sizeBytes: 200 + value.count * 80 };
+    });
+  }
+
+  symbols(service: string): Promise<SymbolSource> {
+    return this.#cache.get(`${this.#prefix}/symbols/${service}`, async () => {
+      const value = await this.reader.symbols(service);
+      const { frames, nodes, keys, labelSets } = value;
+      const sizeBytes = 200 + frames.count * 160 + nodes.count * 8 + keys.count * 8 + labelSets.count * 200;
+      return { value, sizeBytes };
+    });
+  }
+
+  /** Not cached: only answers that come down to few profiles ask for them. */
+  profileIds(signal: AbortSignal): Promise<readonly string[]> {
+    return this.reader.profileIds(signal);
+  }
+
+  profileMetadata(): Promise<readonly ProfileMetadata[]> {
+    return this.#cache.get(`${this.#prefix}/metadata`, async () => {
+      const value = await this.reader.profileMetadata();
+      return { value, sizeBytes: 200 + value.length * 40 };
+    });
+  }
+
+  /** Visits the rows of `ranges` (sorted, disjoint) with value column `column`. Runs are valid until `visit` returns. */
+  async scan(
+    ranges: readonly RowRange[],
+    column: number,
+    options: { readonly signal: AbortSignal; readonly visit: (run: RowRun) => void },
+  ): Promise<void> {
+    const groups = this.#groupsOf(ranges);
+    const rows = groups.reduce((sum, group) => sum + group.rowCount, 0);
+    if (groups.length === 0 || rows * ROW_BYTES > this.#cache.bytesMax / 2) {
+      await this.#stream(ranges, column, options);
+      return;
+    }
+    const decoded = await this.#decode(groups, column, options.signal);
+    let r = 0;
+    groups.forEach((group, i) => {
+      const { key, words } = decoded[i]!;
+      const groupEnd = group.firstRow + group.rowCount;
+      for (; r < ranges.length; r++) {
+        const range = ranges[r]!;
+        const start = Math.max(range.start, group.firstRow);
+        const end = Math.min(range.end, groupEnd);
+        if (start < end) {
+          options.visit({
+            key,
+            words,
+            start: start - group.firstRow,
+            end: end - group.firstRow,
+            firstRow: start,
+          });
+        }
+        if (range.end > groupEnd) break;
+      }
+    });
+  }
+
+  async #stream(
+    ranges: readonly RowRange[],
+    column: number,
+    options: { readonly signal: AbortSignal; readonly visit: (run: RowRun) => void },
+  ): Promise<void> {
+    await this.reader.scan({ ranges, valueColumns: [column], signal: options.signal }, (rows) => {
+      const words = wordsOf(rows.values[0]!);
+      options.visit({ key: rows.key, words, start: 0, end: rows.rowCount, firstRow: rows.firstRow });
+    });
+  }
+
+  #groupsOf(ranges: readonly RowRange[]): readonly RowGroupMeta[] {
+    const groups = this.reader.meta.tables.find((t) => t.table === 'samples')?.rowGroups ?? [];
+    const out: RowGroupMeta[] = [];
+    let r = 0;
+    for (const group of groups) {
+      while (r < ranges.length && ranges[r]!.end <= group.firstRow) r++;
+      const range = ranges[r];
+      if (range === undefined) break;
+      if (range.start < group.firstRow + group.rowCount) out.push(group);
+    }
+    return out;
+  }
+
+  /** Decoded columns of `groups`, from the cache or read in one scan of what is missing. */
+  async #decode(
+    groups: readonly RowGroupMeta[],
+    column: number,
+    signal: AbortSignal,
+  ): Promise<readonly DecodedGroup[]> {
+    const keyOf = (g: RowGroupMeta): string => `${this.#prefix}/rows/${column}/${g.firstRow}`;
+    const decoded = await Promise.all(groups.map((g) => this.#cache.peek<DecodedGroup>(keyOf(g))));
+    const missing = groups.filter((_, i) => decoded[i] === undefined);
+    const fresh = await this.#readGroups(missing, column, signal);
+    missing.forEach((group, i) => {
+      const value = fresh[i]!;
+      this.#cache.put(keyOf(group), { value, sizeBytes: 100 + group.rowCount * ROW_BYTES });
+    });
+    let next = 0;
+    return decoded.map((group) => group ?? fresh[next++]!);
+  }
+
+  async #readGroups(
+    groups: readonly RowGroupMeta[],
+    column: number,
+    signal: AbortSignal,
+  ): Promise<readonly DecodedGroup[]> {
+    if (groups.length === 0) return [];
+    const out = groups.map((g) => ({
+      key: new Int32Array(g.rowCount),
+      words: new Int32Array(g.rowCount * 2),
+    }));
+    const ranges = groups.map((g) => ({ start: g.firstRow, end: g.firstRow + g.rowCount }));
+    let at = 0;
+    let seen = 0;
+    await this.reader.scan({ ranges, valueColumns: [column], signal }, (rows) => {
+      while (at < groups.length && rows.firstRow >= ranges[at]!.end) at++;
+      const group = groups[at];
+      const target = out[at];
+      const offset = rows.firstRow - (group?.firstRow ?? 0);
+      if (group === undefined || target === undefined || offset < 0 || offset + rows.rowCount > group.rowCount) {
+        throw corrupt(
+          'PS_BLOCK_ROWS',
+          `cannot read samples: got rows at ${rows.firstRow} that were not asked for; want those of a row group`,
+        );
+      }
+      target.key.set(rows.key.subarray(0, rows.rowCount), offset);
+      target.words.set(wordsOf(rows.values[0]!).subarray(0, rows.rowCount * 2), offset * 2);
+      seen += rows.rowCount;
+    });
+    const want = groups.reduce((sum, g) => sum + g.rowCount, 0);
+    if (seen !== want) {
+      throw corrupt('PS_BLOCK_ROWS', `cannot read samples: got ${seen} rows; want ${want}`);
+    }
+    return out;
+  }
+}

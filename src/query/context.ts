@@ -1,0 +1,117 @@
+/** What one query may spend, whether it shall stop, and what it found missing. */
+import { StoreError } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
+import type { Clock } from '../env/clock.js';
+import type { MissingPart } from './api.js';
+
+export interface QueryBudget {
+  readonly deadlineMs: number;
+  readonly rowsMax: number;
+  readonly nodesMax: number;
+}
+
+export class QueryContext {
+  readonly signal: AbortSignal;
+  readonly budget: QueryBudget;
+  readonly #controller = new AbortController();
+  readonly #clock: Clock;
+  readonly #endMs: number;
+  readonly #caller: AbortSignal | undefined;
+  readonly #onAbort = (): void => this.#controller.abort(cancelled());
+  readonly #missing = new Map<string, MissingPart>();
+  /** On the last attempt what vanished is reported as missing instead of planning again. */
+  lastAttempt = false;
+
+  constructor(clock: Clock, budget: QueryBudget, caller?: AbortSignal) {
+    this.#clock = clock;
+    this.budget = budget;
+    this.#endMs = clock.monotonicMs() + budget.deadlineMs;
+    this.#caller = caller;
+    this.signal = this.#controller.signal;
+    if (caller?.aborted === true) this.#onAbort();
+    else caller?.addEventListener('abort', this.#onAbort, { once: true });
+    void clock.sleep(budget.deadlineMs, this.signal).then(
+      () => this.#controller.abort(this.#pastDeadline()),
+      () => undefined,
+    );
+  }
+
+  /** Throws when the caller cancelled or the deadline has passed. Called between row groups and every few series. */
+  check(): void {
+    if (this.signal.aborted) throw this.stopReason();
+    if (this.#clock.monotonicMs() >= this.#endMs) throw this.#pastDeadline();
+  }
+
+  /** Why the query was stopped: what a read that failed by `signal` is reported as. */
+  stopReason(): StoreError {
+    return StoreError.from(this.signal.reason);
+  }
+
+  get missing(): readonly MissingPart[] {
+    return [...this.#missing.values()];
+  }
+
+  forgetMissing(): void {
+    this.#missing.clear();
+  }
+
+  /**
+   * Runs `read` for one block or segment. Damage makes the answer partial and gives undefined; what vanished does so
+   * on the last attempt and throws before, so that the query plans again.
+   */
+  async part<T>(name: string, read: () => Promise<T>): Promise<T | undefined> {
+    try {
+      return await read();
+    } catch (error) {
+      if (this.signal.aborted) throw this.stopReason();
+      const e = StoreError.from(error);
+      if (e.kind !== 'corrupt' && !(e.kind === 'not-found' && this.lastAttempt)) throw error;
+      this.#missing.set(name, { part: name, code: e.code, message: e.message });
+      return undefined;
+    }
+  }
+
+  checkRows(rows: number): void {
+    if (rows <= this.budget.rowsMax) return;
+    throw new StoreError({
+      kind: 'limit',
+      code: 'PS_QUERY_ROWS',
+      message: `cannot answer query: got ${rows} rows to read; want at most ${this.budget.rowsMax} (a shorter range or a narrower selector)`,
+      details: { rows },
+    });
+  }
+
+  checkNodes(nodes: number): void {
+    if (nodes <= this.budget.nodesMax) return;
+    throw new StoreError({
+      kind: 'limit',
+      code: 'PS_QUERY_NODES',
+      message: `cannot answer query: got ${nodes} nodes in the merged call tree; want at most ${this.budget.nodesMax}`,
+      details: { nodes },
+    });
+  }
+
+  /** Releases the timer and the listener; call it once, at the end. */
+  close(): void {
+    this.#caller?.removeEventListener('abort', this.#onAbort);
+    this.#controller.abort(cancelled());
+  }
+
+  #pastDeadline(): StoreError {
+    return new StoreError({
+      kind: 'limit',
+      code: 'PS_QUERY_DEADLINE',
+      message: `cannot answer query: got past its deadline; want an answer within ${this.budget.deadlineMs} ms`,
+    });
+  }
+}
+
+export const DEFAULT_BUDGET: QueryBudget = {
+  deadlineMs: LIMITS.queryDeadlineMs,
+  rowsMax: LIMITS.queryRowsMax,
+  nodesMax: LIMITS.queryNodesMax,
+};
+
+function cancelled(): StoreError {
+  return new StoreError({ kind: 'cancelled', code: 'PS_CANCELLED', message: 'the query was cancelled' });
+}

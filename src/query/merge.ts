@@ -1,0 +1,152 @@
+/**
+ * Sums of sources under one numbering: local sums by a source's own keys first (dense arrays, the hot part), then one
+ * step for each distinct key into the merged numbering. Only keys with a value reach the merged trie.
+ */
+import { corrupt } from '../base/errors.js';
+import type { FramePool } from '../symbols/frame-pool.js';
+import { SymbolMerger } from '../symbols/merge.js';
+import type { SymbolSource } from '../symbols/source.js';
+import type { QueryContext } from './context.js';
+import {
+  EXACT_MAX,
+  EXACT_ROWS_MAX,
+  keyMax,
+  normalizeWords,
+  sumDoubles,
+  sumWords,
+} from './kernels.js';
+import type { RowRun } from './block-handle.js';
+import { type CompiledSelector, deferredKey, keyMask } from './select.js';
+import type { ProfileSource, Slice } from './source.js';
+import type { ExactSums } from './sums.js';
+
+/** Sums by a source's keys. Without `high`, `low` is the whole value (below 2^53); with it they are normalised words. */
+export interface LocalSums {
+  readonly low: Float64Array;
+  readonly high: Float64Array | undefined;
+}
+
+/** Slices of one source that can be summed into one array: equal value column, equal deferred matchers. */
+export interface SliceGroup {
+  readonly column: number;
+  readonly deferred: CompiledSelector;
+  readonly slices: readonly Slice[];
+}
+
+export function groupSlices(slices: readonly Slice[], selector: CompiledSelector): readonly SliceGroup[] {
+  const groups = new Map<string, { column: number; deferred: CompiledSelector; slices: Slice[] }>();
+  for (const slice of slices) {
+    const key = `${slice.column}/${deferredKey(selector, slice.deferred)}`;
+    const known = groups.get(key);
+    if (known !== undefined) known.slices.push(slice);
+    else groups.set(key, { column: slice.column, deferred: slice.deferred, slices: [slice] });
+  }
+  return [...groups.values()];
+}
+
+/** Damage that checksums cannot see, because it was written so: a row must name a key that exists. */
+export function checkKeys(source: ProfileSource, run: RowRun, keyCount: number): void {
+  const max = keyMax(run.key, run.start, run.end);
+  if (max < keyCount) return;
+  throw corrupt('PS_SAMPLE_KEY', `cannot read samples of ${source.part}: got key ${max}; want below ${keyCount}`);
+}
+
+/** Sums by the source's own keys. */
+export async function sumSlices(
+  source: ProfileSource,
+  group: SliceGroup,
+  context: QueryContext,
+): Promise<LocalSums> {
+  const keyCount = (await source.symbols()).keys.count;
+  const call = { slices: group.slices, column: group.column, signal: context.signal };
+  let profiles = 0;
+  for (const slice of group.slices) profiles += slice.end - slice.first;
+  const low = new Float64Array(keyCount);
+  // A profile has at most one row for a key, so this bounds every sum and every partial sum.
+  if (profiles * source.magnitude(group.column) < EXACT_MAX) {
+    await source.scan(call, (run) => {
+      context.check();
+      checkKeys(source, run, keyCount);
+      sumDoubles(low, run, run.start, run.end);
+    });
+    return { low, high: undefined };
+  }
+  const high = new Float64Array(keyCount);
+  let rows = 0;
+  await source.scan(call, (run) => {
+    context.check();
+    checkKeys(source, run, keyCount);
+    for (let start = run.start; start < run.end; ) {
+      const end = Math.min(run.end, start + EXACT_ROWS_MAX - rows);
+      sumWords({ low, high }, run, start, end);
+      rows += end - start;
+      start = end;
+      if (rows < EXACT_ROWS_MAX) continue;
+      normalizeWords(low, high);
+      rows = 0;
+    }
+  });
+  normalizeWords(low, high);
+  return { low, high };
+}
+
+/** 1 for each key that has a value and passes `passes`. */
+export function keysWithValue(sums: LocalSums, passes: Uint8Array | undefined): Uint8Array {
+  const { low, high } = sums;
+  const out = new Uint8Array(low.length);
+  for (let k = 0; k < low.length; k++) {
+    if (low[k]! === 0 && (high === undefined || high[k]! === 0)) continue;
+    out[k] = passes === undefined ? 1 : passes[k]!;
+  }
+  return out;
+}
+
+/** Adds local sums to merged ones where `keyOf` has a merged key (-1: none) and `passes` is not 0. */
+export function scatter(
+  sums: LocalSums,
+  keyOf: Int32Array,
+  target: ExactSums,
+  passes?: Uint8Array,
+): void {
+  const { low, high } = sums;
+  for (let k = 0; k < low.length; k++) {
+    const merged = keyOf[k]!;
+    if (merged < 0 || (passes !== undefined && passes[k] === 0)) continue;
+    if (high === undefined) {
+      if (low[k]! !== 0) target.addDouble(merged, low[k]!);
+    } else target.addWords(merged, low[k]!, high[k]!);
+  }
+}
+
+/** The merged numbering of one query, and the map of each source into it where all of its keys are wanted. */
+export class MergedKeys {
+  readonly merger: SymbolMerger;
+  readonly #context: QueryContext;
+  readonly #whole = new Map<SymbolSource, Int32Array>();
+
+  constructor(frames: FramePool, context: QueryContext) {
+    this.merger = new SymbolMerger(frames);
+    this.#context = context;
+  }
+
+  add(symbols: SymbolSource, wanted: Uint8Array): Int32Array {
+    const keyOf = this.merger.add(symbols, wanted);
+    this.#context.checkNodes(this.merger.nodeCount);
+    return keyOf;
+  }
+
+  /** Merges all keys of a source, once. */
+  whole(symbols: SymbolSource): Int32Array {
+    const known = this.#whole.get(symbols);
+    if (known !== undefined) return known;
+    const keyOf = this.merger.add(symbols);
+    this.#context.checkNodes(this.merger.nodeCount);
+    this.#whole.set(symbols, keyOf);
+    return keyOf;
+  }
+}
+
+/** Key mask of a group's deferred matchers; undefined when all keys pass. */
+export async function groupMask(source: ProfileSource, group: SliceGroup): Promise<Uint8Array | undefined> {
+  return group.deferred.length === 0 ? undefined : keyMask(group.deferred, await source.symbols());
+}

@@ -1,0 +1,103 @@
+/** Pure planning: which blocks and segments a query reads, and which profiles of a block. No I/O. */
+import type { BlockProfiles, BlockSeries, RowRange } from '../block/types.js';
+import type { LogPosition, SegmentPosition } from '../log/segment-view.js';
+import type { Manifest, ManifestBlock } from '../manifest/types.js';
+import { type CompiledSelector, matchSeries, typeIdsOf } from './select.js';
+import type { SeriesRegistry, Slice } from './source.js';
+
+/** Half-open, unix nanoseconds. */
+export interface TimeRange {
+  readonly startNs: bigint;
+  readonly endNs: bigint;
+}
+
+const NS_PER_MS = 1_000_000n;
+
+export function timeRange(startMs: number, endMs: number): TimeRange {
+  return { startNs: BigInt(startMs) * NS_PER_MS, endNs: BigInt(endMs) * NS_PER_MS };
+}
+
+export interface PlannedParts {
+  readonly blocks: readonly ManifestBlock[];
+  readonly segments: readonly SegmentPosition[];
+}
+
+/** Blocks that overlap the range, and the segments that no block covers yet (their times are known only when read). */
+export function planParts(manifest: Manifest, position: LogPosition, range: TimeRange): PlannedParts {
+  const consumed = new Map(manifest.watermarks.map((w) => [w.instance, w.sequence]));
+  return {
+    blocks: manifest.blocks.filter((b) => b.startNsMin < range.endNs && b.startNsMax >= range.startNs),
+    segments: position.segments.filter((s) => s.sequence > (consumed.get(s.instance) ?? 0)),
+  };
+}
+
+export interface BlockTables {
+  readonly series: readonly BlockSeries[];
+  readonly profiles: BlockProfiles;
+}
+
+/** The selected slices of a block by service, in the order of the block. */
+export function planBlock(
+  tables: BlockTables,
+  request: { readonly selector: CompiledSelector; readonly typeId: string; readonly range: TimeRange },
+  registry: SeriesRegistry,
+): ReadonlyMap<string, readonly Slice[]> {
+  const { selector, typeId, range } = request;
+  const byService = new Map<string, Slice[]>();
+  tables.series.forEach(({ series, startNsMin, startNsMax }, number) => {
+    if (startNsMin >= range.endNs || startNsMax < range.startNs) return;
+    const column = typeIdsOf(series).indexOf(typeId);
+    if (column < 0) return;
+    const deferred = matchSeries(selector, series, typeId);
+    if (deferred === undefined) return;
+    const { first, end } = profilesInRange(tables.profiles, number, range);
+    if (first === end) return;
+    const querySeries = registry.of(series, column, typeId);
+    querySeries.profileCount += end - first;
+    const slice = { series: querySeries, column, deferred, first, end };
+    const known = byService.get(series.service);
+    if (known === undefined) byService.set(series.service, [slice]);
+    else known.push(slice);
+  });
+  return byService;
+}
+
+/** Profiles are sorted by (series, start): two searches for the series, two within it. */
+function profilesInRange(
+  profiles: BlockProfiles,
+  series: number,
+  range: TimeRange,
+): { first: number; end: number } {
+  const seriesOf = profiles.series;
+  const start = lowerBound(0, profiles.count, (p) => seriesOf[p]! >= series);
+  const end = lowerBound(start, profiles.count, (p) => seriesOf[p]! > series);
+  const { startNs } = profiles;
+  const first = lowerBound(start, end, (p) => startNs[p]! >= range.startNs);
+  return { first, end: lowerBound(first, end, (p) => startNs[p]! >= range.endNs) };
+}
+
+/** The first index of [start, end) for which `reached` holds, else `end`; once true it must stay true. */
+export function lowerBound(start: number, end: number, reached: (index: number) => boolean): number {
+  let low = start;
+  let high = end;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    if (reached(middle)) high = middle;
+    else low = middle + 1;
+  }
+  return low;
+}
+
+/** Sample rows of slices (sorted, disjoint) as ranges, adjacent ones joined. */
+export function rowRanges(profiles: BlockProfiles, slices: readonly Slice[]): readonly RowRange[] {
+  const out: { start: number; end: number }[] = [];
+  for (const { first, end } of slices) {
+    if (first === end) continue;
+    const start = profiles.firstRow[first]!;
+    const rowsEnd = profiles.firstRow[end - 1]! + profiles.rowCount[end - 1]!;
+    const last = out.at(-1);
+    if (last !== undefined && last.end === start) last.end = rowsEnd;
+    else if (rowsEnd > start) out.push({ start, end: rowsEnd });
+  }
+  return out;
+}

@@ -1,0 +1,186 @@
+/**
+ * The trie with frames merged by name, grown from the root as far as it is wanted.
+ *
+ * A *member* of a name node is a trie node that is merged into it; members of one name node form a linked list. To
+ * expand a name node is to go over the children of its members once and group them by name. A node's weight is at
+ * least its descendants', so expanding the heaviest node first meets the heaviest nodes of the whole tree in order:
+ * a cut at n nodes expands only what it shows, and is exact, because nothing was pruned before it was merged.
+ *
+ * Ties are broken by depth, then by the path's names, so that equal data gives equal cuts.
+ */
+import { frameName } from '../../model/frame.js';
+import type { SymbolSource } from '../../symbols/source.js';
+import type { ExactSums } from '../sums.js';
+import { type NodeSums, nodeSums } from './node-sums.js';
+
+const NONE = -1;
+
+/** Names of the frames of some symbols; equal names share a number. */
+export interface FrameNames {
+  readonly names: readonly string[];
+  /** By frame number; -1 for a frame that no node uses. */
+  readonly nameOf: Int32Array;
+}
+
+export function frameNames(symbols: SymbolSource): FrameNames {
+  const { frames, nodes } = symbols;
+  const nameOf = new Int32Array(frames.count).fill(NONE);
+  const numbers = new Map<string, number>();
+  const names: string[] = [];
+  for (let n = 1; n < nodes.count; n++) {
+    const f = nodes.frame[n]!;
+    if (nameOf[f] !== NONE) continue;
+    const name = frameName(frames.frame(f));
+    let number = numbers.get(name);
+    if (number === undefined) {
+      number = names.length;
+      numbers.set(name, number);
+      names.push(name);
+    }
+    nameOf[f] = number;
+  }
+  return { names, nameOf };
+}
+
+/** Children of trie nodes as linked lists: firstChild[n], then nextSibling, -1 ends. Nodes without weight are left out. */
+export interface ChildLists {
+  readonly firstChild: Int32Array;
+  readonly nextSibling: Int32Array;
+}
+
+export function childLists(parent: Int32Array, weight: Float64Array): ChildLists {
+  const firstChild = new Int32Array(parent.length).fill(NONE);
+  const nextSibling = new Int32Array(parent.length);
+  for (let n = parent.length - 1; n > 0; n--) {
+    if (weight[n] === 0) continue;
+    const p = parent[n]!;
+    nextSibling[n] = firstChild[p]!;
+    firstChild[p] = n;
+  }
+  return { firstChild, nextSibling };
+}
+
+/** Name nodes in order of their making; parents come first. Node 0 is the root. */
+export class NameTree {
+  readonly names: readonly string[];
+  readonly sums: NodeSums;
+  count = 1;
+  parent = new Int32Array(1024);
+  name = new Int32Array(1024);
+  depth = new Int32Array(1024);
+  weight = new Float64Array(1024);
+  readonly #nameOf: Int32Array;
+  readonly #trieFrame: Int32Array;
+  readonly #lists: ChildLists;
+  /** First member of each name node; `#nextMember` by trie node. */
+  #firstMember = new Int32Array(1024);
+  readonly #nextMember: Int32Array;
+  /** Name node of each name among the children now being made, -1 elsewhere. */
+  readonly #childOf: Int32Array;
+
+  constructor(symbols: SymbolSource, values: ExactSums) {
+    const { names, nameOf } = frameNames(symbols);
+    this.names = names;
+    this.sums = nodeSums(symbols, values);
+    this.#nameOf = nameOf;
+    this.#trieFrame = symbols.nodes.frame;
+    this.#lists = childLists(symbols.nodes.parent, this.sums.weight);
+    this.#nextMember = new Int32Array(symbols.nodes.count).fill(NONE);
+    this.#childOf = new Int32Array(names.length).fill(NONE);
+    this.parent[0] = NONE;
+    this.name[0] = NONE;
+    this.weight[0] = this.sums.weight[0]!;
+  }
+
+  /** Makes the children of name node `node`: numbers from the old `count` to the new one. Call it once for a node. */
+  expand(node: number): void {
+    this.#group(node, this.#firstMember[node]!);
+  }
+
+  #group(parent: number, members: number): void {
+    const { firstChild, nextSibling } = this.#lists;
+    const weightOf = this.sums.weight;
+    const start = this.count;
+    for (let m = members; m !== NONE; m = this.#nextMember[m]!) {
+      for (let c = firstChild[m]!; c !== NONE; c = nextSibling[c]!) {
+        const name = this.#nameOf[this.#trieFrame[c]!]!;
+        let child = this.#childOf[name]!;
+        if (child === NONE) {
+          child = this.#make(parent, name);
+          this.#childOf[name] = child;
+        }
+        this.#nextMember[c] = this.#firstMember[child]!;
+        this.#firstMember[child] = c;
+        this.weight[child]! += weightOf[c]!;
+      }
+    }
+    for (let child = start; child < this.count; child++) this.#childOf[this.name[child]!] = NONE;
+  }
+
+  expandAll(): void {
+    for (let node = 0; node < this.count; node++) this.expand(node);
+  }
+
+  /** How many nodes there are under `node`, itself included, without keeping them. */
+  countUnder(node: number): number {
+    // Nodes made here go on top of the others and are taken off again: the last one gives way to its children.
+    const before = this.count;
+    let counted = 1;
+    this.expand(node);
+    while (this.count > before) {
+      counted++;
+      this.count--;
+      this.#group(0, this.#firstMember[this.count]!);
+    }
+    return counted;
+  }
+
+  /** Trie nodes merged into `node`, in no particular order. */
+  forEachMember(node: number, visit: (trieNode: number) => void): void {
+    for (let m = this.#firstMember[node]!; m !== NONE; m = this.#nextMember[m]!) visit(m);
+  }
+
+  /** True if `a` comes before `b` in a cut: heavier, then nearer to the root, then by the names of its path. */
+  isBefore(a: number, b: number): boolean {
+    const byWeight = this.weight[a]! - this.weight[b]!;
+    if (byWeight !== 0) return byWeight > 0;
+    const byDepth = this.depth[a]! - this.depth[b]!;
+    if (byDepth !== 0) return byDepth < 0;
+    let x = a;
+    let y = b;
+    while (this.parent[x] !== this.parent[y]) {
+      x = this.parent[x]!;
+      y = this.parent[y]!;
+    }
+    return this.names[this.name[x]!]! < this.names[this.name[y]!]!;
+  }
+
+  #make(parent: number, name: number): number {
+    this.#reserve(this.count + 1);
+    const node = this.count++;
+    this.parent[node] = parent;
+    this.name[node] = name;
+    this.depth[node] = this.depth[parent]! + 1;
+    this.weight[node] = 0;
+    this.#firstMember[node] = NONE;
+    return node;
+  }
+
+  #reserve(count: number): void {
+    if (count <= this.parent.length) return;
+    const capacity = this.parent.length * 2;
+    this.parent = widened(this.parent, capacity);
+    this.name = widened(this.name, capacity);
+    this.depth = widened(this.depth, capacity);
+    this.#firstMember = widened(this.#firstMember, capacity);
+    const weight = new Float64Array(capacity);
+    weight.set(this.weight);
+    this.weight = weight;
+  }
+}
+
+function widened(source: Int32Array, capacity: number): Int32Array<ArrayBuffer> {
+  const out = new Int32Array(capacity);
+  out.set(source);
+  return out;
+}

@@ -1,0 +1,82 @@
+/** Label sets of samples, grouped by the values of some label names. */
+import type { LabelSetTable } from '../symbols/source.js';
+import type { RowRun } from './block-handle.js';
+import { EXACT_ROWS_MAX, normalizeWords } from './kernels.js';
+import { type CompiledSelector, labelSetMask } from './select.js';
+
+export interface LabelSetGroups {
+  /** JSON of the values, one for each name. */
+  readonly keys: readonly string[];
+  /** By label set; -1 where the deferred matchers leave it out. */
+  readonly groupOf: Int32Array;
+}
+
+/** A label with several values groups by all of them, joined by commas in their canonical order. */
+export function labelSetGroups(
+  labelSets: LabelSetTable,
+  names: readonly string[],
+  deferred: CompiledSelector,
+): LabelSetGroups {
+  const mask = labelSetMask(deferred, labelSets);
+  const numbers = new Map<string, number>();
+  const groupOf = new Int32Array(labelSets.count).fill(-1);
+  for (let index = 0; index < labelSets.count; index++) {
+    if (mask !== undefined && mask[index] === 0) continue;
+    const { strings } = labelSets.labels(index);
+    const values = names.map((name) =>
+      strings
+        .filter((label) => label.name === name)
+        .map((label) => label.value)
+        .join(),
+    );
+    const key = names.length === 0 ? '' : JSON.stringify(values);
+    const number = numbers.get(key) ?? numbers.size;
+    numbers.set(key, number);
+    groupOf[index] = number;
+  }
+  return { keys: [...numbers.keys()], groupOf };
+}
+
+/** Sums of one profile's rows by group. */
+export class GroupSums {
+  readonly #low: Float64Array;
+  readonly #high: Float64Array;
+  readonly #seen: Uint8Array;
+
+  constructor(groups: number) {
+    this.#low = new Float64Array(groups);
+    this.#high = new Float64Array(groups);
+    this.#seen = new Uint8Array(groups);
+  }
+
+  /** Adds the rows of `run` whose keys have a group (-1: none). */
+  add(run: RowRun, groupOfKey: Int32Array): void {
+    const { key, words } = run;
+    for (let start = run.start; start < run.end; start += EXACT_ROWS_MAX) {
+      const end = Math.min(run.end, start + EXACT_ROWS_MAX);
+      for (let i = start; i < end; i++) {
+        const g = groupOfKey[key[i]!]!;
+        if (g < 0) continue;
+        const low = words[2 * i]!;
+        const high = words[2 * i + 1]!;
+        // A row may be there for its sibling values only, and level 0 has no such rows of deltas.
+        if ((low | high) === 0) continue;
+        this.#low[g]! += low >>> 0;
+        this.#high[g]! += high;
+        this.#seen[g] = 1;
+      }
+      normalizeWords(this.#low, this.#high);
+    }
+  }
+
+  /** Hands out the groups that had a value, as normalised words, and starts anew. */
+  take(visit: (group: number, low: number, high: number) => void): void {
+    for (let g = 0; g < this.#seen.length; g++) {
+      if (this.#seen[g] === 0) continue;
+      visit(g, this.#low[g]!, this.#high[g]!);
+      this.#seen[g] = 0;
+      this.#low[g] = 0;
+      this.#high[g] = 0;
+    }
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * What one attempt of a query looks at: the log position first, then the manifest (ARCHITECTURE.md, "Reading without
+ * counting twice"), and from them blocks through the cache and segments that no block covers.
+ */
+import type { BlockReader } from '../block/types.js';
+import type { LogPosition, SegmentPosition, SegmentView } from '../log/segment-view.js';
+import { decodeCarry, type ServiceCarry } from '../manifest/carry.js';
+import type { Manifest } from '../manifest/types.js';
+import type { Bucket } from '../objstore/bucket.js';
+import type { FramePool } from '../symbols/frame-pool.js';
+import { BlockHandle } from './block-handle.js';
+import { BlockSource } from './block-source.js';
+import type { WeightedCache } from './cache.js';
+import type { QueryContext } from './context.js';
+import { planLevelZero } from './level-zero.js';
+import { mapInOrder } from './ordered.js';
+import { type PlannedParts, planBlock, planParts, type TimeRange } from './plan.js';
+import { segmentName } from './segment-source.js';
+import type { CompiledSelector } from './select.js';
+import { type ProfileSource, SeriesRegistry } from './source.js';
+
+/** What queries need of others, as narrow as they need it. */
+export interface SnapshotParts {
+  readonly bucket: Pick<Bucket, 'get'>;
+  readonly manifests: { load(tenantId: string, options?: { signal?: AbortSignal }): Promise<Manifest> };
+  readonly blocks: { open(tenantId: string, blockId: string, signal?: AbortSignal): Promise<BlockReader> };
+  /** `not-found` when the segment has been deleted since. */
+  readonly segments: { view(position: SegmentPosition): Promise<SegmentView> };
+  readonly position: () => Promise<LogPosition>;
+}
+
+export interface SelectedSources {
+  readonly sources: readonly ProfileSource[];
+  readonly registry: SeriesRegistry;
+  /** Blocks and segments that have a selected profile. */
+  readonly blocks: number;
+  readonly segments: number;
+}
+
+const PARTS_AT_ONCE = 8;
+
+export class Snapshot {
+  readonly tenantId: string;
+  readonly range: TimeRange;
+  readonly #parts: SnapshotParts;
+  readonly #cache: WeightedCache;
+  readonly #context: QueryContext;
+  readonly #manifest: Manifest;
+  readonly #planned: PlannedParts;
+
+  private constructor(
+    fixed: SnapshotRequest,
+    state: { readonly manifest: Manifest; readonly planned: PlannedParts },
+  ) {
+    this.tenantId = fixed.tenantId;
+    this.range = fixed.range;
+    this.#parts = fixed.parts;
+    this.#cache = fixed.cache;
+    this.#context = fixed.context;
+    this.#manifest = state.manifest;
+    this.#planned = state.planned;
+  }
+
+  static async take(request: SnapshotRequest): Promise<Snapshot> {
+    const { parts, context, tenantId, range } = request;
+    const position = await parts.position();
+    const manifest = await parts.manifests.load(tenantId, { signal: context.signal });
+    return new Snapshot(request, { manifest, planned: planParts(manifest, position, range) });
+  }
+
+  /** The blocks of the range, in the order of their ids. `visit` runs for one at a time. */
+  async forEachBlock(visit: (handle: BlockHandle) => Promise<void> | void): Promise<void> {
+    const handles: (BlockHandle | undefined)[] = [];
+    await mapInOrder(
+      this.#planned.blocks,
+      PARTS_AT_ONCE,
+      ({ blockId }) => this.#context.part(`block ${blockId}`, () => this.#openBlock(blockId)),
+      (handle) => void handles.push(handle),
+    );
+    for (const handle of handles) {
+      this.#context.check();
+      if (handle === undefined) continue;
+      await this.#context.part(`block ${handle.reader.meta.blockId}`, async () => visit(handle));
+    }
+  }
+
+  /** The segments that no block covers, oldest first. */
+  async segments(): Promise<readonly SegmentView[]> {
+    const views: SegmentView[] = [];
+    await mapInOrder(
+      this.#planned.segments,
+      PARTS_AT_ONCE,
+      (position) =>
+        this.#context.part(segmentName({ position }), () => this.#parts.segments.view(position)),
+      (view) => {
+        if (view !== undefined) views.push(view);
+      },
+    );
+    return views;
+  }
+
+  /** All selected profiles of one profile type. */
+  async select(
+    request: { readonly selector: CompiledSelector; readonly typeId: string },
+    frames: FramePool,
+  ): Promise<SelectedSources> {
+    const registry = new SeriesRegistry();
+    const sources: ProfileSource[] = [];
+    const { range, tenantId } = this;
+    let blocks = 0;
+    await this.forEachBlock(async (handle) => {
+      const { services } = handle.reader.meta;
+      if (!services.some((s) => s.profileTypes.includes(request.typeId))) return;
+      const [series, profiles] = await Promise.all([handle.series(), handle.profiles()]);
+      const slices = planBlock({ series, profiles }, { ...request, range }, registry);
+      for (const [service, own] of slices) {
+        sources.push(new BlockSource(handle, service, { profiles, slices: own }));
+      }
+      if (slices.size > 0) blocks++;
+    });
+    const views = await this.segments();
+    const levelZero = await planLevelZero(
+      views,
+      { ...request, tenantId, range, frames, carryOf: (service) => this.#carry(service) },
+      { registry, context: this.#context },
+    );
+    sources.push(...levelZero);
+    return { sources, registry, blocks, segments: levelZero.length > 0 ? views.length : 0 };
+  }
+
+  #openBlock(blockId: string): Promise<BlockHandle> {
+    const prefix = blockCachePrefix(this.tenantId, blockId);
+    return this.#cache.get(`${prefix}/open`, async () => {
+      const reader = await this.#parts.blocks.open(this.tenantId, blockId);
+      const { tables, services } = reader.meta;
+      let sizeBytes = 500 + services.length * 300;
+      for (const { footer, rowGroups } of tables) {
+        sizeBytes += footer.length + rowGroups.reduce((sum, g) => sum + 60 + g.columns.length * 100, 0);
+      }
+      return { value: new BlockHandle(reader, this.#cache, prefix), sizeBytes };
+    });
+  }
+
+  async #carry(service: string): Promise<ServiceCarry | undefined> {
+    const ref = this.#manifest.carries.find((c) => c.service === service);
+    if (ref === undefined) return undefined;
+    return this.#cache.get(`carry/${ref.objectKey}`, async () => {
+      const { body } = await this.#parts.bucket.get(ref.objectKey);
+      return { value: decodeCarry(service, body), sizeBytes: 200 + body.length * 4 };
+    });
+  }
+}
+
+/** JSON keeps a tenant's name from running into the block's. */
+export function blockCachePrefix(tenantId: string, blockId: string): string {
+  return `block/${JSON.stringify([tenantId, blockId])}`;
+}
+
+export interface SnapshotRequest {
+  readonly tenantId: string;
+  readonly range: TimeRange;
+  readonly parts: SnapshotParts;
+  readonly cache: WeightedCache;
+  readonly context: QueryContext;
+}

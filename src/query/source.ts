@@ -1,0 +1,89 @@
+/**
+ * Where rows come from, blocks and level 0 alike: profiles at positions 0 ... count - 1, those of one series next to
+ * one another in the order of (start, id), and a scan over the rows of some of them.
+ */
+import type { ProfileMetadata } from '../log/segment-view.js';
+import type { Series, Temporality } from '../model/series.js';
+import type { SymbolSource } from '../symbols/source.js';
+import type { RowRun } from './block-handle.js';
+import type { CompiledSelector } from './select.js';
+import { keyOfSeries } from './select.js';
+
+/** One series with one of its value columns, wherever its profiles lie. */
+export interface QuerySeries {
+  readonly series: Series;
+  readonly typeId: string;
+  readonly temporality: Temporality;
+  /** Profiles in the range, over all sources. Final once all sources are planned. */
+  profileCount: number;
+}
+
+/** The selected profiles of one series in one source: positions [first, end). */
+export interface Slice {
+  readonly series: QuerySeries;
+  readonly column: number;
+  /** Matchers left for the samples' own labels. */
+  readonly deferred: CompiledSelector;
+  readonly first: number;
+  readonly end: number;
+}
+
+/** By position. */
+export interface SourceProfiles {
+  readonly startNs: BigInt64Array;
+  readonly durationNs: BigInt64Array;
+  readonly period: BigInt64Array;
+}
+
+export interface ScanCall {
+  /** Sorted, disjoint, of one value column. */
+  readonly slices: readonly Slice[];
+  readonly column: number;
+  readonly signal: AbortSignal;
+}
+
+export interface ProfileSource {
+  /** For people, and for `QueryStats.missing`. */
+  readonly part: string;
+  readonly profiles: SourceProfiles;
+  /** Sorted by `first`, disjoint. */
+  readonly slices: readonly Slice[];
+  symbols(): Promise<SymbolSource>;
+  /** Profile ids by position. */
+  ids(signal: AbortSignal): Promise<readonly string[]>;
+  metadata(): Promise<readonly ProfileMetadata[]>;
+  rowCount(slice: Slice): number;
+  /** Bound of |value| in a value column. */
+  magnitude(column: number): number;
+  /** Sums of a value column, by position, as words. */
+  totals(column: number): Int32Array;
+  scan(call: ScanCall, visit: (run: RowRun) => void): Promise<void>;
+  /** As `scan`, but each run lies within the profile at `position`; a profile may come in several runs. */
+  scanProfiles(call: ScanCall, visit: (position: number, run: RowRun) => void): Promise<void>;
+}
+
+/** The series of one query, each once. */
+export class SeriesRegistry {
+  readonly #known = new Map<string, QuerySeries>();
+
+  get count(): number {
+    return this.#known.size;
+  }
+
+  of(series: Series, column: number, typeId: string): QuerySeries {
+    const key = keyOfSeries(series);
+    const known = this.#known.get(key);
+    if (known !== undefined) return known;
+    const temporality = series.sampleTypes[column]?.temporality ?? 'delta';
+    const made: QuerySeries = { series, typeId, temporality, profileCount: 0 };
+    this.#known.set(key, made);
+    return made;
+  }
+
+  /** In the order of their keys, which does not depend on where they are stored. */
+  sorted(): readonly QuerySeries[] {
+    return [...this.#known.entries()]
+      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+      .map(([, series]) => series);
+  }
+}

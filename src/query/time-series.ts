@@ -1,0 +1,257 @@
+/**
+ * Time series: one value for each group of series and step. Values come from the totals stored with each profile;
+ * samples are read only where a sample's own labels decide (a matcher or a group label that is not a label of the
+ * series).
+ *
+ * Series are taken one after another in the order of their keys, so that fractions add up to the same bits whatever
+ * the storage. Within a step: sum adds profiles; avg divides a series' sum by its profiles in the step; last takes the
+ * last profile; max the greatest total; then series of a group are added.
+ */
+import { StoreError } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
+import type { SymbolSource } from '../symbols/source.js';
+import { aggregationOf } from './aggregate.js';
+import type { Aggregation, TimeSeries } from './api.js';
+import type { QueryContext } from './context.js';
+import { lastProfiles } from './last-profile.js';
+import { checkKeys } from './merge.js';
+import { GroupSums, labelSetGroups, type LabelSetGroups } from './sample-groups.js';
+import { type CompiledSelector, seriesLabel } from './select.js';
+import type { ProfileSource, QuerySeries, Slice } from './source.js';
+import { SeriesSteps, StepGroup } from './step-sums.js';
+
+export interface TimeSeriesRequest {
+  readonly sources: readonly ProfileSource[];
+  readonly series: readonly QuerySeries[];
+  readonly selector: CompiledSelector;
+  readonly aggregation: Aggregation | undefined;
+  readonly groupBy: readonly string[];
+  readonly startMs: number;
+  readonly endMs: number;
+  readonly stepMs: number;
+  readonly context: QueryContext;
+}
+
+interface Piece {
+  readonly source: ProfileSource;
+  readonly slice: Slice;
+}
+
+export interface TimeSeriesResult {
+  readonly series: readonly TimeSeries[];
+  /** Sample rows read. */
+  readonly rows: number;
+}
+
+export async function timeSeries(request: TimeSeriesRequest): Promise<TimeSeriesResult> {
+  const steps = Math.ceil((request.endMs - request.startMs) / request.stepMs);
+  checkPoints(1, steps);
+  const rows = sampleRows(request);
+  request.context.checkRows(rows);
+  const groups = new GroupTable(steps);
+  const bySeries = piecesBySeries(request.sources);
+  const accumulator = new SeriesSteps(steps);
+  for (const series of request.series) {
+    request.context.check();
+    const pieces = bySeries.get(series) ?? [];
+    await addSeries(request, { series, pieces, groups, accumulator });
+  }
+  return { series: groups.answer(request.startMs, request.stepMs), rows };
+}
+
+function piecesBySeries(sources: readonly ProfileSource[]): ReadonlyMap<QuerySeries, Piece[]> {
+  const out = new Map<QuerySeries, Piece[]>();
+  for (const source of sources) {
+    for (const slice of source.slices) {
+      const known = out.get(slice.series);
+      if (known === undefined) out.set(slice.series, [{ source, slice }]);
+      else known.push({ source, slice });
+    }
+  }
+  return out;
+}
+
+/** Group labels that a series lacks are looked for in its samples. */
+function missingNames(request: TimeSeriesRequest, series: QuerySeries): readonly string[] {
+  return request.groupBy.filter((n) => seriesLabel(series.series, series.typeId, n) === undefined);
+}
+
+function sampleRows(request: TimeSeriesRequest): number {
+  let rows = 0;
+  for (const source of request.sources) {
+    for (const slice of source.slices) {
+      const needsSamples = slice.deferred.length > 0 || missingNames(request, slice.series).length > 0;
+      if (needsSamples) rows += source.rowCount(slice);
+    }
+  }
+  return rows;
+}
+
+interface SeriesWork {
+  readonly series: QuerySeries;
+  readonly pieces: readonly Piece[];
+  readonly groups: GroupTable;
+  readonly accumulator: SeriesSteps;
+}
+
+async function addSeries(request: TimeSeriesRequest, work: SeriesWork): Promise<void> {
+  const { series, accumulator } = work;
+  const aggregation = aggregationOf(series, request.aggregation);
+  const names = missingNames(request, series);
+  const pieces = aggregation === 'last' ? await lastOfSteps(request, work.pieces) : work.pieces;
+  const counts = new Float64Array(accumulator.steps);
+  for (const { source, slice } of work.pieces) countProfiles(request, source, slice, counts);
+  for (const { source, slice } of pieces) {
+    await request.context.part(source.part, async () => {
+      const symbols =
+        names.length > 0 || slice.deferred.length > 0 ? await source.symbols() : undefined;
+      const sets =
+        symbols === undefined ? undefined : labelSetGroups(symbols.labelSets, names, slice.deferred);
+      if (symbols === undefined || sets === undefined) addTotals(request, work, { source, slice });
+      else await addSamples(request, work, { source, slice, symbols, sets });
+    });
+  }
+  for (const [key, stepValues] of accumulator.take()) {
+    const values = names.length === 0 ? [] : (JSON.parse(key) as string[]);
+    const labels: Record<string, string> = {};
+    for (const name of request.groupBy) {
+      const value =
+        seriesLabel(series.series, series.typeId, name) ?? values[names.indexOf(name)] ?? '';
+      if (value !== '') labels[name] = value;
+    }
+    work.groups.of(labels).add(stepValues, counts, aggregation);
+  }
+}
+
+function countProfiles(
+  request: TimeSeriesRequest,
+  source: ProfileSource,
+  slice: Slice,
+  counts: Float64Array,
+): void {
+  const stepOf = stepper(request);
+  for (let p = slice.first; p < slice.end; p++) counts[stepOf(source.profiles.startNs[p]!)]!++;
+}
+
+function stepper(request: TimeSeriesRequest): (startNs: bigint) => number {
+  const base = BigInt(request.startMs) * 1_000_000n;
+  const stepNs = BigInt(request.stepMs) * 1_000_000n;
+  return (startNs) => Number((startNs - base) / stepNs);
+}
+
+const ONE_GROUP = '';
+
+function addTotals(request: TimeSeriesRequest, work: SeriesWork, piece: Piece): void {
+  const { source, slice } = piece;
+  const takesMax = aggregationOf(work.series, request.aggregation) === 'max';
+  const totals = source.totals(slice.column);
+  const stepOf = stepper(request);
+  const target = work.accumulator.of(ONE_GROUP);
+  for (let p = slice.first; p < slice.end; p++) {
+    const step = stepOf(source.profiles.startNs[p]!);
+    const low = totals[2 * p]! >>> 0;
+    if (takesMax) target.raise(step, low, totals[2 * p + 1]!);
+    else target.add(step, low, totals[2 * p + 1]!);
+  }
+}
+
+async function addSamples(
+  request: TimeSeriesRequest,
+  work: SeriesWork,
+  piece: Piece & { readonly symbols: SymbolSource; readonly sets: LabelSetGroups },
+): Promise<void> {
+  const { source, slice, symbols, sets } = piece;
+  const takesMax = aggregationOf(work.series, request.aggregation) === 'max';
+  const stepOf = stepper(request);
+  const targets = sets.keys.map((key) => work.accumulator.of(key));
+  const groupOfKey = symbols.keys.labelSet.map((set) => sets.groupOf[set]!);
+  const profile = new GroupSums(sets.keys.length);
+  let current = -1;
+  const flush = (): void => {
+    if (current < 0) return;
+    const step = stepOf(source.profiles.startNs[current]!);
+    profile.take((g, low, high) => {
+      if (takesMax) targets[g]!.raise(step, low, high);
+      else targets[g]!.add(step, low, high);
+    });
+  };
+  const call = { slices: [slice], column: slice.column, signal: request.context.signal };
+  await source.scanProfiles(call, (position, run) => {
+    checkKeys(source, run, groupOfKey.length);
+    if (position !== current) {
+      request.context.check();
+      flush();
+      current = position;
+    }
+    profile.add(run, groupOfKey);
+  });
+  flush();
+}
+
+/** Each piece cut into one for each step's last profile of the series. */
+async function lastOfSteps(
+  request: TimeSeriesRequest,
+  pieces: readonly Piece[],
+): Promise<readonly Piece[]> {
+  const stepOf = stepper(request);
+  const byStep = new Map<number, Piece[]>();
+  for (const { source, slice } of pieces) {
+    for (let p = slice.first; p < slice.end; p++) {
+      const step = stepOf(source.profiles.startNs[p]!);
+      const known = byStep.get(step) ?? [];
+      byStep.set(step, known);
+      const cut = { source, slice: { ...slice, first: p, end: p + 1 } };
+      const before = known.at(-1);
+      // Profiles of a slice come in order, so the later one stands for both.
+      if (before?.source === source) known[known.length - 1] = cut;
+      else known.push(cut);
+    }
+  }
+  const out: Piece[] = [];
+  for (const candidates of byStep.values()) {
+    const grouped = candidates.map(({ source, slice }) => ({ source, slices: [slice] }));
+    const [last] = candidates.length === 1 ? grouped : await lastProfiles(grouped, request.context);
+    const slice = last?.slices[0];
+    if (last !== undefined && slice !== undefined) out.push({ source: last.source, slice });
+  }
+  return out;
+}
+
+function checkPoints(groups: number, steps: number): void {
+  if (groups <= LIMITS.queryGroupsMax && groups * steps <= LIMITS.queryPointsMax) return;
+  throw new StoreError({
+    kind: 'limit',
+    code: 'PS_QUERY_POINTS',
+    message:
+      `cannot answer time series: got ${groups} groups of ${steps} steps; want at most ` +
+      `${LIMITS.queryGroupsMax} groups and ${LIMITS.queryPointsMax} points (a longer step or fewer groups)`,
+    details: { groups, steps },
+  });
+}
+
+class GroupTable {
+  readonly #steps: number;
+  readonly #groups = new Map<string, { labels: Record<string, string>; group: StepGroup }>();
+
+  constructor(steps: number) {
+    this.#steps = steps;
+  }
+
+  of(labels: Record<string, string>): StepGroup {
+    const key = JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
+    const known = this.#groups.get(key);
+    if (known !== undefined) return known.group;
+    checkPoints(this.#groups.size + 1, this.#steps);
+    const group = new StepGroup(this.#steps);
+    this.#groups.set(key, { labels, group });
+    return group;
+  }
+
+  /** Sorted by labels. */
+  answer(startMs: number, stepMs: number): readonly TimeSeries[] {
+    return [...this.#groups]
+      .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
+      .map(([, { labels, group }]) => ({ labels, ...group.points(startMs, stepMs) }));
+  }
+}
+
