@@ -37,6 +37,9 @@ export interface ProfileMetadata {
 /** Set when the profile was cut by a limit or had damaged elements: it never becomes a carry (design: cumulative to delta). */
 export const PROFILE_INCOMPLETE = 1;
 
+/** Set when the sender gave no time, so that the start is the time of receipt and says nothing about a retry. */
+export const PROFILE_RECEIPT_TIME = 2;
+
 /** Profiles of a segment, in the order of arrival, as parallel arrays of length `count`. */
 export interface SegmentProfiles {
   readonly count: number;

@@ -1,0 +1,64 @@
+/**
+ * How far a log on disk goes, for readers beside a running server or after it: no lock is taken and nothing is
+ * repaired. Segments before the newest are as long as the next one's header says; the newest one is read up to its
+ * last whole commit.
+ */
+import { isKind } from '../base/errors.js';
+import type { FileSystem } from '../env/files.js';
+import { findInstance } from '../log/local-log.js';
+import { listSequences } from '../log/recover.js';
+import { decodeHeader, HEADER_BYTES, segmentFileName, type SegmentHeader } from '../log/segment-format.js';
+import { scanSegment } from '../log/segment-scan.js';
+import type { LogPosition, SegmentPosition } from '../log/segment-view.js';
+
+/** Empty when there is no log. A damaged segment is listed; reading it says what is wrong. */
+export async function listLogPosition(files: FileSystem, dir: string): Promise<LogPosition> {
+  const instance = await ifThere(() => findInstance(files, dir));
+  if (instance === undefined) return { segments: [] };
+  const instanceDir = `${dir}/${instance}`;
+  const sequences = await listSequences(files, instanceDir);
+  const segments: SegmentPosition[] = [];
+  let fence = { sequence: 0, previousBytes: 0 };
+  for (const sequence of sequences.reverse()) {
+    const path = `${instanceDir}/${segmentFileName(sequence)}`;
+    const isFenced = fence.sequence === sequence + 1 && fence.previousBytes > 0;
+    // A segment may be consumed and deleted while this runs.
+    const found = await ifThere(async () => {
+      const header = await readHeader(files, path);
+      if (isFenced) return { header, committedBytes: fence.previousBytes, sealed: true };
+      const scan = scanSegment({ bytes: await files.readAll(path), sequence, durableBytes: undefined });
+      const isNewest = segments.length === 0;
+      // A file without a whole header never had a commit.
+      const isBegun = scan.header !== undefined || scan.index.commits.length > 0;
+      const committedBytes = isBegun ? scan.goodBytes + scan.damagedBytes : 0;
+      return { header, committedBytes, sealed: scan.hasFooter || !isNewest };
+    });
+    if (found === undefined) continue;
+    const { header, committedBytes, sealed } = found;
+    segments.push({ instance, sequence, sealed, committedBytes });
+    fence = { sequence, previousBytes: header?.previousBytes ?? 0 };
+  }
+  return { segments: segments.reverse() };
+}
+
+async function readHeader(files: FileSystem, path: string): Promise<SegmentHeader | undefined> {
+  const file = await files.openRead(path);
+  try {
+    return decodeHeader(await file.read(0, HEADER_BYTES));
+  } catch (error) {
+    // Shorter than a header, or damaged: what it says of the segment before is then not known.
+    if (isKind(error, 'corrupt')) return undefined;
+    throw error;
+  } finally {
+    await file.close();
+  }
+}
+
+async function ifThere<T>(read: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await read();
+  } catch (error) {
+    if (isKind(error, 'not-found')) return undefined;
+    throw error;
+  }
+}

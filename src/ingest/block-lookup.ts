@@ -1,0 +1,24 @@
+/**
+ * What ingest asks of the blocks to count each profile once. Answers cover every profile that was reported by
+ * `consumed` before the question was asked; they may also cover later ones.
+ */
+export interface BlockLookup {
+  /** The latest start of the series in blocks, or undefined when blocks have none of it. */
+  lastStartNs(tenantId: string, seriesKey: string): Promise<bigint | undefined>;
+  /** Whether blocks hold this profile. */
+  contains(profile: StoredProfileKey): Promise<boolean>;
+}
+
+export interface StoredProfileKey {
+  readonly tenantId: string;
+  /** `seriesKey` of the series. */
+  readonly seriesKey: string;
+  readonly startNs: bigint;
+  readonly profileId: string;
+}
+
+/** For a store that never had a block, as in tests of the log alone. */
+export const NO_BLOCKS: BlockLookup = {
+  lastStartNs: async () => undefined,
+  contains: async () => false,
+};

@@ -1,0 +1,75 @@
+/** What the blocks answered for one request, and whether that still holds. */
+import type { BlockLookup } from './block-lookup.js';
+import type { SeriesRegistry, SeriesState } from './series-registry.js';
+import type { StoredIn } from './stored-in.js';
+
+/** A profile as one of its series has it. */
+export interface ProfileRef {
+  readonly state: SeriesState;
+  /** `profileKey`. */
+  readonly key: string;
+  readonly startNs: bigint;
+  readonly profileId: string;
+}
+
+export type Verdict =
+  | { readonly kind: 'new' }
+  /** `stored` is undefined when it is in a block. */
+  | { readonly kind: 'known'; readonly stored: StoredIn | undefined }
+  /** The blocks must be asked first. */
+  | { readonly kind: 'ask' };
+
+const NEW: Verdict = { kind: 'new' };
+const ASK: Verdict = { kind: 'ask' };
+const IN_BLOCK: Verdict = { kind: 'known', stored: undefined };
+
+export class Lookups {
+  readonly #store: BlockLookup;
+  readonly #registry: SeriesRegistry;
+  readonly #tenantId: string;
+  /** By series key and `profileKey`. */
+  #answers: Map<string, { readonly epoch: number; readonly isContained: boolean }> | undefined;
+  attempts = 0;
+
+  constructor(store: BlockLookup, registry: SeriesRegistry, tenantId: string) {
+    this.#store = store;
+    this.#registry = registry;
+    this.#tenantId = tenantId;
+  }
+
+  verdict(profile: ProfileRef): Verdict {
+    const { state, key, startNs } = profile;
+    const stored = state.profiles.get(key);
+    if (stored !== undefined) return { kind: 'known', stored };
+    if (!state.isLookedUp) return ASK;
+    if (state.blocksLastNs === undefined || startNs > state.blocksLastNs) return NEW;
+    const answer = this.#answers?.get(state.key + key);
+    if (answer === undefined || answer.epoch !== this.#registry.epoch(this.#tenantId)) return ASK;
+    return answer.isContained ? IN_BLOCK : NEW;
+  }
+
+  /**
+   * Asks what `verdict` lacks. An answer counts only if nothing of the tenant moved from memory to its blocks while it
+   * was under way: else there would be a moment at which neither of the two was asked about a profile.
+   */
+  async ask(profile: ProfileRef): Promise<void> {
+    const { state, key, startNs, profileId } = profile;
+    const tenantId = this.#tenantId;
+    this.attempts++;
+    const epoch = this.#registry.epoch(tenantId);
+    const seriesKey = state.key;
+    if (!state.isLookedUp) {
+      const last = await this.#store.lastStartNs(tenantId, seriesKey);
+      if (this.#registry.epoch(tenantId) !== epoch) return;
+      state.isLookedUp = true;
+      if (last !== undefined && (state.blocksLastNs === undefined || last > state.blocksLastNs)) {
+        state.blocksLastNs = last;
+      }
+    }
+    if (state.blocksLastNs === undefined || startNs > state.blocksLastNs) return;
+    const isContained = await this.#store.contains({ tenantId, seriesKey, startNs, profileId });
+    if (this.#registry.epoch(tenantId) !== epoch) return;
+    this.#answers ??= new Map();
+    this.#answers.set(seriesKey + key, { epoch, isContained });
+  }
+}

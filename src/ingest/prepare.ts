@@ -1,0 +1,209 @@
+/** From a request to what the commit needs: everything but the look-ups and the rows. */
+import { hash128Hex } from '../base/hash.js';
+import { invalid } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
+import type { DecodedPprof } from '../formats/pprof/decoded.js';
+import { metadataText } from '../log/profile-metadata.js';
+import { PROFILE_INCOMPLETE, PROFILE_RECEIPT_TIME } from '../log/segment-view.js';
+import { canonicalLabels, type Label, PROFILE_NAME, SERVICE_NAME, UNKNOWN_SERVICE } from '../model/labels.js';
+import { checkTypePart, deriveProfileName, type TypeUnit } from '../model/profile-type.js';
+import { type Series, seriesKey, type Temporality, VALUE_COLUMNS_MAX } from '../model/series.js';
+import { temporalityOf } from '../model/temporality.js';
+import type { StringTable } from '../symbols/intern-strings.js';
+import type { WriteRequest } from './api.js';
+
+/** `false` says that the values are deltas already: agents that subtract by themselves send it. */
+const DELTA_LABEL = '__delta__';
+const NS_PER_MS = 1_000_000n;
+
+/** Up to four sample types of a profile: one series. */
+export interface ProfileGroup {
+  readonly seriesKey: string;
+  readonly firstType: number;
+  readonly typeCount: number;
+}
+
+export interface PreparedProfile {
+  readonly startNs: bigint;
+  readonly durationNs: bigint;
+  readonly period: bigint;
+  /** Bit set of PROFILE_*. */
+  readonly flags: number;
+  readonly id: string;
+  readonly metadata: string;
+  readonly groups: readonly ProfileGroup[];
+}
+
+/** The sender's labels, taken apart. */
+interface Identity {
+  readonly labels: readonly Label[];
+  readonly service: string;
+  /** Empty when the sender gave none. */
+  readonly profileName: string;
+  readonly isDelta: boolean;
+}
+
+/** Throws `invalid` PS_LABELS_*. */
+function identityOf(request: WriteRequest): Identity {
+  const labels: Label[] = [];
+  let service = '';
+  let profileName = '';
+  let isDelta = false;
+  for (const label of canonicalLabels(request.labels)) {
+    if (label.name === PROFILE_NAME) {
+      profileName = label.value;
+      continue;
+    }
+    if (label.name === DELTA_LABEL) {
+      isDelta = label.value === 'false';
+      continue;
+    }
+    if (label.name === SERVICE_NAME) service = label.value;
+    labels.push(label);
+  }
+  if (service !== '') return { labels, service, profileName, isDelta };
+  const named = canonicalLabels([...labels, { name: SERVICE_NAME, value: UNKNOWN_SERVICE }]);
+  return { labels: named, service: UNKNOWN_SERVICE, profileName, isDelta };
+}
+
+/** Texts of the current profile. Through the process-wide table, so that a text is made once and not for each profile. */
+function textOf(strings: StringTable, pprof: DecodedPprof, index: number): string {
+  if (index === 0) return '';
+  const { bytes, view, stringStart, stringEnd } = pprof;
+  return strings.text(strings.intern(bytes, view, stringStart[index]!, stringEnd[index]!));
+}
+
+export interface PrepareInput {
+  readonly request: WriteRequest;
+  readonly pprof: DecodedPprof;
+  readonly strings: StringTable;
+  readonly nowMs: number;
+}
+
+/** Throws `invalid` PS_LABELS_*, PS_PROFILE_*. */
+export function prepareProfile(input: PrepareInput): PreparedProfile {
+  const { request, pprof } = input;
+  const identity = identityOf(request);
+  const { startNs, flags } = startOf(pprof, input.nowMs);
+  const groups = groupsOf(input, identity);
+  return {
+    startNs,
+    durationNs: pprof.durationNs,
+    period: pprof.period,
+    flags: pprof.rejections.length > 0 ? flags | PROFILE_INCOMPLETE : flags,
+    id: profileIdOf(request.profileId, groups, pprof.bytes),
+    metadata: metadataOf(input),
+    groups,
+  };
+}
+
+function startOf(pprof: DecodedPprof, nowMs: number): { startNs: bigint; flags: number } {
+  const nowNs = BigInt(nowMs) * NS_PER_MS;
+  if (pprof.timeNs === 0n) return { startNs: nowNs, flags: PROFILE_RECEIPT_TIME };
+  if (pprof.timeNs < 0n) {
+    throw invalid('PS_PROFILE_TIME', `cannot accept profile: got time ${pprof.timeNs}; want 0 or more`);
+  }
+  if (pprof.timeNs > nowNs + BigInt(LIMITS.futureMsMax) * NS_PER_MS) {
+    const aheadMs = (pprof.timeNs - nowNs) / NS_PER_MS;
+    throw invalid(
+      'PS_PROFILE_FUTURE',
+      `cannot accept profile: got a start ${aheadMs} ms in the future; want at most ${LIMITS.futureMsMax}`,
+    );
+  }
+  return { startNs: pprof.timeNs, flags: 0 };
+}
+
+function groupsOf(input: PrepareInput, identity: Identity): ProfileGroup[] {
+  const { request, pprof, strings } = input;
+  const period = {
+    type: textOf(strings, pprof, pprof.periodType),
+    unit: textOf(strings, pprof, pprof.periodUnit),
+  };
+  const types: TypeUnit[] = [];
+  for (let t = 0; t < pprof.sampleTypeCount; t++) {
+    const type = textOf(strings, pprof, pprof.sampleTypeType[t]!);
+    const unit = textOf(strings, pprof, pprof.sampleTypeUnit[t]!);
+    types.push({ type, unit });
+  }
+  const profileName =
+    identity.profileName === '' ? deriveProfileName(types, period) : identity.profileName;
+  checkParts(profileName, types, period);
+  const requested: Temporality | undefined =
+    request.temporality ?? (identity.isDelta ? 'delta' : undefined);
+  const groups: ProfileGroup[] = [];
+  for (let first = 0; first < types.length; first += VALUE_COLUMNS_MAX) {
+    const members = types.slice(first, first + VALUE_COLUMNS_MAX);
+    const series: Series = {
+      service: identity.service,
+      profileName,
+      labels: identity.labels,
+      periodType: period.type,
+      periodUnit: period.unit,
+      sampleTypes: members.map(({ type, unit }) => ({
+        type,
+        unit,
+        temporality: temporalityOf({
+          sampleType: type,
+          periodType: period.type,
+          durationNs: pprof.durationNs,
+          requested,
+        }),
+      })),
+      group: first / VALUE_COLUMNS_MAX,
+    };
+    groups.push({ seriesKey: seriesKey(series), firstType: first, typeCount: members.length });
+  }
+  return groups;
+}
+
+function checkParts(profileName: string, types: readonly TypeUnit[], period: TypeUnit): void {
+  checkTypePart('profile name', profileName);
+  checkTypePart('period type', period.type);
+  checkTypePart('period unit', period.unit);
+  for (const { type, unit } of types) {
+    if (type === '') {
+      throw invalid('PS_PROFILE_TYPE', 'cannot accept profile: got a sample type without a name; want a name');
+    }
+    checkTypePart('sample type', type);
+    checkTypePart('sample unit', unit);
+  }
+}
+
+const scratch = Buffer.alloc(256 << 10);
+
+/** The sender's id, or a hash of what it sent. Throws `invalid` PS_PROFILE_ID. */
+function profileIdOf(given: string | undefined, groups: readonly ProfileGroup[], bytes: Uint8Array): string {
+  if (given !== undefined && given !== '') {
+    const sizeBytes = Buffer.byteLength(given);
+    if (sizeBytes > LIMITS.profileIdBytesMax) {
+      throw invalid(
+        'PS_PROFILE_ID',
+        `cannot accept profile id: got ${sizeBytes} bytes; want at most ${LIMITS.profileIdBytesMax}`,
+      );
+    }
+    return given;
+  }
+  const key = groups[0]?.seriesKey ?? '';
+  const keyBytes = key.length * 3;
+  const sizeBytes = keyBytes + bytes.length;
+  const isLarge = sizeBytes > scratch.length;
+  const buffer = isLarge ? Buffer.alloc(sizeBytes) : scratch;
+  const start = buffer.write(key, 'utf8');
+  buffer.set(bytes, start);
+  return hash128Hex(buffer.subarray(0, start + bytes.length));
+}
+
+function metadataOf(input: PrepareInput): string {
+  const { pprof, strings } = input;
+  const { commentCount, dropFrames, keepFrames, defaultSampleType, docUrl } = pprof;
+  if (commentCount === 0 && (dropFrames | keepFrames | defaultSampleType | docUrl) === 0) return '';
+  const comments: string[] = [];
+  for (let c = 0; c < commentCount; c++) comments.push(textOf(strings, pprof, pprof.comment[c]!));
+  return metadataText({
+    comments,
+    dropFrames: textOf(strings, pprof, dropFrames),
+    keepFrames: textOf(strings, pprof, keepFrames),
+    defaultSampleType: textOf(strings, pprof, defaultSampleType),
+    docUrl: textOf(strings, pprof, docUrl),
+  });
+}

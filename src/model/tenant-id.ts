@@ -1,0 +1,21 @@
+import { invalid } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
+
+// Tenants become parts of object keys and file names: nothing that any of them gives a meaning, no leading dot.
+const TENANT_PATTERN = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
+
+/** Throws `invalid` PS_TENANT. */
+export function checkTenantId(tenantId: string): void {
+  if (tenantId.length > LIMITS.tenantBytesMax) {
+    throw invalid(
+      'PS_TENANT',
+      `cannot accept tenant: got ${tenantId.length} characters; want at most ${LIMITS.tenantBytesMax}`,
+    );
+  }
+  if (!TENANT_PATTERN.test(tenantId)) {
+    throw invalid(
+      'PS_TENANT',
+      `cannot accept tenant: got ${JSON.stringify(tenantId)}; want letters, digits, _ . - and no leading . or -`,
+    );
+  }
+}

@@ -1,0 +1,132 @@
+/**
+ * Frames under one numbering for the life of the process, as records of integers: a frame is (function, line, column,
+ * place, address, flags), a function is strings and a start line, a place is a mapping's file and build id. Equal
+ * content is the same record, so no text is compared. The content id is computed once, when a frame is new.
+ */
+import type { Frame } from '../model/frame.js';
+import { frameContentId } from './content-id.js';
+import { RecordTable } from './intern-records.js';
+import type { StringTable } from './intern-strings.js';
+
+/** Fields of `functions`: numbers of strings, and the start line as two halves. */
+export const FUNCTION = { name: 0, system: 1, file: 2, startLow: 3, startHigh: 4, width: 5 } as const;
+
+/** Fields of `places`: numbers of strings. */
+export const PLACE = { file: 0, buildId: 1, width: 2 } as const;
+
+/** Fields of `addresses`: 64-bit numbers, low half first. */
+export const ADDRESS = { start: 0, limit: 2, offset: 4, address: 6, width: 8 } as const;
+
+/** Fields of `frames`. `flags` also holds the frame type: `type << FRAME_TYPE_SHIFT`. */
+export const FRAME = {
+  function: 0,
+  lineLow: 1,
+  lineHigh: 2,
+  columnLow: 3,
+  columnHigh: 4,
+  place: 5,
+  address: 6,
+  flags: 7,
+  width: 8,
+} as const;
+
+export const FRAME_INLINED = 1;
+export const FRAME_FOLDED = 2;
+export const FRAME_TYPE_SHIFT = 2;
+
+/** Entry 0 of functions, places and addresses: nothing is known. */
+export const NOTHING = 0;
+
+export class FrameInterner {
+  readonly strings: StringTable;
+  readonly functions = new RecordTable(FUNCTION.width);
+  readonly places = new RecordTable(PLACE.width);
+  readonly addresses = new RecordTable(ADDRESS.width);
+  readonly frames = new RecordTable(FRAME.width);
+  /** Content ids of frames, the high half at `frame * 2`. */
+  ids = new Uint32Array(2048);
+
+  constructor(strings: StringTable) {
+    this.strings = strings;
+    for (const table of [this.functions, this.places, this.addresses]) {
+      table.scratch.fill(0);
+      table.intern();
+    }
+  }
+
+  get sizeBytes(): number {
+    return (
+      this.functions.sizeBytes +
+      this.places.sizeBytes +
+      this.addresses.sizeBytes +
+      this.frames.sizeBytes +
+      this.ids.byteLength
+    );
+  }
+
+  /** True when functions say what code this is, so that its address does not matter. */
+  isSymbolized(fn: number): boolean {
+    const first = fn * FUNCTION.width;
+    const { fields } = this.functions;
+    return fields[first + FUNCTION.name] !== 0 || fields[first + FUNCTION.system] !== 0;
+  }
+
+  /** The frame in `frames.scratch`. */
+  intern(): number {
+    const before = this.frames.count;
+    const frame = this.frames.intern();
+    if (this.frames.count !== before) this.#addId(frame);
+    return frame;
+  }
+
+  #addId(frame: number): void {
+    if (frame * 2 >= this.ids.length) {
+      const ids = new Uint32Array(this.ids.length * 2);
+      ids.set(this.ids);
+      this.ids = ids;
+    }
+    frameContentId(this.frame(frame), this.ids, frame * 2);
+  }
+
+  frame(frame: number): Frame {
+    const f = this.frames.fields;
+    const at = frame * FRAME.width;
+    const fn = this.functions.fields;
+    const fnAt = f[at + FRAME.function]! * FUNCTION.width;
+    const place = this.places.fields;
+    const placeAt = f[at + FRAME.place]! * PLACE.width;
+    const address = this.addresses.fields;
+    const addressAt = f[at + FRAME.address]! * ADDRESS.width;
+    const flags = f[at + FRAME.flags]!;
+    return {
+      functionName: this.strings.text(fn[fnAt + FUNCTION.name]!),
+      systemName: this.strings.text(fn[fnAt + FUNCTION.system]!),
+      fileName: this.strings.text(fn[fnAt + FUNCTION.file]!),
+      line: signed(f, at + FRAME.lineLow),
+      column: signed(f, at + FRAME.columnLow),
+      startLine: signed(fn, fnAt + FUNCTION.startLow),
+      mappingFile: this.strings.text(place[placeAt + PLACE.file]!),
+      buildId: this.strings.text(place[placeAt + PLACE.buildId]!),
+      mappingStart: unsigned(address, addressAt + ADDRESS.start),
+      mappingLimit: unsigned(address, addressAt + ADDRESS.limit),
+      mappingOffset: unsigned(address, addressAt + ADDRESS.offset),
+      address: unsigned(address, addressAt + ADDRESS.address),
+      inlined: (flags & FRAME_INLINED) !== 0,
+      folded: (flags & FRAME_FOLDED) !== 0,
+      frameType: this.strings.text(flags >>> FRAME_TYPE_SHIFT),
+    };
+  }
+}
+
+/** The 64-bit number whose low half is at `at`. */
+function signed(ints: Int32Array, at: number): bigint {
+  const low = ints[at]!;
+  const high = ints[at + 1]!;
+  // Nearly always: a small number is made from one half.
+  if (high === low >> 31) return BigInt(low);
+  return (BigInt(high) << 32n) | BigInt(low >>> 0);
+}
+
+function unsigned(ints: Int32Array, at: number): bigint {
+  return BigInt.asUintN(64, signed(ints, at));
+}

@@ -1,0 +1,155 @@
+/**
+ * Open addressing over typed arrays for the two shapes that interning needs: records of a fixed number of 32-bit
+ * fields, and sequences of 32-bit items of any length. Entries are numbered from 0 in order of arrival and never
+ * move. A slot holds the entry's hash beside its number, so that a probe touches the content of almost only the entry
+ * it wants.
+ */
+import { assert } from '../base/assert.js';
+import { mix32 } from '../base/hash.js';
+
+/** Slots are pairs (hash, entry + 1); an entry of 0 is an empty slot. The first probe is at `(hash << 1) & (length - 2)`. */
+export function emptySlots(entries: number): Int32Array<ArrayBuffer> {
+  return new Int32Array(entries * 4);
+}
+
+function putSlot(slots: Int32Array, hash: number, entry: number): void {
+  const mask = slots.length - 2;
+  let at = (hash << 1) & mask;
+  while (slots[at + 1] !== 0) at = (at + 2) & mask;
+  slots[at] = hash;
+  slots[at + 1] = entry + 1;
+}
+
+export function growSlots(slots: Int32Array): Int32Array<ArrayBuffer> {
+  const grown = new Int32Array(slots.length * 2);
+  for (let at = 0; at < slots.length; at += 2) {
+    const entry = slots[at + 1]!;
+    if (entry !== 0) putSlot(grown, slots[at]!, entry - 1);
+  }
+  return grown;
+}
+
+export function growInts(ints: Int32Array, length: number): Int32Array<ArrayBuffer> {
+  const grown = new Int32Array(Math.max(length, ints.length * 2));
+  grown.set(ints);
+  return grown;
+}
+
+export const ENTRIES_INITIAL = 1024;
+
+/** Records of `width` fields. Write the fields wanted into `scratch`, then call `intern`. */
+export class RecordTable {
+  readonly width: number;
+  readonly scratch: Int32Array;
+  /** Field f of entry e is `fields[e * width + f]`. Replaced when the table grows. */
+  fields: Int32Array;
+  count = 0;
+  #slots = emptySlots(ENTRIES_INITIAL);
+
+  constructor(width: number) {
+    this.width = width;
+    this.scratch = new Int32Array(width);
+    this.fields = new Int32Array(width * ENTRIES_INITIAL);
+  }
+
+  get sizeBytes(): number {
+    return this.fields.byteLength + this.#slots.byteLength;
+  }
+
+  /** The entry whose fields equal `scratch`, made if there is none; it is new exactly when `count` has grown. */
+  intern(): number {
+    const { width, scratch } = this;
+    let hash = 0;
+    for (let f = 0; f < width; f++) {
+      hash = Math.imul(hash ^ scratch[f]!, 0x9e3779b1);
+      hash ^= hash >>> 15;
+    }
+    hash = mix32(hash);
+    const slots = this.#slots;
+    const mask = slots.length - 2;
+    let at = (hash << 1) & mask;
+    for (; ; at = (at + 2) & mask) {
+      const entry = slots[at + 1]!;
+      if (entry === 0) break;
+      if (slots[at] === hash && this.#equals(entry - 1)) return entry - 1;
+    }
+    return this.#add(at, hash);
+  }
+
+  #equals(entry: number): boolean {
+    const { width, scratch, fields } = this;
+    const first = entry * width;
+    for (let f = 0; f < width; f++) if (fields[first + f] !== scratch[f]) return false;
+    return true;
+  }
+
+  #add(at: number, hash: number): number {
+    const entry = this.count++;
+    this.#slots[at] = hash;
+    this.#slots[at + 1] = entry + 1;
+    const first = entry * this.width;
+    if (first + this.width > this.fields.length) this.fields = growInts(this.fields, 0);
+    this.fields.set(this.scratch, first);
+    if (this.count * 4 > this.#slots.length) this.#slots = growSlots(this.#slots);
+    return entry;
+  }
+}
+
+/** Sequences of any length. Fill `scratch` (after `reserve`), then call `intern` with the length. */
+export class SequenceTable {
+  scratch = new Int32Array(256);
+  /** Items of entry e are `items[start[e], start[e + 1])`. Both are replaced when the table grows. */
+  start = new Int32Array(ENTRIES_INITIAL + 1);
+  items = new Int32Array(ENTRIES_INITIAL * 8);
+  count = 0;
+  #slots = emptySlots(ENTRIES_INITIAL);
+
+  get sizeBytes(): number {
+    return this.start.byteLength + this.items.byteLength + this.#slots.byteLength;
+  }
+
+  /** Makes room in `scratch` for `length` items. */
+  reserve(length: number): void {
+    if (this.scratch.length < length) this.scratch = growInts(this.scratch, length);
+  }
+
+  /** The entry equal to `scratch[0, length)`, made if there is none; it is new exactly when `count` has grown. */
+  intern(length: number): number {
+    const { scratch, start, items } = this;
+    assert(length <= scratch.length, 'a sequence must fit the scratch array');
+    let hash = length;
+    for (let i = 0; i < length; i++) {
+      hash = Math.imul(hash ^ scratch[i]!, 0x9e3779b1);
+      hash ^= hash >>> 15;
+    }
+    hash = mix32(hash);
+    const slots = this.#slots;
+    const mask = slots.length - 2;
+    let at = (hash << 1) & mask;
+    for (; ; at = (at + 2) & mask) {
+      const entry = slots[at + 1]! - 1;
+      if (entry < 0) break;
+      if (slots[at] !== hash) continue;
+      const first = start[entry]!;
+      if (start[entry + 1]! - first !== length) continue;
+      let i = 0;
+      while (i < length && items[first + i] === scratch[i]) i++;
+      if (i === length) return entry;
+    }
+    return this.#add(at, hash, length);
+  }
+
+  #add(at: number, hash: number, length: number): number {
+    const entry = this.count++;
+    this.#slots[at] = hash;
+    this.#slots[at + 1] = entry + 1;
+    const first = this.start[entry]!;
+    const end = first + length;
+    if (end > this.items.length) this.items = growInts(this.items, end);
+    this.items.set(this.scratch.subarray(0, length), first);
+    if (this.count + 1 >= this.start.length) this.start = growInts(this.start, 0);
+    this.start[entry + 1] = end;
+    if (this.count * 4 > this.#slots.length) this.#slots = growSlots(this.#slots);
+    return entry;
+  }
+}

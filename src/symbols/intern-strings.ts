@@ -1,0 +1,86 @@
+/**
+ * Strings by their bytes. No JavaScript string is made to find one: bytes are hashed and compared as they came, and
+ * the text is made when it is first asked for. Two byte sequences that are not UTF-8 may read as the same text; they
+ * stay two strings here.
+ */
+import { assert } from '../base/assert.js';
+import { hashBytes } from '../base/hash.js';
+import { emptySlots, ENTRIES_INITIAL, growInts, growSlots } from './intern-records.js';
+
+export class StringTable {
+  count = 0;
+  #bytes = new Uint8Array(64 * ENTRIES_INITIAL);
+  #view = new DataView(this.#bytes.buffer);
+  /** Bytes of string s are [start[s], start[s + 1]). */
+  #start = new Int32Array(ENTRIES_INITIAL + 1);
+  #slots = emptySlots(ENTRIES_INITIAL);
+  readonly #texts: (string | undefined)[] = [];
+
+  constructor() {
+    const empty = this.intern(this.#bytes, this.#view, 0, 0);
+    assert(empty === 0, 'string 0 must be the empty one');
+  }
+
+  get sizeBytes(): number {
+    // A text costs about as much again as its bytes, plus its header.
+    return this.#bytes.length * 2 + this.#start.byteLength + this.#slots.byteLength + this.count * 32;
+  }
+
+  /** Number of the string `bytes[start, end)`; `view` is a DataView over the same bytes. */
+  intern(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+    const hash = hashBytes(bytes, view, start, end);
+    const slots = this.#slots;
+    const mask = slots.length - 2;
+    let at = (hash << 1) & mask;
+    for (; ; at = (at + 2) & mask) {
+      const string = slots[at + 1]! - 1;
+      if (string < 0) break;
+      if (slots[at] === hash && this.#equals(string, bytes, view, start, end)) return string;
+    }
+    return this.#add(at, hash, bytes, start, end);
+  }
+
+  text(string: number): string {
+    let text = this.#texts[string];
+    if (text === undefined) {
+      const start = this.#start[string]!;
+      text = Buffer.from(this.#bytes.buffer, start, this.#start[string + 1]! - start).toString('utf8');
+      this.#texts[string] = text;
+    }
+    return text;
+  }
+
+  #equals(string: number, bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
+    let own = this.#start[string]!;
+    if (this.#start[string + 1]! - own !== end - start) return false;
+    const ownView = this.#view;
+    let i = start;
+    for (; i + 4 <= end; i += 4, own += 4) {
+      if (ownView.getInt32(own, true) !== view.getInt32(i, true)) return false;
+    }
+    for (; i < end; i++, own++) if (this.#bytes[own] !== bytes[i]) return false;
+    return true;
+  }
+
+  #add(at: number, hash: number, bytes: Uint8Array, start: number, end: number): number {
+    const string = this.count++;
+    this.#slots[at] = hash;
+    this.#slots[at + 1] = string + 1;
+    this.#texts.push(undefined);
+    const first = this.#start[string]!;
+    const last = first + end - start;
+    if (last > this.#bytes.length) this.#growBytes(last);
+    this.#bytes.set(bytes.subarray(start, end), first);
+    if (this.count + 1 >= this.#start.length) this.#start = growInts(this.#start, 0);
+    this.#start[string + 1] = last;
+    if (this.count * 4 > this.#slots.length) this.#slots = growSlots(this.#slots);
+    return string;
+  }
+
+  #growBytes(sizeBytes: number): void {
+    const bytes = new Uint8Array(Math.max(sizeBytes, this.#bytes.length * 2));
+    bytes.set(this.#bytes);
+    this.#bytes = bytes;
+    this.#view = new DataView(bytes.buffer);
+  }
+}
