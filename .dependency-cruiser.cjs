@@ -110,7 +110,8 @@ module.exports = {
       comment: 'each outside package has an owner: add it to OWNERS and to ARCHITECTURE.md',
       severity: 'error',
       from: { path: '^src/' },
-      to: { pathNot: `^src/|${PURE_NODE}|${ownedPatterns}` },
+      // A relative path that cannot be resolved is reported by not-resolvable.
+      to: { pathNot: `^src/|^\\.{1,2}/(?!.*node_modules/)|${PURE_NODE}|${ownedPatterns}` },
     },
     {
       name: 'unknown-folder',

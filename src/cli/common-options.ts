@@ -29,12 +29,6 @@ export const dataOption = {
   help: 'data directory of the store',
 } as const satisfies StringOption;
 
-export const bucketOption = {
-  type: 'string',
-  placeholder: 's3://BUCKET/PREFIX',
-  help: 'where the blocks lie; without it in --data',
-} as const satisfies StringOption;
-
 export const tenantOption = {
   type: 'string',
   default: '',

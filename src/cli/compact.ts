@@ -1,18 +1,17 @@
-import { resolve } from 'node:path';
 import { isKind, StoreError } from '../base/errors.js';
 import { openStore, type Store } from '../index.js';
 import { command, EXIT_OK, type CommandIo } from './command.js';
-import { bucketOption } from './common-options.js';
 import { bytesText } from './format-value.js';
 import type { InspectReport } from './inspect-text.js';
 import { startProgress } from './progress.js';
+import { BUCKET_OPTIONS, storePlace, type StorePlace } from './store-location.js';
 
 export const compactCommand = command({
   name: 'compact',
   summary: 'compact a data directory now, while no server runs on it',
   options: {
     data: { type: 'string', default: 'data', placeholder: 'DIR', help: 'data directory' },
-    bucket: bucketOption,
+    ...BUCKET_OPTIONS,
     full: {
       type: 'boolean',
       default: false,
@@ -21,9 +20,7 @@ export const compactCommand = command({
   },
   examples: ['basalt compact --data ./data --full'],
   async run({ io, values }) {
-    const dir = resolve(io.workingDirectory, values.data);
-    const bucket = values.bucket === undefined ? {} : { bucket: values.bucket };
-    const store = await openUnlocked(dir, bucket);
+    const store = await openUnlocked(storePlace(io, values.data, values));
     try {
       await compactWithProgress(io, store, values.full);
     } finally {
@@ -33,15 +30,15 @@ export const compactCommand = command({
   },
 });
 
-async function openUnlocked(dir: string, bucket: { bucket?: string }): Promise<Store> {
+async function openUnlocked(place: StorePlace): Promise<Store> {
   try {
-    return await openStore({ dir, ...bucket });
+    return await openStore({ ...place, compaction: 'manual' });
   } catch (error) {
     if (!isKind(error, 'conflict')) throw error;
     throw new StoreError({
       kind: 'conflict',
       code: 'PS_DIR_LOCKED',
-      message: `cannot compact ${dir}: got a lock (${StoreError.from(error).message}); want no process on it: stop the server first, or leave it to the server, which compacts by itself`,
+      message: `cannot compact ${place.dir}: got a lock (${StoreError.from(error).message}); want no process on it: stop the server first, or leave it to the server, which compacts by itself`,
       cause: error,
     });
   }

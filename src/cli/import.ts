@@ -6,7 +6,6 @@ import { PROFILE_NAME, type Label } from '../model/labels.js';
 import type { Temporality } from '../model/series.js';
 import { command, EXIT_FAILED, EXIT_OK, type CommandIo } from './command.js';
 import {
-  bucketOption,
   dataOption,
   labelOption,
   parallelOption,
@@ -17,6 +16,7 @@ import {
 import { openSink, parseLabel, type ProfileSink } from './profile-sink.js';
 import { startProgress, type Progress } from './progress.js';
 import { readProfile } from './read-profile.js';
+import { BUCKET_OPTIONS } from './store-location.js';
 import { chooseTarget } from './target.js';
 
 /** Files that failed are named up to this many times; the rest is only counted. */
@@ -35,7 +35,7 @@ export const importCommand = command({
       help: 'label names for the folders on the way to a file',
     },
     data: dataOption,
-    bucket: bucketOption,
+    ...BUCKET_OPTIONS,
     server: serverOption,
     tenant: tenantOption,
     temporality: temporalityOption,

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { invalid } from '../base/errors.js';
 import { openStore } from '../index.js';
 import type { Label } from '../model/labels.js';
@@ -6,6 +5,7 @@ import type { Temporality } from '../model/series.js';
 import { tenantOf } from '../server/tenant.js';
 import type { CommandIo } from './command.js';
 import { httpClient } from './http-client.js';
+import { storePlace, type BucketValues } from './store-location.js';
 
 /** Where `push` and `import` send profiles: a server, or a store of their own. */
 export interface ProfileSink {
@@ -27,10 +27,9 @@ export interface SinkResult {
   readonly rejections: readonly string[];
 }
 
-export interface SinkOptions {
+export interface SinkOptions extends BucketValues {
   readonly server: string | undefined;
   readonly data: string | undefined;
-  readonly bucket: string | undefined;
   readonly tenant: string;
 }
 
@@ -40,8 +39,8 @@ export async function openSink(io: CommandIo, options: SinkOptions): Promise<Pro
   }
   const tenantId = tenantOf(options.tenant);
   const store = await openStore({
-    dir: resolve(io.workingDirectory, options.data),
-    ...(options.bucket === undefined ? {} : { bucket: options.bucket }),
+    ...storePlace(io, options.data, options),
+    compaction: 'manual',
   });
   return {
     async write({ labels, body, temporality }) {

@@ -28,7 +28,14 @@ export const pushCommand = command({
     const labels = values.label.map(parseLabel);
     const { server, tenant } = values;
     const temporality = values.temporality as Temporality | undefined;
-    const sink = await openSink(io, { server, tenant, data: undefined, bucket: undefined });
+    const sink = await openSink(io, {
+      server,
+      tenant,
+      data: undefined,
+      bucket: undefined,
+      's3-endpoint': undefined,
+      's3-region': undefined,
+    });
     let code = EXIT_OK;
     try {
       for (const name of positionals) {

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { unreachable } from '../base/assert.js';
 import { openSnapshot } from '../index.js';
 import type { Aggregation, QueryApi, RangeQuery } from '../query/api.js';
@@ -14,6 +13,7 @@ import { defaultStepMs, parseDuration, parseTime } from '../server/http-times.js
 import { tenantOf } from '../server/tenant.js';
 import type { CommandIo } from './command.js';
 import { httpClient } from './http-client.js';
+import { storePlace, type BucketValues } from './store-location.js';
 
 /** One question, the same for a server and a directory. Times and durations are texts as the user wrote them. */
 export interface Question {
@@ -38,10 +38,9 @@ export interface QuerySource {
   close(): Promise<void>;
 }
 
-export interface SourceOptions {
+export interface SourceOptions extends BucketValues {
   readonly server: string | undefined;
   readonly data: string | undefined;
-  readonly bucket: string | undefined;
   readonly tenant: string;
 }
 
@@ -52,10 +51,7 @@ export async function querySource(io: CommandIo, options: SourceOptions): Promis
   if (options.data === undefined) {
     return serverSource(io, options.server ?? SERVER_DEFAULT, options.tenant);
   }
-  const snapshot = await openSnapshot({
-    dir: resolve(io.workingDirectory, options.data),
-    ...(options.bucket === undefined ? {} : { bucket: options.bucket }),
-  });
+  const snapshot = await openSnapshot(storePlace(io, options.data, options));
   const tenantId = tenantOf(options.tenant);
   return {
     ask: (question) => askDirectly(io, snapshot.query, tenantId, question),

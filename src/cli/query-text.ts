@@ -1,6 +1,8 @@
 import { unreachable } from '../base/assert.js';
 import { formatValue } from './format-value.js';
-import type { QueryWhat } from './query.js';
+
+export const QUERY_WHATS = ['merge', 'top', 'series', 'labels', 'types', 'timeseries'] as const;
+export type QueryWhat = (typeof QUERY_WHATS)[number];
 
 /** Answers of the HTTP API as lines for a terminal. */
 export function answerText(what: QueryWhat, answer: Uint8Array, rowsMax: number): string {

@@ -3,14 +3,12 @@ import { invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { Aggregation } from '../query/api.js';
 import { command, EXIT_OK, type CommandIo } from './command.js';
-import { bucketOption, dataOption, serverOption, tenantOption } from './common-options.js';
+import { dataOption, serverOption, tenantOption } from './common-options.js';
 import { didYouMean } from './did-you-mean.js';
 import { querySource, type Question, type QuerySource } from './query-source.js';
-import { answerText } from './query-text.js';
+import { answerText, QUERY_WHATS, type QueryWhat } from './query-text.js';
+import { BUCKET_OPTIONS } from './store-location.js';
 import { chooseTarget } from './target.js';
-
-const WHATS = ['merge', 'top', 'series', 'labels', 'types', 'timeseries'] as const;
-export type QueryWhat = (typeof WHATS)[number];
 
 const OPTIONS = {
   type: {
@@ -52,14 +50,14 @@ const OPTIONS = {
   output: { type: 'string', placeholder: 'FILE', help: 'write the answer there' },
   server: serverOption,
   data: dataOption,
-  bucket: bucketOption,
+  ...BUCKET_OPTIONS,
   tenant: tenantOption,
 } as const;
 
 export const queryCommand = command({
   name: 'query',
   summary: 'ask a server or a data directory',
-  positionals: WHATS.join('|'),
+  positionals: QUERY_WHATS.join('|'),
   options: OPTIONS,
   examples: [
     'basalt query types',
@@ -100,13 +98,13 @@ export const queryCommand = command({
 
 function whatOf(positionals: readonly string[]): QueryWhat {
   const [what, ...more] = positionals;
-  const known = WHATS.find((name) => name === what);
+  const known = QUERY_WHATS.find((name) => name === what);
   if (known !== undefined && more.length === 0) return known;
   const got = what === undefined ? 'nothing' : JSON.stringify(positionals.join(' '));
-  const hint = what === undefined ? '' : didYouMean(what, WHATS);
+  const hint = what === undefined ? '' : didYouMean(what, QUERY_WHATS);
   throw invalid(
     'PS_CLI_ARGUMENTS',
-    `cannot query: got ${got}; want one of ${WHATS.join(', ')}${hint}`,
+    `cannot query: got ${got}; want one of ${QUERY_WHATS.join(', ')}${hint}`,
   );
 }
 

@@ -1,4 +1,3 @@
-import { resolve } from 'node:path';
 import { MetricsRegistry } from '../base/metrics.js';
 import { openStore } from '../index.js';
 import { startSelfProfile } from '../server/self-profile.js';
@@ -6,7 +5,7 @@ import { startServer, type RunningServer } from '../server/server.js';
 import { TENANT_DEFAULT } from '../server/tenant.js';
 import { uiAssets } from '../ui/assets.js';
 import { command, EXIT_OK, type CommandIo } from './command.js';
-import { bucketOption } from './common-options.js';
+import { BUCKET_OPTIONS, storePlace } from './store-location.js';
 
 export const serveCommand = command({
   name: 'serve',
@@ -18,7 +17,7 @@ export const serveCommand = command({
       placeholder: 'DIR',
       help: 'log and caches, and the blocks too without --bucket',
     },
-    bucket: bucketOption,
+    ...BUCKET_OPTIONS,
     http: {
       type: 'string',
       default: '127.0.0.1:4040',
@@ -40,13 +39,9 @@ export const serveCommand = command({
   examples: ['basalt serve --data /var/lib/basalt --http 0.0.0.0:4040 --grpc 0.0.0.0:4041'],
   async run({ io, values }) {
     const startedMs = io.clock.monotonicMs();
-    const dir = resolve(io.workingDirectory, values.data);
+    const place = storePlace(io, values.data, values);
     const metrics = new MetricsRegistry();
-    const store = await openStore({
-      dir,
-      metrics,
-      ...(values.bucket === undefined ? {} : { bucket: values.bucket }),
-    });
+    const store = await openStore({ ...place, metrics });
     try {
       const server = await startServer({
         ingest: store.ingest,
@@ -60,7 +55,9 @@ export const serveCommand = command({
         grpcAddress: values.grpc,
       });
       const elapsedMs = Math.round(io.clock.monotonicMs() - startedMs);
-      io.err(readyText(server, values.http, values.grpc, `${dir}, ready after ${elapsedMs} ms`));
+      io.err(
+        readyText(server, values.http, values.grpc, `${place.dir}, ready after ${elapsedMs} ms`),
+      );
       await serveUntilStopped(io, server, values['self-profile'] ? store.ingest : undefined);
     } finally {
       await store.close();

@@ -1,21 +1,17 @@
-import { resolve } from 'node:path';
 import { openSnapshot } from '../index.js';
 import { command, EXIT_FAILED, EXIT_OK } from './command.js';
-import { bucketOption } from './common-options.js';
+import { BUCKET_OPTIONS, storePlace } from './store-location.js';
 
 export const verifyCommand = command({
   name: 'verify',
   summary: 'check every checksum and invariant; exit 1 and one line for each finding',
   options: {
     data: { type: 'string', default: 'data', placeholder: 'DIR', help: 'data directory' },
-    bucket: bucketOption,
+    ...BUCKET_OPTIONS,
   },
   examples: ['basalt verify --data ./data'],
   async run({ io, values }) {
-    const snapshot = await openSnapshot({
-      dir: resolve(io.workingDirectory, values.data),
-      ...(values.bucket === undefined ? {} : { bucket: values.bucket }),
-    });
+    const snapshot = await openSnapshot(storePlace(io, values.data, values));
     try {
       const findings = await snapshot.verify();
       for (const finding of findings) {

@@ -75,7 +75,7 @@ const LINT: readonly Planted[] = [
   },
   {
     rule: 'useMaxParams',
-    path: 'src/query/o.ts',
+    path: 'src/model/o.ts',
     code: 'export function f(a: number, b: number, c: number, d: number, e: number): number { return a + b + c + d + e; }\n',
   },
   {
