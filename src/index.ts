@@ -1,0 +1,30 @@
+/** basalt as a library: `openStore`, and the types of what it takes and gives. */
+export { StoreError } from './base/errors.js';
+export type { ErrorKind } from './base/errors.js';
+export type { IngestApi, Rejection, WriteRequest, WriteResult } from './ingest/api.js';
+export type { Label } from './model/labels.js';
+export type { Temporality } from './model/series.js';
+export type {
+  Aggregation,
+  FlameTree,
+  LabelValuesQuery,
+  MergeQuery,
+  MissingPart,
+  ProfileTypeInfo,
+  QueryApi,
+  QueryStats,
+  RangeQuery,
+  RenderedMerge,
+  SeriesLabels,
+  TimeSeries,
+  TimeSeriesAnswer,
+  TimeSeriesQuery,
+  TopFunction,
+  TopTable,
+  TreeQuery,
+} from './query/api.js';
+export type { InspectedBlock, Inspection } from './store/inspect.js';
+export type { Environment, StoreLocation, StoreOptions } from './store/options.js';
+export { openSnapshot, type Snapshot } from './store/snapshot.js';
+export { type CompactOptions, openStore, type Store, type StoreStatus } from './store/store.js';
+export type { Finding } from './store/verify.js';

@@ -1,0 +1,173 @@
+/**
+ * `BlockLookup` over the blocks that a manifest names. Series tables are kept for all live blocks (a few bytes a
+ * series); profile tables, which only profiles older than their series' newest ask for, are kept for the last few.
+ */
+import { isKind } from '../base/errors.js';
+import type { BlockProfiles, BlockReader } from '../block/types.js';
+import type { ManifestStore } from '../manifest/manifest-store.js';
+import type { Manifest } from '../manifest/types.js';
+import { seriesKey } from '../model/series.js';
+import type { BlockLookup, StoredProfileKey } from './block-lookup.js';
+
+export interface ManifestLookupOptions {
+  readonly manifests: ManifestStore;
+  readonly openBlock: (tenantId: string, blockId: string) => Promise<BlockReader>;
+  /** Profiles of blocks whose tables are kept. Default 262,144 (about 20 MB). */
+  readonly profilesKept?: number;
+}
+
+const PROFILES_KEPT = 262_144;
+
+interface KnownBlock {
+  readonly reader: BlockReader;
+  /** Number in the block and latest start of each series, by key. */
+  readonly series: ReadonlyMap<string, { readonly number: number; readonly startNsMax: bigint }>;
+  profiles?: Promise<ProfileTable>;
+}
+
+interface ProfileTable {
+  readonly profiles: BlockProfiles;
+  readonly ids: readonly string[];
+}
+
+interface TenantBlocks {
+  readonly manifest: Manifest;
+  readonly blocks: Map<string, Promise<KnownBlock>>;
+}
+
+export class ManifestLookup implements BlockLookup {
+  readonly #manifests: ManifestStore;
+  readonly #openBlock: ManifestLookupOptions['openBlock'];
+  readonly #profilesKept: number;
+  readonly #tenants = new Map<string, Promise<TenantBlocks>>();
+  /** Blocks whose profile tables are kept, least recently used first. */
+  readonly #recent = new Set<KnownBlock>();
+
+  constructor(options: ManifestLookupOptions) {
+    this.#manifests = options.manifests;
+    this.#openBlock = options.openBlock;
+    this.#profilesKept = options.profilesKept ?? PROFILES_KEPT;
+  }
+
+  /** The tenant's manifest has changed: the next question reads it anew. Call before what a block now covers is forgotten elsewhere. */
+  invalidate(tenantId: string): void {
+    const before = this.#tenants.get(tenantId);
+    if (before === undefined) return;
+    // Blocks are immutable, so what is known of those that stay live is kept.
+    this.#set(tenantId, before.then((known) => known.blocks, () => new Map()));
+  }
+
+  lastStartNs(tenantId: string, key: string): Promise<bigint | undefined> {
+    return this.#again(tenantId, () => this.#lastStartNs(tenantId, key));
+  }
+
+  contains(profile: StoredProfileKey): Promise<boolean> {
+    return this.#again(profile.tenantId, () => this.#contains(profile));
+  }
+
+  /** A block that was merged into another and deleted since the manifest was read is no failure: look once more. */
+  async #again<T>(tenantId: string, ask: () => Promise<T>): Promise<T> {
+    try {
+      return await ask();
+    } catch (error) {
+      if (!isKind(error, 'not-found')) throw error;
+      this.invalidate(tenantId);
+      return await ask();
+    }
+  }
+
+  async #lastStartNs(tenantId: string, key: string): Promise<bigint | undefined> {
+    let last: bigint | undefined;
+    for (const block of await this.#blocksOf(tenantId)) {
+      const startNs = (await block).series.get(key)?.startNsMax;
+      if (startNs !== undefined && (last === undefined || startNs > last)) last = startNs;
+    }
+    return last;
+  }
+
+  async #contains({ tenantId, seriesKey: key, startNs, profileId }: StoredProfileKey): Promise<boolean> {
+    for (const opened of await this.#blocksOf(tenantId)) {
+      const block = await opened;
+      const { startNsMin, startNsMax } = block.reader.meta;
+      const series = block.series.get(key);
+      if (series === undefined || startNs < startNsMin || startNs > startNsMax) continue;
+      const { profiles, ids } = await this.#table(block);
+      for (let i = firstAt(profiles, series.number, startNs); i < profiles.count; i++) {
+        if (profiles.series[i] !== series.number || profiles.startNs[i] !== startNs) break;
+        if (ids[i] === profileId) return true;
+      }
+    }
+    return false;
+  }
+
+  async #blocksOf(tenantId: string): Promise<readonly Promise<KnownBlock>[]> {
+    const known = this.#tenants.get(tenantId) ?? this.#set(tenantId, Promise.resolve(new Map()));
+    const { manifest, blocks } = await known;
+    return manifest.blocks.map((live) => {
+      const opened = blocks.get(live.blockId) ?? this.#open(tenantId, live.blockId);
+      blocks.set(live.blockId, opened);
+      opened.catch(() => blocks.delete(live.blockId));
+      return opened;
+    });
+  }
+
+  #set(tenantId: string, blocks: Promise<Map<string, Promise<KnownBlock>>>): Promise<TenantBlocks> {
+    const loading = (async () => {
+      const [manifest, old] = await Promise.all([this.#manifests.load(tenantId), blocks]);
+      const live = new Map<string, Promise<KnownBlock>>();
+      for (const { blockId } of manifest.blocks) {
+        const opened = old.get(blockId);
+        if (opened !== undefined) live.set(blockId, opened);
+      }
+      return { manifest, blocks: live };
+    })();
+    this.#tenants.set(tenantId, loading);
+    loading.catch(() => {
+      if (this.#tenants.get(tenantId) === loading) this.#tenants.delete(tenantId);
+    });
+    return loading;
+  }
+
+  async #open(tenantId: string, blockId: string): Promise<KnownBlock> {
+    const reader = await this.#openBlock(tenantId, blockId);
+    const series = new Map<string, { number: number; startNsMax: bigint }>();
+    for (const [number, row] of (await reader.series()).entries()) {
+      series.set(seriesKey(row.series), { number, startNsMax: row.startNsMax });
+    }
+    return { reader, series };
+  }
+
+  async #table(block: KnownBlock): Promise<ProfileTable> {
+    this.#recent.delete(block);
+    this.#recent.add(block);
+    block.profiles ??= Promise.all([block.reader.profiles(), block.reader.profileIds()]).then(
+      ([profiles, ids]) => ({ profiles, ids }),
+    );
+    let kept = 0;
+    for (const recent of [...this.#recent].reverse()) {
+      kept += recent.reader.meta.profileCount;
+      if (kept <= this.#profilesKept || recent === block) continue;
+      delete recent.profiles;
+      this.#recent.delete(recent);
+    }
+    try {
+      return await block.profiles;
+    } catch (error) {
+      delete block.profiles;
+      throw error;
+    }
+  }
+}
+
+/** The first profile at or after (series, start): profiles are sorted so. */
+function firstAt(profiles: BlockProfiles, series: number, startNs: bigint): number {
+  let low = 0;
+  let high = profiles.count;
+  while (low < high) {
+    const middle = (low + high) >>> 1;
+    const s = profiles.series[middle] as number;
+    if (s < series || (s === series && (profiles.startNs[middle] as bigint) < startNs)) low = middle + 1;
+    else high = middle;
+  }
+  return low;
+}

@@ -1,0 +1,59 @@
+import { ManifestLookup } from '../ingest/manifest-lookup.js';
+import type { IngestApi } from '../ingest/api.js';
+import { type Ingest, type IngestCounters, type IngestGauges, openIngest } from '../ingest/ingest.js';
+import type { LogRecovery } from '../log/recover.js';
+import { ManifestStore } from '../manifest/manifest-store.js';
+import { openBlock } from '../block/reader.js';
+import type { Bucket } from '../objstore/bucket.js';
+import type { DataLayout } from './layout.js';
+import type { Environment } from './options.js';
+
+export interface IngestPartOptions {
+  readonly layout: DataLayout;
+  readonly bucket: Bucket;
+  readonly environment: Environment;
+  readonly segmentBytesMax?: number;
+}
+
+/** Figures of the write side, and what its start found in the log. */
+export interface IngestReport {
+  readonly counters: IngestCounters;
+  readonly gauges: IngestGauges;
+  readonly recovery: LogRecovery;
+}
+
+export function reportOf(ingest: Ingest): IngestReport {
+  return { counters: { ...ingest.counters }, gauges: ingest.gauges(), recovery: ingest.recovery };
+}
+
+/** The write side wired to the blocks that it de-duplicates against. */
+export async function openIngestPart(options: IngestPartOptions): Promise<{ api: IngestApi; ingest: Ingest }> {
+  const { layout, bucket, environment } = options;
+  const { files, clock, rng } = environment;
+  const manifests = new ManifestStore({ bucket, clock, rng });
+  const lookup = new ManifestLookup({
+    manifests,
+    openBlock: (tenantId, blockId) => openBlock(bucket, tenantId, blockId),
+  });
+  const ingest = await openIngest({
+    files,
+    clock,
+    rng,
+    logDir: layout.logDir,
+    store: lookup,
+    settings: options.segmentBytesMax === undefined ? {} : { segmentBytesMax: options.segmentBytesMax },
+  });
+  const api: IngestApi = {
+    write: (tenantId, request) => ingest.write(tenantId, request),
+    writeEncoded: (tenantId, request) => ingest.writeEncoded(tenantId, request),
+    position: () => ingest.position(),
+    seal: () => ingest.seal(),
+    // The look-up must see the blocks before ingest forgets what they cover.
+    consumed: async (tenantId, sequence) => {
+      lookup.invalidate(tenantId);
+      await ingest.consumed(tenantId, sequence);
+    },
+    close: () => ingest.close(),
+  };
+  return { api, ingest };
+}

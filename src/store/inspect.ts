@@ -1,0 +1,137 @@
+import { openBlock } from '../block/reader.js';
+import { blockTableSizes } from '../block/table-sizes.js';
+import { SegmentReader } from '../head/segment-reader.js';
+import { ManifestStore } from '../manifest/manifest-store.js';
+import type { Manifest, ManifestBlock } from '../manifest/types.js';
+import type { Place } from './place.js';
+
+/** What `basalt inspect --json` prints. */
+export interface Inspection {
+  readonly profiles: number;
+  /** Rows of samples, in blocks and in level 0 that no block covers yet. */
+  readonly samples: number;
+  /** Everything: all objects of the bucket, and the log. */
+  readonly bytes: number;
+  readonly bytesPerSample: number;
+  readonly blocks: readonly InspectedBlock[];
+  readonly log: { readonly segments: number; readonly bytes: number };
+  readonly objects: { readonly count: number; readonly bytes: number };
+  readonly tenants: readonly InspectedTenant[];
+}
+
+export interface InspectedBlock {
+  readonly id: string;
+  readonly tenant: string;
+  readonly level: number;
+  /** Least and greatest profile start, unix milliseconds. */
+  readonly start: number;
+  readonly end: number;
+  readonly profiles: number;
+  readonly samples: number;
+  readonly bytes: {
+    readonly total: number;
+    readonly tables: Readonly<Record<string, number>>;
+    readonly columns: Readonly<Record<string, number>>;
+  };
+}
+
+export interface InspectedTenant {
+  readonly tenant: string;
+  readonly manifestVersion: number;
+  readonly blocks: number;
+  readonly watermarks: readonly { readonly instance: string; readonly sequence: number }[];
+  readonly carries: { readonly count: number; readonly bytes: number };
+  readonly tombstones: { readonly count: number; readonly bytes: number };
+}
+
+function sum(numbers: Iterable<number>): number {
+  let total = 0;
+  for (const n of numbers) total += n;
+  return total;
+}
+
+export async function inspectPlace(place: Place): Promise<Inspection> {
+  const { bucket, environment, position } = place;
+  const manifests = new ManifestStore({ bucket, clock: environment.clock, rng: environment.rng });
+  const loaded: Manifest[] = [];
+  const blocks: InspectedBlock[] = [];
+  for (const tenantId of await manifests.tenants()) {
+    const manifest = await manifests.load(tenantId);
+    loaded.push(manifest);
+    for (const block of manifest.blocks) blocks.push(await inspectBlock(place, tenantId, block));
+  }
+  const objects = { count: 0, bytes: 0 };
+  for await (const object of bucket.list({ prefix: '' })) {
+    objects.count++;
+    objects.bytes += object.sizeBytes;
+  }
+  const level0 = await inspectLevel0(place, loaded);
+  const logBytes = sum(position.segments.map((s) => s.committedBytes));
+  const samples = sum(blocks.map((b) => b.samples)) + level0.samples;
+  const bytes = objects.bytes + logBytes;
+  return {
+    profiles: sum(blocks.map((b) => b.profiles)) + level0.profiles,
+    samples,
+    bytes,
+    bytesPerSample: samples === 0 ? 0 : bytes / samples,
+    blocks,
+    log: { segments: position.segments.length, bytes: logBytes },
+    objects,
+    tenants: loaded.map(inspectTenant),
+  };
+}
+
+async function inspectBlock(place: Place, tenant: string, block: ManifestBlock): Promise<InspectedBlock> {
+  const { meta } = await openBlock(place.bucket, tenant, block.blockId);
+  const { tables, columns } = blockTableSizes(meta);
+  return {
+    id: block.blockId,
+    tenant,
+    level: block.level,
+    start: Number(block.startNsMin / 1_000_000n),
+    end: Number(block.startNsMax / 1_000_000n),
+    profiles: block.profileCount,
+    samples: block.sampleCount,
+    bytes: { total: block.sizeBytes, tables, columns },
+  };
+}
+
+/** Level 0 above the watermarks: what queries read from the log. */
+async function inspectLevel0(
+  place: Place,
+  manifests: readonly Manifest[],
+): Promise<{ profiles: number; samples: number }> {
+  const watermarks = new Map<string, number>();
+  for (const { tenantId, watermarks: marks } of manifests) {
+    for (const { instance, sequence } of marks) watermarks.set(`${tenantId}\n${instance}`, sequence);
+  }
+  const reader = new SegmentReader({
+    files: place.environment.files,
+    dir: place.layout.logDir,
+    cacheBytesMax: 0,
+  });
+  const counts = { profiles: 0, samples: 0 };
+  for (const position of place.position.segments) {
+    const { series, profiles } = await reader.view(position);
+    for (let p = 0; p < profiles.count; p++) {
+      const tenantId = series[profiles.series[p] as number]?.tenantId;
+      const watermark = watermarks.get(`${tenantId}\n${position.instance}`) ?? 0;
+      if (position.sequence <= watermark) continue;
+      counts.profiles++;
+      counts.samples += profiles.rowCount[p] as number;
+    }
+  }
+  return counts;
+}
+
+function inspectTenant(manifest: Manifest): InspectedTenant {
+  const { tenantId, version, blocks, watermarks, carries, tombstones } = manifest;
+  return {
+    tenant: tenantId,
+    manifestVersion: version,
+    blocks: blocks.length,
+    watermarks,
+    carries: { count: carries.length, bytes: sum(carries.map((c) => c.sizeBytes)) },
+    tombstones: { count: tombstones.length, bytes: sum(tombstones.map((t) => t.sizeBytes)) },
+  };
+}

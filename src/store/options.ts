@@ -1,0 +1,49 @@
+import type { MetricsRegistry } from '../base/metrics.js';
+import type { Clock } from '../env/clock.js';
+import type { FileSystem } from '../env/files.js';
+import type { Rng } from '../env/rng.js';
+import type { Bucket } from '../objstore/bucket.js';
+import type { S3Settings } from '../objstore/open-bucket.js';
+
+/** Time, randomness and disk of a store; the real ones unless a test says otherwise. */
+export interface Environment {
+  readonly files: FileSystem;
+  readonly clock: Clock;
+  readonly rng: Rng;
+}
+
+/** Where a store lies. */
+export interface StoreLocation {
+  /** Directory of the log and the lock, and of the blocks too where no bucket is given. Made if missing. */
+  readonly dir: string;
+  /** `s3://bucket/prefix`, an absolute directory, or an opened bucket (then without threads). */
+  readonly bucket?: string | Bucket;
+  /** For `s3://` only; credentials come from the usual chain. */
+  readonly s3?: S3Settings;
+}
+
+export interface StoreOptions extends StoreLocation {
+  /**
+   * Run ingest, queries and compaction each in a worker thread. Default true. False keeps everything on the caller's
+   * thread: simplest to reason about, but a query then waits for a compaction.
+   */
+  readonly threads?: boolean;
+  /** `auto` (default) compacts in the background; `manual` only when `compact` is called. */
+  readonly compaction?: 'auto' | 'manual';
+  /** How often the background compaction looks for work. Default 5 s; raised: level 0 grows, and queries over it slow down. */
+  readonly compactionIntervalMs?: number;
+  /** An open segment is sealed at this size. Default 32 MiB; raised: more level 0 for each query to read. */
+  readonly segmentBytesMax?: number;
+  /** Counters and gauges of the store are registered here. */
+  readonly metrics?: MetricsRegistry;
+  /** For tests: forces `threads: false`. */
+  readonly environment?: Environment;
+}
+
+/** The part of the options that a worker thread needs, as plain values. */
+export interface PartSettings {
+  readonly dir: string;
+  readonly bucket?: string;
+  readonly s3?: S3Settings;
+  readonly segmentBytesMax?: number;
+}

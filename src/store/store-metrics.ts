@@ -1,0 +1,66 @@
+import type { MetricsRegistry } from '../base/metrics.js';
+import type { CompactionTotals } from './background-compaction.js';
+import type { IngestReport } from './ingest-part.js';
+
+export interface MetricSources {
+  report(): Promise<IngestReport>;
+  compaction(): CompactionTotals | undefined;
+}
+
+const COUNTERS = {
+  requests: ['basalt_ingest_requests_total', 'Profiles that were sent.'],
+  profiles: ['basalt_ingest_profiles_total', 'Profiles stored, one for each sample type.'],
+  samples: ['basalt_ingest_samples_total', 'Values stored that are not 0.'],
+  receivedBytes: ['basalt_ingest_received_bytes_total', 'Bytes of profiles as they came.'],
+  duplicates: ['basalt_ingest_duplicates_total', 'Profiles that were there already.'],
+  refused: ['basalt_ingest_refused_total', 'Profiles that were refused.'],
+  rejections: ['basalt_ingest_rejections_total', 'Elements dropped from profiles that were stored.'],
+} as const;
+
+const GAUGES = {
+  queuedRequests: ['basalt_ingest_queue_requests', 'Profiles that wait for their ack.'],
+  queuedBytes: ['basalt_ingest_queue_bytes', 'Bytes of profiles that wait for their ack.'],
+  segments: ['basalt_log_segments', 'Segments of level 0.'],
+  logBytes: ['basalt_log_bytes', 'Bytes of level 0.'],
+  series: ['basalt_ingest_series', 'Series that the write side knows.'],
+  internBytes: ['basalt_ingest_symbols_bytes', 'Memory of the symbol tables.'],
+  failedCommits: ['basalt_log_failed_commits', 'Commits that failed since the start.'],
+} as const;
+
+/** How long a report from the ingest thread serves scrapes. */
+const REFRESH_EVERY_READS = Object.keys(COUNTERS).length + Object.keys(GAUGES).length;
+
+/** Registers the figures of a store. Scrapes see those of at most one scrape ago, since the write side is another thread. */
+export function registerStoreMetrics(metrics: MetricsRegistry, sources: MetricSources): void {
+  let latest: IngestReport | undefined;
+  let reads = 0;
+  const refresh = (): void => {
+    void sources.report().then(
+      (report) => {
+        latest = report;
+      },
+      () => undefined,
+    );
+  };
+  const read = (value: (report: IngestReport) => number): (() => number) => {
+    return () => {
+      if (reads++ % REFRESH_EVERY_READS === 0) refresh();
+      return latest === undefined ? 0 : value(latest);
+    };
+  };
+  refresh();
+  for (const [key, [name, help]] of Object.entries(COUNTERS)) {
+    metrics.gaugeOf({ name, help }, read((r) => r.counters[key as keyof typeof COUNTERS]));
+  }
+  for (const [key, [name, help]] of Object.entries(GAUGES)) {
+    metrics.gaugeOf({ name, help }, read((r) => r.gauges[key as keyof typeof GAUGES]));
+  }
+  const torn = { name: 'basalt_log_torn_bytes', help: 'Bytes of torn commits that the last start cut.' };
+  metrics.gaugeOf(torn, read((r) => r.recovery.tornBytes));
+  const damaged = { name: 'basalt_log_damaged_segments', help: 'Damaged segments that the last start set aside.' };
+  metrics.gaugeOf(damaged, read((r) => r.recovery.damaged.length));
+  const runs = { name: 'basalt_compaction_runs_total', help: 'Runs of the background compaction.' };
+  metrics.gaugeOf(runs, () => sources.compaction()?.runs ?? 0);
+  const failures = { name: 'basalt_compaction_failures_total', help: 'Runs of the background compaction that failed.' };
+  metrics.gaugeOf(failures, () => sources.compaction()?.failures ?? 0);
+}

@@ -1,0 +1,50 @@
+import { StoreError } from '../base/errors.js';
+import type { Handlers } from '../env/thread-handler.js';
+import { startThread, type Thread, type ThreadStart } from '../env/threads.js';
+
+/** A thread that is started when it is first needed, and again when it has died. */
+export class ThreadSlot<H extends Handlers> {
+  readonly #start: ThreadStart;
+  #thread: Promise<Thread<H>> | undefined;
+  #isClosed = false;
+
+  constructor(start: ThreadStart) {
+    this.#start = start;
+  }
+
+  async get(): Promise<Thread<H>> {
+    if (this.#isClosed) throw closedStore();
+    const known = await this.#thread;
+    if (known !== undefined && known.status === 'open') return known;
+    const starting = startThread<H>(this.#start);
+    this.#thread = starting;
+    starting.catch(() => {
+      if (this.#thread === starting) this.#thread = undefined;
+    });
+    return await starting;
+  }
+
+  get isStarted(): boolean {
+    return this.#thread !== undefined;
+  }
+
+  /** Ends the thread, giving its memory back; the next `get` starts another. */
+  async rest(): Promise<void> {
+    const thread = this.#thread;
+    this.#thread = undefined;
+    await (await thread?.catch(() => undefined))?.close();
+  }
+
+  async close(): Promise<void> {
+    this.#isClosed = true;
+    await this.rest();
+  }
+}
+
+export function closedStore(): StoreError {
+  return new StoreError({
+    kind: 'closed',
+    code: 'PS_STORE_CLOSED',
+    message: 'cannot use store: got a closed one; want an open one',
+  });
+}

@@ -1,0 +1,168 @@
+/** The three parts of a store, each behind a thread: what the caller holds of them. */
+import { errorFromValue, StoreError } from '../base/errors.js';
+import type { CompactionProgress, CompactionReport } from '../compaction/compactor.js';
+import { startThread, type Thread } from '../env/threads.js';
+import type { IngestApi, WriteRequest, WriteResult } from '../ingest/api.js';
+import type { LogPosition } from '../log/segment-view.js';
+import type { QueryApi, RangeQuery } from '../query/api.js';
+import type { CompactRun, StoreParts } from './parts.js';
+import type { PartSettings } from './options.js';
+import { ThreadSlot } from './thread-slot.js';
+import type { CompactionHandlers } from './threads/compaction-thread.js';
+import type { IngestHandlers } from './threads/ingest-thread.js';
+import type { QueryHandlers } from './threads/query-thread.js';
+
+/** V8's default young generation grows to three times 16 MB in each thread; profiles are decoded outside of it. */
+const YOUNG_GENERATION_MB = 16;
+
+/** The newest log position that the ingest thread told, for queries and compactions. */
+class PositionBox {
+  newest: LogPosition = { segments: [] };
+  onSegments: (position: LogPosition) => void = () => undefined;
+
+  take(position: LogPosition): void {
+    const before = this.newest.segments;
+    const now = position.segments;
+    this.newest = position;
+    const isSameSet =
+      before.length === now.length &&
+      before[0]?.sequence === now[0]?.sequence &&
+      before.at(-1)?.sequence === now.at(-1)?.sequence;
+    if (!isSameSet) this.onSegments(position);
+  }
+}
+
+class ThreadedIngest implements IngestApi {
+  readonly #thread: Thread<IngestHandlers>;
+
+  constructor(thread: Thread<IngestHandlers>) {
+    this.#thread = thread;
+  }
+
+  write(tenantId: string, request: WriteRequest): Promise<WriteResult> {
+    return this.#thread.call('write', { tenantId, request });
+  }
+
+  /** The bytes are copied, not moved: a network buffer may be a view of a shared one. */
+  writeEncoded(tenantId: string, request: Uint8Array): Promise<WriteResult> {
+    return this.#thread.call('writeEncoded', { tenantId, request });
+  }
+
+  position(): Promise<LogPosition> {
+    return this.#thread.call('position', undefined);
+  }
+
+  seal(): Promise<LogPosition> {
+    return this.#thread.call('seal', undefined);
+  }
+
+  consumed(tenantId: string, sequence: number): Promise<void> {
+    return this.#thread.call('consumed', { tenantId, sequence });
+  }
+
+  close(): Promise<void> {
+    return this.#thread.close();
+  }
+}
+
+function threadedQuery(slot: ThreadSlot<QueryHandlers>, box: PositionBox): QueryApi {
+  const ask = <K extends keyof QueryApi>(method: K) => {
+    const call = async (query: RangeQuery): Promise<unknown> => {
+      const { signal, ...plain } = query;
+      const thread = await slot.get();
+      const args = { query: plain, position: box.newest };
+      return thread.call(method, args as never, { signal });
+    };
+    return call as QueryApi[K];
+  };
+  return {
+    profileTypes: ask('profileTypes'),
+    labelNames: ask('labelNames'),
+    labelValues: ask('labelValues'),
+    series: ask('series'),
+    mergeTree: ask('mergeTree'),
+    mergeTop: ask('mergeTop'),
+    mergePprof: ask('mergePprof'),
+    mergeFolded: ask('mergeFolded'),
+    timeSeries: ask('timeSeries'),
+  };
+}
+
+function threadedCompaction(
+  settings: PartSettings,
+  ingest: IngestApi,
+): { run: StoreParts['compact']; rest: () => Promise<void>; close: () => Promise<void> } {
+  let onProgress: ((progress: CompactionProgress) => void) | undefined;
+  let consuming: Promise<unknown> = Promise.resolve();
+  const slot = new ThreadSlot<CompactionHandlers>({
+    entry: new URL('./threads/compaction-thread.js', import.meta.url),
+    name: 'basalt-compaction',
+    data: settings,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    onEvent: (name, value) => {
+      if (name === 'progress') onProgress?.(value as CompactionProgress);
+      if (name !== 'consumed') return;
+      const { tenantId, sequence } = value as { tenantId: string; sequence: number };
+      // What cannot be told now is told again by the next run, which finds the watermark.
+      consuming = consuming.then(() => ingest.consumed(tenantId, sequence)).catch(() => undefined);
+    },
+  });
+  const run = async (call: CompactRun): Promise<CompactionReport> => {
+    const thread = await slot.get();
+    onProgress = call.onProgress;
+    const answer = await thread.call(
+      'run',
+      { position: call.position, isFull: call.isFull },
+      { signal: call.signal },
+    );
+    await consuming;
+    const failures = answer.failures.map((f) => ({ ...f, error: errorFromValue(f.error) }));
+    return { ...answer, failures };
+  };
+  return { run, rest: () => slot.rest(), close: () => slot.close() };
+}
+
+/** Starts the ingest thread (the others start when needed). `onFailure` hears when it died: nothing can be written then. */
+export async function openThreadedParts(
+  settings: PartSettings,
+  onFailure: (error: StoreError) => void,
+): Promise<StoreParts> {
+  const box = new PositionBox();
+  const thread = await startThread<IngestHandlers>({
+    entry: new URL('./threads/ingest-thread.js', import.meta.url),
+    name: 'basalt-ingest',
+    data: settings,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    onEvent: (name, value) => {
+      if (name === 'position') box.take(value as LogPosition);
+    },
+    onExit: (error) => {
+      if (error !== undefined) onFailure(error);
+    },
+  });
+  const ingest = new ThreadedIngest(thread);
+  const querySlot = new ThreadSlot<QueryHandlers>({
+    entry: new URL('./threads/query-thread.js', import.meta.url),
+    name: 'basalt-query',
+    data: settings,
+    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+  });
+  box.onSegments = (position) => {
+    if (!querySlot.isStarted) return;
+    void querySlot.get().then((t) => t.call('position', position)).catch(() => undefined);
+  };
+  const compaction = threadedCompaction(settings, ingest);
+  await ingest.position();
+  return {
+    ingest,
+    query: threadedQuery(querySlot, box),
+    report: () => thread.call('report', undefined),
+    compact: compaction.run,
+    rest: compaction.rest,
+    close: async () => {
+      await compaction.close();
+      await querySlot.close();
+      await ingest.close();
+    },
+  };
+}

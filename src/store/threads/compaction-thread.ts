@@ -1,0 +1,45 @@
+/** The thread that compacts. It lives only while there is something to do, which gives its memory back. */
+import { errorToValue, type ErrorValue } from '../../base/errors.js';
+import type { CompactionReport } from '../../compaction/compactor.js';
+import { type CallContext, serveThread } from '../../env/thread-handler.js';
+import { ownThread } from '../../env/threads.js';
+import type { LogPosition } from '../../log/segment-view.js';
+import { openCompactionPart } from '../compaction-part.js';
+import type { PartSettings } from '../options.js';
+import { openPlace } from './settings.js';
+
+const { port, data } = ownThread();
+let position: LogPosition = { segments: [] };
+
+export interface CompactionCall {
+  readonly position: LogPosition;
+  readonly isFull: boolean;
+}
+
+/** A report that survives the way between threads. */
+export interface CompactionAnswer extends Omit<CompactionReport, 'failures'> {
+  readonly failures: readonly { readonly tenantId: string; readonly error: ErrorValue }[];
+}
+
+async function handlers() {
+  const place = await openPlace(data as PartSettings);
+  return {
+    run: async (call: CompactionCall, { signal, notify }: CallContext): Promise<CompactionAnswer> => {
+      position = call.position;
+      const compactor = openCompactionPart({
+        ...place,
+        position: async () => position,
+        consumed: async (tenantId, sequence) => notify('consumed', { tenantId, sequence }),
+      });
+      const options = { signal, onProgress: (progress: unknown) => notify('progress', progress) };
+      const report = call.isFull ? await compactor.runFull(options) : await compactor.runOnce(options);
+      await compactor.close();
+      const failures = report.failures.map(({ tenantId, error }) => ({ tenantId, error: errorToValue(error) }));
+      return { ...report, failures };
+    },
+  };
+}
+
+export type CompactionHandlers = Awaited<ReturnType<typeof handlers>>;
+
+await serveThread(port, handlers());

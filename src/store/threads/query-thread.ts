@@ -1,0 +1,54 @@
+/** The thread that answers queries, so that neither writes nor other calls wait for a scan. */
+import { type CallContext, serveThread, withTransfer } from '../../env/thread-handler.js';
+import { ownThread } from '../../env/threads.js';
+import type { LogPosition } from '../../log/segment-view.js';
+import type {
+  LabelValuesQuery,
+  MergeQuery,
+  RangeQuery,
+  TimeSeriesQuery,
+  TreeQuery,
+} from '../../query/api.js';
+import type { PartSettings } from '../options.js';
+import { openQueryPart } from '../query-part.js';
+import { openPlace } from './settings.js';
+
+const { port, data } = ownThread();
+let position: LogPosition = { segments: [] };
+
+/** A query with the newest position that its caller knew. */
+export interface QueryCall<Q> {
+  readonly query: Omit<Q, 'signal'>;
+  readonly position: LogPosition;
+}
+
+async function handlers() {
+  const place = await openPlace(data as PartSettings);
+  const engine = openQueryPart({ ...place, position: async () => position });
+  const ready = <Q>(call: QueryCall<Q>, { signal }: CallContext): Omit<Q, 'signal'> & { signal: AbortSignal } => {
+    position = call.position;
+    return { ...call.query, signal };
+  };
+  return {
+    /** For queries that plan again: segments were sealed or removed. */
+    position: (newest: LogPosition): void => {
+      position = newest;
+    },
+    profileTypes: (call: QueryCall<RangeQuery>, c: CallContext) => engine.profileTypes(ready(call, c)),
+    labelNames: (call: QueryCall<RangeQuery>, c: CallContext) => engine.labelNames(ready(call, c)),
+    labelValues: (call: QueryCall<LabelValuesQuery>, c: CallContext) => engine.labelValues(ready(call, c)),
+    series: (call: QueryCall<RangeQuery>, c: CallContext) => engine.series(ready(call, c)),
+    mergeTree: async (call: QueryCall<TreeQuery>, c: CallContext) => {
+      const tree = await engine.mergeTree(ready(call, c));
+      return withTransfer(tree, [tree.parent, tree.name, tree.self, tree.value]);
+    },
+    mergeTop: (call: QueryCall<MergeQuery>, c: CallContext) => engine.mergeTop(ready(call, c)),
+    mergePprof: (call: QueryCall<MergeQuery>, c: CallContext) => engine.mergePprof(ready(call, c)),
+    mergeFolded: (call: QueryCall<MergeQuery>, c: CallContext) => engine.mergeFolded(ready(call, c)),
+    timeSeries: (call: QueryCall<TimeSeriesQuery>, c: CallContext) => engine.timeSeries(ready(call, c)),
+  };
+}
+
+export type QueryHandlers = Awaited<ReturnType<typeof handlers>>;
+
+await serveThread(port, handlers());

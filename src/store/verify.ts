@@ -1,0 +1,73 @@
+import { isKind, StoreError } from '../base/errors.js';
+import { verifyBlock } from '../block/verify.js';
+import { SegmentReader } from '../head/segment-reader.js';
+import { decodeCarry } from '../manifest/carry.js';
+import { ManifestStore } from '../manifest/manifest-store.js';
+import type { Place } from './place.js';
+
+/** One thing that is wrong. */
+export interface Finding {
+  /** `block ...`, `segment ...`, `manifest ...`, `carry ...` */
+  readonly part: string;
+  readonly code: string;
+  readonly message: string;
+}
+
+/** Checks manifests, blocks, carries and segments: every checksum, and every invariant that can be seen in one object. */
+export async function verifyPlace(place: Place): Promise<readonly Finding[]> {
+  const { bucket, environment } = place;
+  const findings: Finding[] = [];
+  const check = async (part: string, work: () => Promise<unknown>): Promise<void> => {
+    try {
+      await work();
+    } catch (error) {
+      const { kind, code, message } = StoreError.from(error);
+      if (kind !== 'corrupt' && kind !== 'not-found') throw error;
+      findings.push({ part, code, message });
+    }
+  };
+  const manifests = new ManifestStore({ bucket, clock: environment.clock, rng: environment.rng });
+  for (const tenantId of await manifests.tenants()) {
+    await check(`manifest of ${tenantId}`, async () => {
+      const manifest = await manifests.load(tenantId);
+      for (const { blockId } of manifest.blocks) {
+        await check(`block ${blockId}`, async () => {
+          for (const { code, message } of await verifyBlock(bucket, tenantId, blockId)) {
+            findings.push({ part: `block ${blockId}`, code, message });
+          }
+        });
+      }
+      for (const { objectKey } of manifest.carries) {
+        await check(`carry ${objectKey}`, async () => decodeCarry((await bucket.get(objectKey)).body));
+      }
+    });
+  }
+  await verifySegments(place, check, findings);
+  return findings;
+}
+
+async function verifySegments(
+  place: Place,
+  check: (part: string, work: () => Promise<unknown>) => Promise<void>,
+  findings: Finding[],
+): Promise<void> {
+  const { files } = place.environment;
+  const reader = new SegmentReader({ files, dir: place.layout.logDir, cacheBytesMax: 0 });
+  for (const position of place.position.segments) {
+    const part = `segment ${position.instance}/${position.sequence}`;
+    await check(part, () => reader.view(position));
+    const dir = `${place.layout.logDir}/${position.instance}`;
+    try {
+      for (const { name } of await files.list(dir)) {
+        if (!name.endsWith('.damaged') || findings.some((f) => f.part === `file ${name}`)) continue;
+        findings.push({
+          part: `file ${name}`,
+          code: 'PS_SEGMENT_QUARANTINED',
+          message: `cannot read a part of the log: got damage that an earlier start set aside; want it looked at and removed`,
+        });
+      }
+    } catch (error) {
+      if (!isKind(error, 'not-found')) throw error;
+    }
+  }
+}
