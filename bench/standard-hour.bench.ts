@@ -42,15 +42,54 @@ async function send(server: ServerProcess, load: Load, extra: readonly string[])
 
 async function ingest(name: string, dataDir: string, load: Load): Promise<void> {
   const server = await startServerProcess({ dataDir, args: ARGS });
-  printFigure({ figure: `${name} ready on an empty directory`, value: server.readyMs, unit: 'ms', compare: [{ to: 'budget', value: 1000 }, { to: 'pyroscope', value: 47_000 }] });
+  printFigure({
+    figure: `${name} ready on an empty directory`,
+    value: server.readyMs,
+    unit: 'ms',
+    compare: [
+      { to: 'budget', value: 1000 },
+      { to: 'pyroscope', value: 47_000 },
+    ],
+  });
   const before = cpuSeconds(server.pid);
   const sent = await send(server, load, ['-conc', '16']);
   const profiles = number(sent, 'profiles');
   const cpu = cpuSeconds(server.pid) - before;
   const memory = memoryMb(server.pid);
-  printFigure({ figure: `${name} ingest`, value: number(sent, 'profiles_per_s'), unit: 'profiles/s', compare: [{ to: 'budget', value: 1000 }, { to: 'pyroscope', value: 235 }, { to: 'parca', value: 81 }], detail: { profiles, mb_gzip_per_s: Math.round(number(sent, 'mb_gz') / number(sent, 's')), p50_ms: sent['p50_ms'], p99_ms: sent['p99_ms'] } });
-  printFigure({ figure: `${name} server CPU a profile, background compaction included`, value: (cpu / profiles) * 1000, unit: 'ms', compare: [{ to: 'budget', value: 1 }, { to: 'pyroscope', value: 4.8 }] });
-  printFigure({ figure: `${name} peak resident memory under load`, value: memory.peak, unit: 'MB', compare: [{ to: 'budget', value: 400 }, { to: 'pyroscope', value: 1150 }] });
+  printFigure({
+    figure: `${name} ingest`,
+    value: number(sent, 'profiles_per_s'),
+    unit: 'profiles/s',
+    compare: [
+      { to: 'budget', value: 1000 },
+      { to: 'pyroscope', value: 235 },
+      { to: 'parca', value: 81 },
+    ],
+    detail: {
+      profiles,
+      mb_gzip_per_s: Math.round(number(sent, 'mb_gz') / number(sent, 's')),
+      p50_ms: sent['p50_ms'],
+      p99_ms: sent['p99_ms'],
+    },
+  });
+  printFigure({
+    figure: `${name} server CPU a profile, background compaction included`,
+    value: (cpu / profiles) * 1000,
+    unit: 'ms',
+    compare: [
+      { to: 'budget', value: 1 },
+      { to: 'pyroscope', value: 4.8 },
+    ],
+  });
+  printFigure({
+    figure: `${name} peak resident memory under load`,
+    value: memory.peak,
+    unit: 'MB',
+    compare: [
+      { to: 'budget', value: 400 },
+      { to: 'pyroscope', value: 1150 },
+    ],
+  });
   await server.stop();
 }
 
@@ -58,8 +97,21 @@ async function ackLatency(dataDir: string): Promise<void> {
   const server = await startServerProcess({ dataDir, args: ARGS });
   const load = { ...HOUR, ticks: isQuick ? 10 : 60 };
   const sent = await send(server, load, ['-conc', '64', '-rate', '500']);
-  printFigure({ figure: 'ack p50 at 500 profiles/s', value: number(sent, 'p50_ms'), unit: 'ms', compare: [{ to: 'budget', value: 20 }, { to: 'pyroscope', value: 500 }] });
-  printFigure({ figure: 'ack p99 at 500 profiles/s', value: number(sent, 'p99_ms'), unit: 'ms', compare: [{ to: 'budget', value: 100 }] });
+  printFigure({
+    figure: 'ack p50 at 500 profiles/s',
+    value: number(sent, 'p50_ms'),
+    unit: 'ms',
+    compare: [
+      { to: 'budget', value: 20 },
+      { to: 'pyroscope', value: 500 },
+    ],
+  });
+  printFigure({
+    figure: 'ack p99 at 500 profiles/s',
+    value: number(sent, 'p99_ms'),
+    unit: 'ms',
+    compare: [{ to: 'budget', value: 100 }],
+  });
   await server.stop();
 }
 
@@ -73,31 +125,84 @@ interface Inspection {
 /** Non-zero values sent by the standard hour and day, counted once from the corpus (its README). */
 const VALUES_PER_PROFILE = { hour: 33_960_000 / 43_200, day: 10_100_000 / 34_560 };
 
-async function compactAndMeasure(name: 'hour' | 'day', dataDir: string, budget: number): Promise<void> {
+async function compactAndMeasure(
+  name: 'hour' | 'day',
+  dataDir: string,
+  budget: number,
+): Promise<void> {
   const started = performance.now();
   const timed = `${process.execPath} ${basalt} compact --data ${dataDir} --full`;
-  const { stderr } = await run('/usr/bin/time', ['-f', '%U %S %M', 'sh', '-c', timed]).catch(async () => {
-    await run(process.execPath, [basalt, 'compact', '--data', dataDir, '--full']);
-    return { stderr: '' };
-  });
+  const { stderr } = await run('/usr/bin/time', ['-f', '%U %S %M', 'sh', '-c', timed]).catch(
+    async () => {
+      await run(process.execPath, [basalt, 'compact', '--data', dataDir, '--full']);
+      return { stderr: '' };
+    },
+  );
   const seconds = (performance.now() - started) / 1000;
   const [user, system, peakKb] = (stderr.trim().split('\n').at(-1) ?? '').split(' ').map(Number);
-  const { stdout } = await run(process.execPath, [basalt, 'inspect', '--data', dataDir, '--json'], { maxBuffer: 1 << 28 });
+  const { stdout } = await run(process.execPath, [basalt, 'inspect', '--data', dataDir, '--json'], {
+    maxBuffer: 1 << 28,
+  });
   const found = JSON.parse(stdout) as Inspection;
   const values = found.profiles * VALUES_PER_PROFILE[name];
-  printFigure({ figure: `${name}: compact --full`, value: seconds, unit: 's', detail: { cpu_s: (user ?? 0) + (system ?? 0), blocks: found.blocks.length } });
-  if (peakKb !== undefined && peakKb > 0) printFigure({ figure: `${name}: peak memory of compact --full`, value: peakKb / 1024, unit: 'MB', compare: [{ to: 'budget', value: 256 }] });
-  printFigure({ figure: `${name}: bytes on disk per non-zero value sent`, value: found.bytes / values, unit: 'B', compare: [{ to: 'budget', value: budget }, { to: 'pyroscope', value: name === 'hour' ? 7.6 : 10 }], detail: { bytes: found.bytes, rows: found.samples } });
+  printFigure({
+    figure: `${name}: compact --full`,
+    value: seconds,
+    unit: 's',
+    detail: { cpu_s: (user ?? 0) + (system ?? 0), blocks: found.blocks.length },
+  });
+  if (peakKb !== undefined && peakKb > 0)
+    printFigure({
+      figure: `${name}: peak memory of compact --full`,
+      value: peakKb / 1024,
+      unit: 'MB',
+      compare: [{ to: 'budget', value: 256 }],
+    });
+  printFigure({
+    figure: `${name}: bytes on disk per non-zero value sent`,
+    value: found.bytes / values,
+    unit: 'B',
+    compare: [
+      { to: 'budget', value: budget },
+      { to: 'pyroscope', value: name === 'hour' ? 7.6 : 10 },
+    ],
+    detail: { bytes: found.bytes, rows: found.samples },
+  });
 }
 
 async function merges(server: ServerProcess, cases: readonly MergeCase[]): Promise<void> {
   for (const { name, selector, hours, format, budget, first, peer } of cases) {
     const [figure] = await pload([
-      ...['-mode', 'merge', '-http', server.http, '-selector', selector, '-format', format, '-reps', '9'],
+      ...[
+        '-mode',
+        'merge',
+        '-http',
+        server.http,
+        '-selector',
+        selector,
+        '-format',
+        format,
+        '-reps',
+        '9',
+      ],
       ...['-from', `${START}`, '-to', `${START + hours * 3_600_000}`],
     ]);
-    printFigure({ figure: `merge ${name}, warm`, value: number(figure, 'median_ms'), unit: 'ms', compare: [{ to: 'budget', value: budget }, { to: 'pyroscope', value: peer }] });
-    if (first !== undefined) printFigure({ figure: `merge ${name}, first`, value: number(figure, 'first_ms'), unit: 'ms', compare: [{ to: 'budget', value: first }] });
+    printFigure({
+      figure: `merge ${name}, warm`,
+      value: number(figure, 'median_ms'),
+      unit: 'ms',
+      compare: [
+        { to: 'budget', value: budget },
+        { to: 'pyroscope', value: peer },
+      ],
+    });
+    if (first !== undefined)
+      printFigure({
+        figure: `merge ${name}, first`,
+        value: number(figure, 'first_ms'),
+        unit: 'ms',
+        compare: [{ to: 'budget', value: first }],
+      });
   }
 }
 
@@ -131,13 +236,47 @@ async function main(): Promise<void> {
     await ingest('hour', dataDir, HOUR);
     await compactAndMeasure('hour', dataDir, 0.5);
     const server = await startServerProcess({ dataDir, args: ARGS });
-    printFigure({ figure: 'hour ready with data', value: server.readyMs, unit: 'ms', compare: [{ to: 'budget', value: 2000 }] });
+    printFigure({
+      figure: 'hour ready with data',
+      value: server.readyMs,
+      unit: 'ms',
+      compare: [{ to: 'budget', value: 2000 }],
+    });
     const prometheus = '{service_name="prometheus"}';
     await merges(server, [
-      { name: 'prometheus CPU, 10 pods, 1 h', selector: prometheus, hours: 1, format: 'tree', budget: 40, first: 100, peer: 255 },
-      { name: 'prometheus CPU, 10 pods, 1 h, as pprof', selector: prometheus, hours: 1, format: 'pprof', budget: 80, peer: 450 },
-      { name: 'prometheus CPU, one pod, 1 h', selector: '{service_name="prometheus",pod="prometheus-001"}', hours: 1, format: 'tree', budget: 40, peer: 105 },
-      { name: 'all services CPU, 1 h', selector: '{}', hours: 1, format: 'tree', budget: 160, peer: 640 },
+      {
+        name: 'prometheus CPU, 10 pods, 1 h',
+        selector: prometheus,
+        hours: 1,
+        format: 'tree',
+        budget: 40,
+        first: 100,
+        peer: 255,
+      },
+      {
+        name: 'prometheus CPU, 10 pods, 1 h, as pprof',
+        selector: prometheus,
+        hours: 1,
+        format: 'pprof',
+        budget: 80,
+        peer: 450,
+      },
+      {
+        name: 'prometheus CPU, one pod, 1 h',
+        selector: '{service_name="prometheus",pod="prometheus-001"}',
+        hours: 1,
+        format: 'tree',
+        budget: 40,
+        peer: 105,
+      },
+      {
+        name: 'all services CPU, 1 h',
+        selector: '{}',
+        hours: 1,
+        format: 'tree',
+        budget: 160,
+        peer: 640,
+      },
     ]);
     await server.stop();
   });
@@ -146,7 +285,15 @@ async function main(): Promise<void> {
     await compactAndMeasure('day', dataDir, 0.95);
     const server = await startServerProcess({ dataDir, args: ARGS });
     await merges(server, [
-      { name: 'prometheus CPU, one pod, 24 h', selector: '{service_name="prometheus"}', hours: 24, format: 'tree', budget: 90, first: 200, peer: 335 },
+      {
+        name: 'prometheus CPU, one pod, 24 h',
+        selector: '{service_name="prometheus"}',
+        hours: 24,
+        format: 'tree',
+        budget: 90,
+        first: 200,
+        peer: 335,
+      },
     ]);
     await server.stop();
   });

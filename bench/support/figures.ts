@@ -21,10 +21,19 @@ function rounded(value: number): number {
 
 export function printFigure(line: FigureLine): void {
   const ratios = Object.fromEntries(
-    (line.compare ?? []).map(({ to, value }) => [`ratio_to_${to.replaceAll(' ', '_')}`, rounded(line.value / value)]),
+    (line.compare ?? []).map(({ to, value }) => [
+      `ratio_to_${to.replaceAll(' ', '_')}`,
+      rounded(line.value / value),
+    ]),
   );
   console.log(
-    JSON.stringify({ figure: line.figure, value: rounded(line.value), unit: line.unit, ...ratios, ...line.detail }),
+    JSON.stringify({
+      figure: line.figure,
+      value: rounded(line.value),
+      unit: line.unit,
+      ...ratios,
+      ...line.detail,
+    }),
   );
 }
 
@@ -39,6 +48,7 @@ export function cpuSeconds(pid: number): number {
 /** Greatest and current resident memory of a process in MB (Linux). */
 export function memoryMb(pid: number): { peak: number; now: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8');
-  const of = (name: string): number => Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024;
+  const of = (name: string): number =>
+    Number(new RegExp(`${name}:\\s+(\\d+) kB`).exec(status)?.[1] ?? 0) / 1024;
   return { peak: of('VmHWM'), now: of('VmRSS') };
 }

@@ -22,10 +22,38 @@ export interface RecordedService {
 
 /** Counted from the recordings: samples a profile, depth; θ and d fitted to distinct stacks after 1, 9, 36 and 71 profiles. */
 export const RECORDED: readonly RecordedService[] = [
-  { service: 'prometheus', samplesPerProfile: 316, depthMean: 27.5, depthDeviation: 12.2, theta: 330, discount: 0.75 },
-  { service: 'caddy', samplesPerProfile: 173, depthMean: 32.3, depthDeviation: 19, theta: 200, discount: 0.81 },
-  { service: 'etcd', samplesPerProfile: 63, depthMean: 12.3, depthDeviation: 6.8, theta: 120, discount: 0.74 },
-  { service: 'nats', samplesPerProfile: 45, depthMean: 8.6, depthDeviation: 4.6, theta: 70, discount: 0.7 },
+  {
+    service: 'prometheus',
+    samplesPerProfile: 316,
+    depthMean: 27.5,
+    depthDeviation: 12.2,
+    theta: 330,
+    discount: 0.75,
+  },
+  {
+    service: 'caddy',
+    samplesPerProfile: 173,
+    depthMean: 32.3,
+    depthDeviation: 19,
+    theta: 200,
+    discount: 0.81,
+  },
+  {
+    service: 'etcd',
+    samplesPerProfile: 63,
+    depthMean: 12.3,
+    depthDeviation: 6.8,
+    theta: 120,
+    discount: 0.74,
+  },
+  {
+    service: 'nats',
+    samplesPerProfile: 45,
+    depthMean: 8.6,
+    depthDeviation: 4.6,
+    theta: 70,
+    discount: 0.7,
+  },
 ];
 
 const REUSE = 0.9;
@@ -113,7 +141,8 @@ export class StackGenerator {
 
   #make(): number {
     const { depthMean, depthDeviation } = this.#of;
-    const gauss = Math.sqrt(-2 * Math.log(1 - this.#random())) * Math.cos(2 * Math.PI * this.#random());
+    const gauss =
+      Math.sqrt(-2 * Math.log(1 - this.#random())) * Math.cos(2 * Math.PI * this.#random());
     const depth = Math.max(1, Math.round(depthMean + depthDeviation * gauss));
     let node = Math.floor(this.#random() * this.#parent.length);
     while ((this.#depth[node] as number) >= depth) node = this.#parent[node] as number;

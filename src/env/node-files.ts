@@ -30,22 +30,40 @@ export const nodeFileSystem: FileSystem = {
 /** Entries of one directory whose `stat` runs at once: the thread pool of libuv has four threads. */
 const STATS_AT_ONCE = 32;
 
+/** How often a directory that others remove at the same time is made anew. */
+const MAKE_DIR_TRIES_MAX = 16;
+
 async function makeDir(path: string): Promise<void> {
-  try {
-    await mkdir(path);
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === 'ENOENT' && dirname(path) !== path) {
-      await makeDir(dirname(path));
-      return makeDir(path);
+  for (let tries = 1; ; tries++) {
+    try {
+      await mkdir(path);
+      break;
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (await isDirectory(path)) {
+        if (errno === 'EEXIST') break;
+        // EISDIR, EROFS and EACCES are what the root and mount points answer.
+        return;
+      }
+      if (tries === MAKE_DIR_TRIES_MAX) throw fileError('make directory', path, error);
+      if (errno === 'ENOENT' && dirname(path) !== path) await makeDir(dirname(path));
+      // There a moment ago and not any more: somebody found it empty and removed it.
+      else if (errno !== 'EEXIST' || (await exists(path))) {
+        throw fileError('make directory', path, error);
+      }
     }
-    // EISDIR and EROFS, EACCES are what the root and mount points answer.
-    const isThere = await isDirectory(path);
-    if (!isThere) throw fileError('make directory', path, error);
-    if (errno !== 'EEXIST') return;
   }
   // Also where it existed: whoever made it may not have synced its name yet.
   await syncDir(dirname(path));
+}
+
+async function exists(path: string): Promise<boolean> {
+  try {
+    await stat(path);
+    return true;
+  } catch {
+    return false;
+  }
 }
 
 async function isDirectory(path: string): Promise<boolean> {

@@ -54,7 +54,13 @@ export class ManifestLookup implements BlockLookup {
     const before = this.#tenants.get(tenantId);
     if (before === undefined) return;
     // Blocks are immutable, so what is known of those that stay live is kept.
-    this.#set(tenantId, before.then((known) => known.blocks, () => new Map()));
+    this.#set(
+      tenantId,
+      before.then(
+        (known) => known.blocks,
+        () => new Map(),
+      ),
+    );
   }
 
   lastStartNs(tenantId: string, key: string): Promise<bigint | undefined> {
@@ -85,7 +91,12 @@ export class ManifestLookup implements BlockLookup {
     return last;
   }
 
-  async #contains({ tenantId, seriesKey: key, startNs, profileId }: StoredProfileKey): Promise<boolean> {
+  async #contains({
+    tenantId,
+    seriesKey: key,
+    startNs,
+    profileId,
+  }: StoredProfileKey): Promise<boolean> {
     for (const opened of await this.#blocksOf(tenantId)) {
       const block = await opened;
       const { startNsMin, startNsMax } = block.reader.meta;
@@ -166,7 +177,8 @@ function firstAt(profiles: BlockProfiles, series: number, startNs: bigint): numb
   while (low < high) {
     const middle = (low + high) >>> 1;
     const s = profiles.series[middle] as number;
-    if (s < series || (s === series && (profiles.startNs[middle] as bigint) < startNs)) low = middle + 1;
+    if (s < series || (s === series && (profiles.startNs[middle] as bigint) < startNs))
+      low = middle + 1;
     else high = middle;
   }
   return low;

@@ -24,19 +24,29 @@ export const UNKNOWN_SERVICE = 'unknown_service';
 export function canonicalLabels(pairs: Iterable<Label>): Labels {
   const out: Label[] = [];
   for (const { name, value } of pairs) {
-    if (name === '') throw invalid('PS_LABELS_NAME', 'cannot accept labels: got an empty name; want 1 character or more');
+    if (name === '')
+      throw invalid(
+        'PS_LABELS_NAME',
+        'cannot accept labels: got an empty name; want 1 character or more',
+      );
     checkLength(name, name, LIMITS.labelNameBytesMax);
     checkLength(name, value, LIMITS.labelValueBytesMax);
     if (value !== '') out.push({ name, value });
     if (out.length > LIMITS.labelsMax) {
-      throw invalid('PS_LABELS_COUNT', `cannot accept labels: got more than ${LIMITS.labelsMax}; want at most that many`);
+      throw invalid(
+        'PS_LABELS_COUNT',
+        `cannot accept labels: got more than ${LIMITS.labelsMax}; want at most that many`,
+      );
     }
   }
   out.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
   for (let i = 1; i < out.length; i++) {
     const name = out[i]?.name;
     if (name !== undefined && name === out[i - 1]?.name) {
-      throw invalid('PS_LABELS_DUPLICATE', `cannot accept labels: got ${JSON.stringify(name)} twice; want each name once`);
+      throw invalid(
+        'PS_LABELS_DUPLICATE',
+        `cannot accept labels: got ${JSON.stringify(name)} twice; want each name once`,
+      );
     }
   }
   return out;

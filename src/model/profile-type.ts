@@ -32,7 +32,10 @@ export function formatProfileType(type: ProfileType): string {
 export function parseProfileType(text: string): ProfileType {
   const shown = JSON.stringify(text.slice(0, 128));
   if (text.length > LIMITS.labelNameBytesMax * PARTS) {
-    throw invalid('PS_PROFILE_TYPE', `cannot parse profile type: got ${text.length} characters; want ${SHAPE}`);
+    throw invalid(
+      'PS_PROFILE_TYPE',
+      `cannot parse profile type: got ${text.length} characters; want ${SHAPE}`,
+    );
   }
   const parts = text.split(':');
   if (parts.length !== PARTS) {
@@ -46,7 +49,10 @@ export function parseProfileType(text: string): ProfileType {
     string,
   ];
   if (name === '' || sampleType === '') {
-    throw invalid('PS_PROFILE_TYPE', `cannot parse profile type: got ${shown}; want a name and a sample type`);
+    throw invalid(
+      'PS_PROFILE_TYPE',
+      `cannot parse profile type: got ${shown}; want a name and a sample type`,
+    );
   }
   return { name, sampleType, sampleUnit, periodType, periodUnit };
 }
@@ -74,7 +80,10 @@ export function checkTypePart(what: string, part: string): void {
     );
   }
   if (part.includes(':')) {
-    throw invalid('PS_PROFILE_TYPE', `cannot accept ${what}: got ${JSON.stringify(part.slice(0, 128))}; want no ':'`);
+    throw invalid(
+      'PS_PROFILE_TYPE',
+      `cannot accept ${what}: got ${JSON.stringify(part.slice(0, 128))}; want no ':'`,
+    );
   }
 }
 
@@ -104,7 +113,8 @@ export function deriveProfileName(sampleTypes: readonly TypeUnit[], period: Type
   for (const { type } of sampleTypes) {
     const name = NAME_BY_SAMPLE_TYPE.get(type);
     if (name !== undefined) return name;
-    if (type === 'contentions' || type === 'delay') return period.type === 'block' ? 'block' : 'mutex';
+    if (type === 'contentions' || type === 'delay')
+      return period.type === 'block' ? 'block' : 'mutex';
   }
   if (period.type === 'cpu') return 'process_cpu';
   if (period.type !== '') return period.type;

@@ -77,7 +77,9 @@ function readEscape(text: string, at: number): { value: string; end: number } | 
   const bytes = run
     .split('\\')
     .slice(1)
-    .map((part) => (part.startsWith('x') ? Number.parseInt(part.slice(1), 16) : Number.parseInt(part, 8)));
+    .map((part) =>
+      part.startsWith('x') ? Number.parseInt(part.slice(1), 16) : Number.parseInt(part, 8),
+    );
   try {
     return { value: utf8.decode(Uint8Array.from(bytes)), end: at + run.length };
   } catch {

@@ -38,7 +38,9 @@ export function canonicalSampleLabels(labels: SampleLabels): SampleLabels {
     ),
     numbers: [...labels.numbers].sort(
       (a, b) =>
-        compareText(a.name, b.name) || compareNumber(a.value, b.value) || compareText(a.unit, b.unit),
+        compareText(a.name, b.name) ||
+        compareNumber(a.value, b.value) ||
+        compareText(a.unit, b.unit),
     ),
   };
 }

@@ -291,8 +291,13 @@ class DirBucket implements Bucket {
   async #inItsDir<T>(key: string, write: () => Promise<T>): Promise<T> {
     for (let tries = 1; ; tries++) {
       try {
-        for (const folder of foldersOf(key)) await this.#makeFolder(folder);
-        return await write();
+        const before = await this.#makeFolders(key);
+        const result = await write();
+        // Was a folder removed and made anew meanwhile, then it may not be durable yet.
+        if (foldersOf(key).some((folder, i) => this.#knownDirs.get(folder) !== before[i])) {
+          await this.#makeFolders(key);
+        }
+        return result;
       } catch (error) {
         if (!isKind(error, 'not-found') || tries === WRITE_TRIES_MAX) throw error;
         await this.#throwIfFolder(key);
@@ -301,19 +306,27 @@ class DirBucket implements Bucket {
     }
   }
 
-  /** Parents come first (foldersOf), and each is awaited, so a folder is durable only after its parents are. */
-  async #makeFolder(folder: string): Promise<void> {
+  /** Parents first, each awaited, so that a folder is durable only after its parents are. */
+  async #makeFolders(key: string): Promise<readonly Promise<void>[]> {
+    const all: Promise<void>[] = [];
+    for (const folder of foldersOf(key)) {
+      const made = this.#makeFolder(folder);
+      await made;
+      all.push(made);
+    }
+    return all;
+  }
+
+  #makeFolder(folder: string): Promise<void> {
     const known = this.#knownDirs.get(folder);
     if (known !== undefined) return known;
     if (this.#knownDirs.size >= KNOWN_DIRS_MAX) this.#knownDirs.clear();
-    const made = this.#files.makeDir(this.#path(folder));
-    this.#knownDirs.set(folder, made);
-    try {
-      await made;
-    } catch (error) {
-      this.#knownDirs.delete(folder);
+    const made = this.#files.makeDir(this.#path(folder)).catch((error: unknown) => {
+      if (this.#knownDirs.get(folder) === made) this.#knownDirs.delete(folder);
       throw isKind(error, 'conflict') ? folderIsObject(folder, error) : error;
-    }
+    });
+    this.#knownDirs.set(folder, made);
+    return made;
   }
 
   async #throwIfFolder(key: string): Promise<void> {

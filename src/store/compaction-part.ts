@@ -22,7 +22,11 @@ const SEGMENT_CACHE_BYTES = 64 << 20;
 export function openCompactionPart(options: CompactionPartOptions): Compactor {
   const { layout, bucket, environment } = options;
   const { files, clock, rng } = environment;
-  const reader = new SegmentReader({ files, dir: layout.logDir, cacheBytesMax: SEGMENT_CACHE_BYTES });
+  const reader = new SegmentReader({
+    files,
+    dir: layout.logDir,
+    cacheBytesMax: SEGMENT_CACHE_BYTES,
+  });
   return new Compactor({
     bucket,
     manifests: new ManifestStore({ bucket, clock, rng }),

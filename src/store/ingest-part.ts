@@ -1,6 +1,11 @@
 import { ManifestLookup } from '../ingest/manifest-lookup.js';
 import type { IngestApi } from '../ingest/api.js';
-import { type Ingest, type IngestCounters, type IngestGauges, openIngest } from '../ingest/ingest.js';
+import {
+  type Ingest,
+  type IngestCounters,
+  type IngestGauges,
+  openIngest,
+} from '../ingest/ingest.js';
 import type { LogRecovery } from '../log/recover.js';
 import { ManifestStore } from '../manifest/manifest-store.js';
 import { openBlock } from '../block/reader.js';
@@ -27,7 +32,9 @@ export function reportOf(ingest: Ingest): IngestReport {
 }
 
 /** The write side wired to the blocks that it de-duplicates against. */
-export async function openIngestPart(options: IngestPartOptions): Promise<{ api: IngestApi; ingest: Ingest }> {
+export async function openIngestPart(
+  options: IngestPartOptions,
+): Promise<{ api: IngestApi; ingest: Ingest }> {
   const { layout, bucket, environment } = options;
   const { files, clock, rng } = environment;
   const manifests = new ManifestStore({ bucket, clock, rng });
@@ -41,7 +48,8 @@ export async function openIngestPart(options: IngestPartOptions): Promise<{ api:
     rng,
     logDir: layout.logDir,
     store: lookup,
-    settings: options.segmentBytesMax === undefined ? {} : { segmentBytesMax: options.segmentBytesMax },
+    settings:
+      options.segmentBytesMax === undefined ? {} : { segmentBytesMax: options.segmentBytesMax },
   });
   const api: IngestApi = {
     write: (tenantId, request) => ingest.write(tenantId, request),

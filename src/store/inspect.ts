@@ -81,7 +81,11 @@ export async function inspectPlace(place: Place): Promise<Inspection> {
   };
 }
 
-async function inspectBlock(place: Place, tenant: string, block: ManifestBlock): Promise<InspectedBlock> {
+async function inspectBlock(
+  place: Place,
+  tenant: string,
+  block: ManifestBlock,
+): Promise<InspectedBlock> {
   const { meta } = await openBlock(place.bucket, tenant, block.blockId);
   const { tables, columns } = blockTableSizes(meta);
   return {
@@ -103,7 +107,8 @@ async function inspectLevel0(
 ): Promise<{ profiles: number; samples: number }> {
   const watermarks = new Map<string, number>();
   for (const { tenantId, watermarks: marks } of manifests) {
-    for (const { instance, sequence } of marks) watermarks.set(`${tenantId}\n${instance}`, sequence);
+    for (const { instance, sequence } of marks)
+      watermarks.set(`${tenantId}\n${instance}`, sequence);
   }
   const reader = new SegmentReader({
     files: place.environment.files,

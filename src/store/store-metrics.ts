@@ -14,7 +14,10 @@ const COUNTERS = {
   receivedBytes: ['basalt_ingest_received_bytes_total', 'Bytes of profiles as they came.'],
   duplicates: ['basalt_ingest_duplicates_total', 'Profiles that were there already.'],
   refused: ['basalt_ingest_refused_total', 'Profiles that were refused.'],
-  rejections: ['basalt_ingest_rejections_total', 'Elements dropped from profiles that were stored.'],
+  rejections: [
+    'basalt_ingest_rejections_total',
+    'Elements dropped from profiles that were stored.',
+  ],
 } as const;
 
 const GAUGES = {
@@ -50,17 +53,38 @@ export function registerStoreMetrics(metrics: MetricsRegistry, sources: MetricSo
   };
   refresh();
   for (const [key, [name, help]] of Object.entries(COUNTERS)) {
-    metrics.gaugeOf({ name, help }, read((r) => r.counters[key as keyof typeof COUNTERS]));
+    metrics.gaugeOf(
+      { name, help },
+      read((r) => r.counters[key as keyof typeof COUNTERS]),
+    );
   }
   for (const [key, [name, help]] of Object.entries(GAUGES)) {
-    metrics.gaugeOf({ name, help }, read((r) => r.gauges[key as keyof typeof GAUGES]));
+    metrics.gaugeOf(
+      { name, help },
+      read((r) => r.gauges[key as keyof typeof GAUGES]),
+    );
   }
-  const torn = { name: 'basalt_log_torn_bytes', help: 'Bytes of torn commits that the last start cut.' };
-  metrics.gaugeOf(torn, read((r) => r.recovery.tornBytes));
-  const damaged = { name: 'basalt_log_damaged_segments', help: 'Damaged segments that the last start set aside.' };
-  metrics.gaugeOf(damaged, read((r) => r.recovery.damaged.length));
+  const torn = {
+    name: 'basalt_log_torn_bytes',
+    help: 'Bytes of torn commits that the last start cut.',
+  };
+  metrics.gaugeOf(
+    torn,
+    read((r) => r.recovery.tornBytes),
+  );
+  const damaged = {
+    name: 'basalt_log_damaged_segments',
+    help: 'Damaged segments that the last start set aside.',
+  };
+  metrics.gaugeOf(
+    damaged,
+    read((r) => r.recovery.damaged.length),
+  );
   const runs = { name: 'basalt_compaction_runs_total', help: 'Runs of the background compaction.' };
   metrics.gaugeOf(runs, () => sources.compaction()?.runs ?? 0);
-  const failures = { name: 'basalt_compaction_failures_total', help: 'Runs of the background compaction that failed.' };
+  const failures = {
+    name: 'basalt_compaction_failures_total',
+    help: 'Runs of the background compaction that failed.',
+  };
   metrics.gaugeOf(failures, () => sources.compaction()?.failures ?? 0);
 }

@@ -77,9 +77,12 @@ export class Store implements AsyncDisposable {
   async start(): Promise<void> {
     const { options, environment, bucket } = this.#place;
     const layout = dataLayout(options.dir);
-    const segments = options.segmentBytesMax === undefined ? {} : { segmentBytesMax: options.segmentBytesMax };
+    const segments =
+      options.segmentBytesMax === undefined ? {} : { segmentBytesMax: options.segmentBytesMax };
     const isThreaded =
-      options.threads !== false && options.environment === undefined && typeof options.bucket !== 'object';
+      options.threads !== false &&
+      options.environment === undefined &&
+      typeof options.bucket !== 'object';
     this.#parts = isThreaded
       ? await openThreadedParts(
           {

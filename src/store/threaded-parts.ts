@@ -149,7 +149,10 @@ export async function openThreadedParts(
   });
   box.onSegments = (position) => {
     if (!querySlot.isStarted) return;
-    void querySlot.get().then((t) => t.call('position', position)).catch(() => undefined);
+    void querySlot
+      .get()
+      .then((t) => t.call('position', position))
+      .catch(() => undefined);
   };
   const compaction = threadedCompaction(settings, ingest);
   await ingest.position();

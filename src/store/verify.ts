@@ -37,8 +37,10 @@ export async function verifyPlace(place: Place): Promise<readonly Finding[]> {
           }
         });
       }
-      for (const { objectKey } of manifest.carries) {
-        await check(`carry ${objectKey}`, async () => decodeCarry((await bucket.get(objectKey)).body));
+      for (const { service, objectKey } of manifest.carries) {
+        await check(`carry ${objectKey}`, async () =>
+          decodeCarry(service, (await bucket.get(objectKey)).body),
+        );
       }
     });
   }

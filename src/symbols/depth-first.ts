@@ -129,7 +129,11 @@ function rankFrames(
 /** Any total order by content will do: it is asked only when two contents share an id. */
 function compareContent(a: Frame, b: Frame): number {
   const text = (f: Frame): string =>
-    JSON.stringify(Object.entries(f).map(([name, value]) => [name, String(value)]).sort());
+    JSON.stringify(
+      Object.entries(f)
+        .map(([name, value]) => [name, String(value)])
+        .sort(),
+    );
   const x = text(a);
   const y = text(b);
   return x < y ? -1 : x > y ? 1 : 0;

@@ -9,7 +9,14 @@ import { RecordTable } from './intern-records.js';
 import type { StringTable } from './intern-strings.js';
 
 /** Fields of `functions`: numbers of strings, and the start line as two halves. */
-export const FUNCTION = { name: 0, system: 1, file: 2, startLow: 3, startHigh: 4, width: 5 } as const;
+export const FUNCTION = {
+  name: 0,
+  system: 1,
+  file: 2,
+  startLow: 3,
+  startHigh: 4,
+  width: 5,
+} as const;
 
 /** Fields of `places`: numbers of strings. */
 export const PLACE = { file: 0, buildId: 1, width: 2 } as const;

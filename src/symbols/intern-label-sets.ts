@@ -69,7 +69,8 @@ export class LabelSetInterner {
       const string = scratch[at + LABEL.string]!;
       if (string >= 0) strings.push({ name, value: this.#strings.text(string) });
       else {
-        const value = (BigInt(scratch[at + LABEL.high]!) << 32n) | BigInt(scratch[at + LABEL.low]! >>> 0);
+        const value =
+          (BigInt(scratch[at + LABEL.high]!) << 32n) | BigInt(scratch[at + LABEL.low]! >>> 0);
         numbers.push({ name, value, unit: this.#strings.text(scratch[at + LABEL.unit]!) });
       }
     }

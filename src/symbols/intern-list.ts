@@ -17,7 +17,8 @@ export class IntList {
 
   /** Makes room for `count` more elements, which the caller then writes at `length` and counts itself. */
   reserve(count: number): void {
-    if (this.length + count > this.data.length) this.data = growInts(this.data, this.length + count);
+    if (this.length + count > this.data.length)
+      this.data = growInts(this.data, this.length + count);
   }
 
   append(values: Int32Array): void {

@@ -69,7 +69,10 @@ export class Interner {
 
   get sizeBytes(): number {
     return (
-      this.strings.sizeBytes + this.frames.sizeBytes + this.stacks.sizeBytes + this.labelSets.sizeBytes
+      this.strings.sizeBytes +
+      this.frames.sizeBytes +
+      this.stacks.sizeBytes +
+      this.labelSets.sizeBytes
     );
   }
 
@@ -89,7 +92,9 @@ export class Interner {
     const hasLabels = sampleFirstLabel[sampleCount]! > 0;
     for (let s = 0; s < sampleCount; s++) {
       const labelSet =
-        hasLabels && sampleFirstLabel[s] !== sampleFirstLabel[s + 1] ? this.#labelSet(pprof, s, wide) : 0;
+        hasLabels && sampleFirstLabel[s] !== sampleFirstLabel[s + 1]
+          ? this.#labelSet(pprof, s, wide)
+          : 0;
       keyOf[s] = stacks.key(
         sampleLocation,
         sampleFirstLocation[s]!,
@@ -148,7 +153,8 @@ export class Interner {
   }
 
   #internLocations(pprof: DecodedPprof, wide: Halves): void {
-    const { locationCount, locationMapping, locationFolded, locationFirstLine, lineFunction } = pprof;
+    const { locationCount, locationMapping, locationFolded, locationFirstLine, lineFunction } =
+      pprof;
     this.#locationOf = sized(this.#locationOf, locationCount);
     const { line, column } = wide;
     const { frames, stacks } = this;
@@ -175,7 +181,9 @@ export class Interner {
         scratch[FRAME.lineHigh] = line[at * 2 + 1]!;
         scratch[FRAME.columnLow] = column[at * 2]!;
         scratch[FRAME.columnHigh] = column[at * 2 + 1]!;
-        scratch[FRAME.address] = frames.isSymbolized(symbol) ? NOTHING : this.#address(pprof, l, wide);
+        scratch[FRAME.address] = frames.isSymbolized(symbol)
+          ? NOTHING
+          : this.#address(pprof, l, wide);
         scratch[FRAME.flags] = i === 0 ? folded : folded | FRAME_INLINED;
         frame = frames.intern();
         if (length > 1) stacks.inlinedLocations.scratch[i] = frame;

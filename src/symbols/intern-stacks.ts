@@ -47,7 +47,13 @@ export class StackInterner {
   /**
    * Key of the stack of locations `location[items[i]]` for i in [start, end), leaf first, with `labelSet`.
    */
-  key(items: Int32Array, start: number, end: number, location: Int32Array, labelSet: number): number {
+  key(
+    items: Int32Array,
+    start: number,
+    end: number,
+    location: Int32Array,
+    labelSet: number,
+  ): number {
     const stacks = this.#stacks;
     const length = end - start;
     if (stacks.scratch.length < length) stacks.reserve(length);

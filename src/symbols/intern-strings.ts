@@ -23,7 +23,9 @@ export class StringTable {
 
   get sizeBytes(): number {
     // A text costs about as much again as its bytes, plus its header.
-    return this.#bytes.length * 2 + this.#start.byteLength + this.#slots.byteLength + this.count * 32;
+    return (
+      this.#bytes.length * 2 + this.#start.byteLength + this.#slots.byteLength + this.count * 32
+    );
   }
 
   /** Number of the string `bytes[start, end)`; `view` is a DataView over the same bytes. */
@@ -44,7 +46,9 @@ export class StringTable {
     let text = this.#texts[string];
     if (text === undefined) {
       const start = this.#start[string]!;
-      text = Buffer.from(this.#bytes.buffer, start, this.#start[string + 1]! - start).toString('utf8');
+      text = Buffer.from(this.#bytes.buffer, start, this.#start[string + 1]! - start).toString(
+        'utf8',
+      );
       this.#texts[string] = text;
     }
     return text;

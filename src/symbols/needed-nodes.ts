@@ -1,7 +1,10 @@
 import type { SymbolSource } from './source.js';
 
 /** 1 for each node that a wanted key's stacktrace goes through. */
-export function neededNodes(source: Pick<SymbolSource, 'nodes' | 'keys'>, wanted?: Uint8Array): Uint8Array {
+export function neededNodes(
+  source: Pick<SymbolSource, 'nodes' | 'keys'>,
+  wanted?: Uint8Array,
+): Uint8Array {
   const { nodes, keys } = source;
   const needed = new Uint8Array(nodes.count);
   for (let k = 0; k < keys.count; k++) {

@@ -20,8 +20,12 @@ function filesUnder(dir: string): string[] {
 const all = present ? filesUnder(folder) : [];
 const malformed = all.filter((path) => path.includes('/malformed/'));
 /** Formats older than profile.proto: refused with a message that names them. */
-const legacy = all.filter((path) => path.includes('/google/') && !path.endsWith('.string') && !isProto(path));
-const valid = all.filter((path) => !path.includes('/malformed/') && !path.endsWith('.string') && isProto(path));
+const legacy = all.filter(
+  (path) => path.includes('/google/') && !path.endsWith('.string') && !isProto(path),
+);
+const valid = all.filter(
+  (path) => !path.includes('/malformed/') && !path.endsWith('.string') && isProto(path),
+);
 
 function isProto(path: string): boolean {
   try {
@@ -36,14 +40,29 @@ function fuzzBytes(path: string): Uint8Array {
   const literal = /\[\]byte\((".*")\)/s.exec(readFileSync(path, 'utf8'))?.[1];
   if (literal === undefined) throw new Error(`no literal in ${path}`);
   const bytes: number[] = [];
-  const pattern = /\\x([0-9a-f]{2})|\\([0-7]{3})|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})|\\(.)|([^\\])/gsu;
-  const simple: Record<string, number> = { n: 10, r: 13, t: 9, a: 7, b: 8, f: 12, v: 11, '\\': 92, '"': 34, "'": 39 };
+  const pattern =
+    /\\x([0-9a-f]{2})|\\([0-7]{3})|\\u([0-9a-f]{4})|\\U([0-9a-f]{8})|\\(.)|([^\\])/gsu;
+  const simple: Record<string, number> = {
+    n: 10,
+    r: 13,
+    t: 9,
+    a: 7,
+    b: 8,
+    f: 12,
+    v: 11,
+    '\\': 92,
+    '"': 34,
+    "'": 39,
+  };
   for (const m of literal.slice(1, -1).matchAll(pattern)) {
     const [, hex, octal, u4, u8, escape, plain] = m;
     if (hex !== undefined) bytes.push(Number.parseInt(hex, 16));
     else if (octal !== undefined) bytes.push(Number.parseInt(octal, 8));
     else if (escape !== undefined) bytes.push(simple[escape] ?? escape.charCodeAt(0));
-    else bytes.push(...Buffer.from(plain ?? String.fromCodePoint(Number.parseInt(u4 ?? (u8 as string), 16))));
+    else
+      bytes.push(
+        ...Buffer.from(plain ?? String.fromCodePoint(Number.parseInt(u4 ?? (u8 as string), 16))),
+      );
   }
   return Uint8Array.from(bytes);
 }
@@ -78,26 +97,30 @@ describe.skipIf(!present)('fixtures of other projects', () => {
     expect(malformed.length).toBeGreaterThan(5);
   });
 
-  it.each(valid.map((path) => relative(folder, path)))('%s comes back', async (name) => {
-    const body = readFileSync(join(folder, name));
-    const want = readPprof(body);
-    const labels = [
-      { name: 'service_name', value: name },
-      { name: '__name__', value: 'fixture' },
-    ];
-    const result = await store.write({ labels, profile: body, temporality: 'delta' });
-    expect(result.rejections).toEqual([]);
-    expect(result.profiles).toBe(want.types.length);
-    for (const compacted of [false, true]) {
-      if (compacted) await store.compact({ full: true });
-      for (const [index, { type, unit }] of want.types.entries()) {
-        const typeId = ['fixture', type, unit, want.periodType, want.periodUnit].join(':');
-        const got = readPprof(await merged(name, typeId));
-        expect(got.types).toEqual([{ type, unit }]);
-        expect(Object.fromEntries(got.rows(0))).toEqual(Object.fromEntries(want.rows(index)));
+  it.each(valid.map((path) => relative(folder, path)))(
+    '%s comes back',
+    async (name) => {
+      const body = readFileSync(join(folder, name));
+      const want = readPprof(body);
+      const labels = [
+        { name: 'service_name', value: name },
+        { name: '__name__', value: 'fixture' },
+      ];
+      const result = await store.write({ labels, profile: body, temporality: 'delta' });
+      expect(result.rejections).toEqual([]);
+      expect(result.profiles).toBe(want.types.length);
+      for (const compacted of [false, true]) {
+        if (compacted) await store.compact({ full: true });
+        for (const [index, { type, unit }] of want.types.entries()) {
+          const typeId = ['fixture', type, unit, want.periodType, want.periodUnit].join(':');
+          const got = readPprof(await merged(name, typeId));
+          expect(got.types).toEqual([{ type, unit }]);
+          expect(Object.fromEntries(got.rows(0))).toEqual(Object.fromEntries(want.rows(index)));
+        }
       }
-    }
-  }, 60_000);
+    },
+    60_000,
+  );
 
   it.each(malformed.map((path) => relative(folder, path)))('%s harms nothing', async (name) => {
     const before = await merged(relative(folder, valid[0] as string), typeOf(valid[0] as string));
@@ -110,7 +133,8 @@ describe.skipIf(!present)('fixtures of other projects', () => {
       (result) => result,
       (error: unknown) => error,
     );
-    if (outcome instanceof Error) expect(outcome).toMatchObject({ name: 'StoreError', kind: 'invalid' });
+    if (outcome instanceof Error)
+      expect(outcome).toMatchObject({ name: 'StoreError', kind: 'invalid' });
     const after = await merged(relative(folder, valid[0] as string), typeOf(valid[0] as string));
     expect(Buffer.from(after).equals(Buffer.from(before))).toBe(true);
   });

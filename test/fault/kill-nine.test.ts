@@ -65,7 +65,9 @@ async function writeUntilGone(server: ServerProcess, expected: Expected): Promis
   client.close();
 }
 
-async function valuesByProfile(server: ServerProcess): Promise<{ own: Map<number, bigint>; shared: bigint }> {
+async function valuesByProfile(
+  server: ServerProcess,
+): Promise<{ own: Map<number, bigint>; shared: bigint }> {
   const query = new URLSearchParams({
     type: TYPE,
     selector: '{}',

@@ -19,7 +19,16 @@ const missing = ploadMissing();
 const START = 1_790_000_000_000;
 const PODS = 3;
 const TICKS = 24;
-const send = ['-kinds', 'cpu,heap,goroutine', '-pods', `${PODS}`, '-count', `${TICKS}`, '-start', `${START}`];
+const send = [
+  '-kinds',
+  'cpu,heap,goroutine',
+  '-pods',
+  `${PODS}`,
+  '-count',
+  `${TICKS}`,
+  '-start',
+  `${START}`,
+];
 const range = ['-from', `${START}`, '-to', `${START + 3_600_000}`];
 
 /** service, kind, type, cumulative */
@@ -39,7 +48,18 @@ const CHECKS = ['prometheus', 'caddy', 'etcd', 'nats'].flatMap((service) =>
 async function checkAll(server: ServerProcess): Promise<void> {
   for (const [service, kind, type, cumulative] of CHECKS) {
     const [figure] = await pload([
-      ...['-mode', 'check', '-http', server.http, '-format', 'pprof', '-services', service, '-kinds', kind],
+      ...[
+        '-mode',
+        'check',
+        '-http',
+        server.http,
+        '-format',
+        'pprof',
+        '-services',
+        service,
+        '-kinds',
+        kind,
+      ],
       ...['-pods', `${PODS}`, '-count', `${TICKS}`, '-start', `${START}`, '-type', type],
       ...['-selector', `{service_name="${service}"}`, ...range, ...(cumulative ? ['-delta'] : [])],
     ]);
@@ -53,57 +73,87 @@ async function checkAll(server: ServerProcess): Promise<void> {
   }
 }
 
-describe.skipIf(missing !== undefined)(`the corpus${missing === undefined ? '' : ` (${missing})`}`, () => {
-  let dataDir = '';
-  let server: ServerProcess | undefined;
-  const args = ['--self-profile=false'];
-  const start = async (): Promise<ServerProcess> => {
-    server = await startServerProcess({ dataDir, args });
-    return server;
-  };
-  const sendAll = async (to: ServerProcess): Promise<void> => {
-    const [figure] = await pload(['-mode', 'send', '-addr', to.grpc, '-conc', '8', ...send]);
-    expect(figure).toMatchObject({ failed: 0, profiles: 4 * 3 * PODS * TICKS });
-  };
+describe.skipIf(missing !== undefined)(
+  `the corpus${missing === undefined ? '' : ` (${missing})`}`,
+  () => {
+    let dataDir = '';
+    let server: ServerProcess | undefined;
+    const args = ['--self-profile=false'];
+    const start = async (): Promise<ServerProcess> => {
+      server = await startServerProcess({ dataDir, args });
+      return server;
+    };
+    const sendAll = async (to: ServerProcess): Promise<void> => {
+      const [figure] = await pload(['-mode', 'send', '-addr', to.grpc, '-conc', '8', ...send]);
+      expect(figure).toMatchObject({ failed: 0, profiles: 4 * 3 * PODS * TICKS });
+    };
 
-  beforeAll(() => {
-    dataDir = mkdtempSync(join(tmpdir(), 'basalt-corpus-'));
-  });
-  afterAll(async () => {
-    await server?.kill();
-    rmSync(dataDir, { recursive: true, force: true });
-  });
+    beforeAll(() => {
+      dataDir = mkdtempSync(join(tmpdir(), 'basalt-corpus-'));
+    });
+    afterAll(async () => {
+      await server?.kill();
+      rmSync(dataDir, { recursive: true, force: true });
+    });
 
-  it('comes back stack by stack, whatever happened meanwhile', async () => {
-    const acked = join(dataDir, 'acked.txt');
-    const first = await start();
-    const sending = pload(['-mode', 'send', '-addr', first.grpc, '-conc', '4', '-acked', acked, ...send]);
-    await new Promise((resolve) => setTimeout(resolve, 800));
-    await first.kill();
-    await sending;
-    expect(existsSync(acked), 'some were acked before the kill').toBe(true);
-
-    const second = await start();
-    for (const service of ['prometheus', 'nats']) {
-      const [figure] = await pload([
-        ...['-mode', 'check', '-http', second.http, '-format', 'pprof', '-services', service, '-kinds', 'cpu'],
-        ...['-pods', `${PODS}`, '-count', `${TICKS}`, '-start', `${START}`, '-acked', acked],
-        ...['-selector', `{service_name="${service}"}`, ...range],
+    it('comes back stack by stack, whatever happened meanwhile', async () => {
+      const acked = join(dataDir, 'acked.txt');
+      const first = await start();
+      const sending = pload([
+        '-mode',
+        'send',
+        '-addr',
+        first.grpc,
+        '-conc',
+        '4',
+        '-acked',
+        acked,
+        ...send,
       ]);
-      expect(figure).toMatchObject({ stacks_off_with_lines: 0, stacks_off_by_name: 0 });
-    }
-    await sendAll(second);
-    await checkAll(second);
-    await sendAll(second);
-    await checkAll(second);
-    expect(await second.stop()).toBe(0);
+      await new Promise((resolve) => setTimeout(resolve, 800));
+      await first.kill();
+      await sending;
+      expect(existsSync(acked), 'some were acked before the kill').toBe(true);
 
-    await run(process.execPath, [join(root, 'bin/basalt.js'), 'compact', '--data', dataDir, '--full']);
-    const third = await start();
-    await checkAll(third);
-    await sendAll(third);
-    await checkAll(third);
-    await third.stop();
-    await run(process.execPath, [join(root, 'bin/basalt.js'), 'verify', '--data', dataDir]);
-  }, 600_000);
-});
+      const second = await start();
+      for (const service of ['prometheus', 'nats']) {
+        const [figure] = await pload([
+          ...[
+            '-mode',
+            'check',
+            '-http',
+            second.http,
+            '-format',
+            'pprof',
+            '-services',
+            service,
+            '-kinds',
+            'cpu',
+          ],
+          ...['-pods', `${PODS}`, '-count', `${TICKS}`, '-start', `${START}`, '-acked', acked],
+          ...['-selector', `{service_name="${service}"}`, ...range],
+        ]);
+        expect(figure).toMatchObject({ stacks_off_with_lines: 0, stacks_off_by_name: 0 });
+      }
+      await sendAll(second);
+      await checkAll(second);
+      await sendAll(second);
+      await checkAll(second);
+      expect(await second.stop()).toBe(0);
+
+      await run(process.execPath, [
+        join(root, 'bin/basalt.js'),
+        'compact',
+        '--data',
+        dataDir,
+        '--full',
+      ]);
+      const third = await start();
+      await checkAll(third);
+      await sendAll(third);
+      await checkAll(third);
+      await third.stop();
+      await run(process.execPath, [join(root, 'bin/basalt.js'), 'verify', '--data', dataDir]);
+    }, 600_000);
+  },
+);

@@ -9,7 +9,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { openStore, type Store } from '../../src/index.js';
 import type { Aggregation } from '../../src/query/api.js';
-import { type ModelProfile, type ModelType, ModelStore, stackText } from '../support/model-store.js';
+import {
+  type ModelProfile,
+  type ModelType,
+  ModelStore,
+  stackText,
+} from '../support/model-store.js';
 import { plainPprof } from '../support/plain-pprof.js';
 
 const RUNS = Number(process.env['BASALT_PROPERTY_RUNS'] ?? 300);
@@ -54,13 +59,22 @@ const SHAPES: readonly Shape[] = [
     name: 'six',
     periodType: 'x',
     periodUnit: 'count',
-    types: ['a', 'b', 'c', 'd', 'e', 'f'].map((type) => ({ type, unit: 'count', temporality: 'cumulative' as const })),
+    types: ['a', 'b', 'c', 'd', 'e', 'f'].map((type) => ({
+      type,
+      unit: 'count',
+      temporality: 'cumulative' as const,
+    })),
     temporality: 'cumulative',
   },
 ];
 
 const functions = fc.array(fc.constantFrom('main', 'run', 'gc', 'read'), { maxLength: 3 });
-const sampleLabels = fc.constantFrom<Record<string, string>>({}, {}, { thread: 'a' }, { thread: 'b', pod: 'mine' });
+const sampleLabels = fc.constantFrom<Record<string, string>>(
+  {},
+  {},
+  { thread: 'a' },
+  { thread: 'b', pod: 'mine' },
+);
 const value = fc.oneof(
   { weight: 6, arbitrary: fc.bigInt({ min: 0n, max: 20n }) },
   { weight: 1, arbitrary: fc.bigInt({ min: 2n ** 53n, max: 2n ** 55n }) },
@@ -74,7 +88,10 @@ const profile: fc.Arbitrary<ModelProfile> = fc
     // Minutes, over three days, dense at the start so that series collide.
     minute: fc.oneof(fc.nat(8), fc.nat(4_400)),
     id: fc.constantFrom('x', 'y', 'z'),
-    rows: fc.array(fc.tuple(functions, sampleLabels, fc.array(value, { minLength: 6, maxLength: 6 })), { maxLength: 5 }),
+    rows: fc.array(
+      fc.tuple(functions, sampleLabels, fc.array(value, { minLength: 6, maxLength: 6 })),
+      { maxLength: 5 },
+    ),
   })
   .map(({ shape, service, pod, minute, id, rows }) => {
     const { name, periodType, periodUnit, types } = SHAPES[shape] as Shape;
@@ -86,16 +103,27 @@ const profile: fc.Arbitrary<ModelProfile> = fc
       periodUnit,
       startMs: BASE_MS + minute * 60_000,
       id: `${id}-${minute}`,
-      samples: rows.map(([stack, labels, values]) => ({ functions: stack, labels, values: values.slice(0, types.length) })),
+      samples: rows.map(([stack, labels, values]) => ({
+        functions: stack,
+        labels,
+        values: values.slice(0, types.length),
+      })),
     };
   });
 
 /** A process that counts up, starts anew now and then: what cumulative profiles look like when they are not noise. */
 const counting: fc.Arbitrary<readonly ModelProfile[]> = fc
-  .array(fc.tuple(fc.integer({ min: 1, max: 5 }), fc.boolean(), fc.array(fc.nat(9), { minLength: 4, maxLength: 4 })), {
-    minLength: 2,
-    maxLength: 6,
-  })
+  .array(
+    fc.tuple(
+      fc.integer({ min: 1, max: 5 }),
+      fc.boolean(),
+      fc.array(fc.nat(9), { minLength: 4, maxLength: 4 }),
+    ),
+    {
+      minLength: 2,
+      maxLength: 6,
+    },
+  )
   .map((steps) => {
     const { name, periodType, periodUnit, types } = SHAPES[1] as Shape;
     const stacks = [['main'], ['main', 'run'], ['main', 'gc'], []];
@@ -115,7 +143,13 @@ const counting: fc.Arbitrary<readonly ModelProfile[]> = fc
         samples: stacks.flatMap((stack, i) =>
           counters[i] === 0
             ? []
-            : [{ functions: stack, labels: {}, values: [counters[i], counters[i], 1, 2].map((v) => BigInt(v as number)) }],
+            : [
+                {
+                  functions: stack,
+                  labels: {},
+                  values: [counters[i], counters[i], 1, 2].map((v) => BigInt(v as number)),
+                },
+              ],
         ),
       };
     });
@@ -127,7 +161,15 @@ const question = fc.record({
   aggregation: fc.constantFrom<Aggregation>('sum', 'sum', 'avg', 'last', 'max'),
   start: fc.oneof(fc.constant(0), fc.nat(10), fc.nat(4_400)),
   length: fc.oneof(fc.constant(5_000), fc.nat(10), fc.nat(4_400)),
-  selector: fc.constantFrom('{}', '{service_name="api"}', '{pod!="p1"}', '{service_name=~"w.*|counting"}', '{thread="a"}', '{thread=""}', '{pod=~"mine|p2"}'),
+  selector: fc.constantFrom(
+    '{}',
+    '{service_name="api"}',
+    '{pod!="p1"}',
+    '{service_name=~"w.*|counting"}',
+    '{thread="a"}',
+    '{thread=""}',
+    '{pod=~"mine|p2"}',
+  ),
 });
 
 type Action =
@@ -138,7 +180,12 @@ type Action =
 type Question = typeof question extends fc.Arbitrary<infer T> ? T : never;
 
 const action: fc.Arbitrary<Action> = fc.oneof(
-  { weight: 8, arbitrary: fc.array(profile, { minLength: 1, maxLength: 4 }).map((profiles) => ({ kind: 'write' as const, profiles })) },
+  {
+    weight: 8,
+    arbitrary: fc
+      .array(profile, { minLength: 1, maxLength: 4 })
+      .map((profiles) => ({ kind: 'write' as const, profiles })),
+  },
   { weight: 2, arbitrary: counting.map((profiles) => ({ kind: 'write' as const, profiles })) },
   { weight: 2, arbitrary: fc.nat().map((index) => ({ kind: 'retry' as const, index })) },
   { weight: 1, arbitrary: fc.constant({ kind: 'flush' as const }) },
@@ -149,15 +196,17 @@ const action: fc.Arbitrary<Action> = fc.oneof(
 );
 
 function matcherOf(selector: string): (labels: Readonly<Record<string, string>>) => boolean {
-  const tests = [...selector.matchAll(/(\w+)(=~|!=|=)"([^"]*)"/g)].map(([, name, operator, operand]) => {
-    const text = operand as string;
-    return (labels: Readonly<Record<string, string>>): boolean => {
-      const actual = labels[name as string] ?? '';
-      if (operator === '=') return actual === text;
-      if (operator === '!=') return actual !== text;
-      return new RegExp(`^(?:${text})$`).test(actual);
-    };
-  });
+  const tests = [...selector.matchAll(/(\w+)(=~|!=|=)"([^"]*)"/g)].map(
+    ([, name, operator, operand]) => {
+      const text = operand as string;
+      return (labels: Readonly<Record<string, string>>): boolean => {
+        const actual = labels[name as string] ?? '';
+        if (operator === '=') return actual === text;
+        if (operator === '!=') return actual !== text;
+        return new RegExp(`^(?:${text})$`).test(actual);
+      };
+    },
+  );
   return (labels) => tests.every((test) => test(labels));
 }
 
@@ -179,7 +228,10 @@ class Run {
   async #write(given: ModelProfile): Promise<void> {
     const shape = SHAPES.find((s) => s.name === given.name) as Shape;
     const result = await (this.#store as Store).write({
-      labels: [...Object.entries(given.labels).map(([name, v]) => ({ name, value: v })), { name: '__name__', value: given.name }],
+      labels: [
+        ...Object.entries(given.labels).map(([name, v]) => ({ name, value: v })),
+        { name: '__name__', value: given.name },
+      ],
       profile: plainPprof(given),
       profileId: given.id,
       ...(shape.temporality === undefined ? {} : { temporality: shape.temporality }),
@@ -225,7 +277,13 @@ class Run {
     const typeId = [shape.name, type.type, type.unit, shape.periodType, shape.periodUnit].join(':');
     const startMs = BASE_MS + q.start * 60_000;
     const endMs = startMs + (q.length + 1) * 60_000;
-    const want = this.#model.merge({ typeId, aggregation: q.aggregation, startMs, endMs, matches: matcherOf(q.selector) });
+    const want = this.#model.merge({
+      typeId,
+      aggregation: q.aggregation,
+      startMs,
+      endMs,
+      matches: matcherOf(q.selector),
+    });
     const answer = await (this.#store as Store).query.mergeFolded({
       tenantId: 'anonymous',
       selector: q.selector,
@@ -242,23 +300,29 @@ class Run {
       got.set(stackText(stack === '' ? [] : stack.split(';')), BigInt(line.slice(cut + 1)));
     }
     expect(answer.stats.missing).toEqual([]);
-    expect(Object.fromEntries([...got].sort()), `${typeId} ${JSON.stringify(q)}`).toEqual(Object.fromEntries([...want].sort()));
+    expect(Object.fromEntries([...got].sort()), `${typeId} ${JSON.stringify(q)}`).toEqual(
+      Object.fromEntries([...want].sort()),
+    );
   }
 }
 
 describe('the whole store', () => {
   it('answers as the obvious one does', async () => {
     await fc.assert(
-      fc.asyncProperty(fc.array(action, { minLength: 4, maxLength: 24 }), question, async (actions, last) => {
-        const run = new Run();
-        try {
-          await run.open();
-          for (const act of actions) await run.step(act);
-          await run.step({ kind: 'query', question: last });
-        } finally {
-          await run.close();
-        }
-      }),
+      fc.asyncProperty(
+        fc.array(action, { minLength: 4, maxLength: 24 }),
+        question,
+        async (actions, last) => {
+          const run = new Run();
+          try {
+            await run.open();
+            for (const act of actions) await run.step(act);
+            await run.step({ kind: 'query', question: last });
+          } finally {
+            await run.close();
+          }
+        },
+      ),
       { numRuns: RUNS },
     );
   }, 600_000);

@@ -153,7 +153,8 @@ function aggregate(
   for (const [key, { stack, values }] of byKey) {
     const sum = values.reduce((a, b) => a + b, 0n);
     if (aggregation === 'sum') add(stack, sum);
-    else if (aggregation === 'avg') fractions.push({ key, stack, sum, count: BigInt(profiles.length) });
+    else if (aggregation === 'avg')
+      fractions.push({ key, stack, sum, count: BigInt(profiles.length) });
     else {
       const greatest = values.reduce((a, b) => (b > a ? b : a));
       add(stack, greatest);

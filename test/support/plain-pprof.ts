@@ -1,6 +1,15 @@
 /** pprof bytes from plain values, by pprof-format: an encoder that is not ours. */
 import { gzipSync } from 'node:zlib';
-import { Function as PprofFunction, Label, Line, Location, Profile, Sample, StringTable, ValueType } from 'pprof-format';
+import {
+  Function as PprofFunction,
+  Label,
+  Line,
+  Location,
+  Profile,
+  Sample,
+  StringTable,
+  ValueType,
+} from 'pprof-format';
 
 export interface PlainProfile {
   readonly types: readonly { readonly type: string; readonly unit: string }[];
@@ -27,18 +36,29 @@ export function plainPprof(profile: PlainProfile): Uint8Array {
     if (known !== undefined) return known;
     const id = functionList.length + 1;
     functions.set(name, id);
-    functionList.push(new PprofFunction({ id, name: index(name), systemName: index(name), filename: index(`${name}.go`) }));
+    functionList.push(
+      new PprofFunction({
+        id,
+        name: index(name),
+        systemName: index(name),
+        filename: index(`${name}.go`),
+      }),
+    );
     locationList.push(new Location({ id, line: [new Line({ functionId: id, line: id })] }));
     return id;
   };
   const encoded = new Profile({
-    sampleType: profile.types.map((t) => new ValueType({ type: index(t.type), unit: index(t.unit) })),
+    sampleType: profile.types.map(
+      (t) => new ValueType({ type: index(t.type), unit: index(t.unit) }),
+    ),
     sample: profile.samples.map(
       (s) =>
         new Sample({
           locationId: [...s.functions].reverse().map(locate),
           value: [...s.values],
-          label: Object.entries(s.labels ?? {}).map(([key, str]) => new Label({ key: index(key), str: index(str) })),
+          label: Object.entries(s.labels ?? {}).map(
+            ([key, str]) => new Label({ key: index(key), str: index(str) }),
+          ),
         }),
     ),
     location: locationList,

@@ -89,7 +89,10 @@ export function plainRows(deltas: readonly PlainProfile[], query: PlainQuery): P
     const inRange =
       startNs >= BigInt(query.startMs) * 1_000_000n && startNs < BigInt(query.endMs) * 1_000_000n;
     if (column < 0 || !inRange) return [];
-    const own = query.matchers.map((m) => ({ m, v: seriesValue(series, query.profileType, m.name) }));
+    const own = query.matchers.map((m) => ({
+      m,
+      v: seriesValue(series, query.profileType, m.name),
+    }));
     if (own.some(({ m, v }) => v !== undefined && !holds(m, v))) return [];
     const deferred = own.filter(({ v }) => v === undefined).map(({ m }) => m);
     const values = profile.samples
@@ -128,7 +131,11 @@ function addSeries(into: Fraction, values: readonly bigint[], aggregation: Aggre
   if (aggregation === 'sum') into.add(sum, 1n);
   else if (aggregation === 'avg') into.add(sum, BigInt(values.length));
   else if (aggregation === 'last') into.add(values.at(-1) ?? 0n, 1n);
-  else into.add(values.reduce((a, b) => (b > a ? b : a)), 1n);
+  else
+    into.add(
+      values.reduce((a, b) => (b > a ? b : a)),
+      1n,
+    );
 }
 
 function aggregationOf(series: Series, query: PlainQuery): Aggregation {
@@ -138,7 +145,10 @@ function aggregationOf(series: Series, query: PlainQuery): Aggregation {
 }
 
 /** Value of each stack of functions, by JSON; only those that are not 0. */
-export function plainMerge(deltas: readonly PlainProfile[], query: PlainQuery): Map<string, bigint> {
+export function plainMerge(
+  deltas: readonly PlainProfile[],
+  query: PlainQuery,
+): Map<string, bigint> {
   const rows = plainRows(deltas, query);
   const byKey = new Map<string, Fraction>();
   const stackOf = new Map<string, string>();

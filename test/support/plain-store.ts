@@ -42,7 +42,10 @@ export const NO_METADATA = {
 const keyText = (key: PlainKey): string => JSON.stringify([key.functions, key.labelSet]);
 
 /** All distinct keys of some profiles, and the number of each. */
-function keysOf(profiles: readonly PlainProfile[]): { list: PlainKey[]; number: Map<string, number> } {
+function keysOf(profiles: readonly PlainProfile[]): {
+  list: PlainKey[];
+  number: Map<string, number>;
+} {
   const list: PlainKey[] = [];
   const number = new Map<string, number>();
   for (const sample of profiles.flatMap((p) => p.samples)) {
@@ -54,7 +57,9 @@ function keysOf(profiles: readonly PlainProfile[]): { list: PlainKey[]; number: 
   return { list, number };
 }
 
-function valueColumns(rows: readonly PlainSample[]): [BigInt64Array, BigInt64Array, BigInt64Array, BigInt64Array] {
+function valueColumns(
+  rows: readonly PlainSample[],
+): [BigInt64Array, BigInt64Array, BigInt64Array, BigInt64Array] {
   return [0, 1, 2, 3].map((c) => BigInt64Array.from(rows, (r) => r.values[c] ?? 0n)) as [
     BigInt64Array,
     BigInt64Array,
@@ -72,7 +77,12 @@ export function memorySegment(
   const seriesKeys = [...new Set(profiles.map((p) => seriesKey(p.series)))];
   const series = seriesKeys.map((key) => profiles.find((p) => seriesKey(p.series) === key)!.series);
   return {
-    position: { instance: place.instance, sequence: place.sequence, sealed: true, committedBytes: 1 },
+    position: {
+      instance: place.instance,
+      sequence: place.sequence,
+      sealed: true,
+      committedBytes: 1,
+    },
     symbols: symbolsOf(list),
     series: series.map((s) => ({ tenantId: place.tenantId, series: s })),
     profiles: {
@@ -116,7 +126,10 @@ export function memoryBlock(
 ): BlockReader {
   const profiles = [...unsorted].sort(blockOrder);
   const services = [...new Set(profiles.map((p) => p.series.service))];
-  const symbols = new Map<string, { source: SymbolSource; number: Map<string, number>; remap: Int32Array }>();
+  const symbols = new Map<
+    string,
+    { source: SymbolSource; number: Map<string, number>; remap: Int32Array }
+  >();
   for (const service of services) {
     const { list, number } = keysOf(profiles.filter((p) => p.series.service === service));
     const { symbols: source, remap } = numberDepthFirst(symbolsOf(list));
@@ -172,7 +185,11 @@ export function memoryBlock(
   const groupRows = place.rowGroupRows ?? 4;
   const rowGroups = [];
   for (let first = 0; first < rows.length; first += groupRows) {
-    rowGroups.push({ firstRow: first, rowCount: Math.min(groupRows, rows.length - first), columns: [] });
+    rowGroups.push({
+      firstRow: first,
+      rowCount: Math.min(groupRows, rows.length - first),
+      columns: [],
+    });
   }
   return {
     meta: {
@@ -201,7 +218,13 @@ export function memoryBlock(
         ].sort(),
       })),
       tables: [
-        { table: 'samples', sizeBytes: 0, rowCount: rows.length, footer: new Uint8Array(0), rowGroups },
+        {
+          table: 'samples',
+          sizeBytes: 0,
+          rowCount: rows.length,
+          footer: new Uint8Array(0),
+          rowGroups,
+        },
       ],
     },
     series: async () => series,

@@ -32,7 +32,10 @@ export function ploadMissing(): string | undefined {
 export type Figure = Readonly<Record<string, unknown>>;
 
 /** Runs it and returns its figures, one for each line it printed. Rejects with its stderr when it fails. */
-export async function pload(args: readonly string[], signal?: AbortSignal): Promise<readonly Figure[]> {
+export async function pload(
+  args: readonly string[],
+  signal?: AbortSignal,
+): Promise<readonly Figure[]> {
   if (!existsSync(binary)) {
     mkdirSync(join(root, '.cache'), { recursive: true });
     execFileSync('go', ['build', '-o', binary, '.'], { cwd: source, stdio: 'pipe' });

@@ -97,7 +97,10 @@ export function memoryStore(profiles: readonly PlainProfile[], layout: Layout): 
   return Object.assign(store, { engine });
 }
 
-function carriesOf(consumed: readonly PlainProfile[], objects: Map<string, Uint8Array>): Manifest['carries'] {
+function carriesOf(
+  consumed: readonly PlainProfile[],
+  objects: Map<string, Uint8Array>,
+): Manifest['carries'] {
   const builders = new Map<string, CarryBuilder>();
   const last = new Map<string, PlainProfile>();
   for (const p of [...consumed].sort(blockOrder)) {

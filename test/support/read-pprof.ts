@@ -31,8 +31,23 @@ export function readPprof(body: Uint8Array): PlainPprof {
       const file = mapping === undefined ? '' : text(mapping.filename);
       const buildId = mapping === undefined ? '' : text(mapping.buildId);
       if (l.line.length === 0) {
-        const place = mapping === undefined ? [] : [mapping.memoryStart, mapping.memoryLimit, mapping.fileOffset].map(String);
-        return [BigInt(l.id), [['0x', String(BigInt.asUintN(64, BigInt(l.address))), file, buildId, ...place, l.isFolded].join('|')]];
+        const place =
+          mapping === undefined
+            ? []
+            : [mapping.memoryStart, mapping.memoryLimit, mapping.fileOffset].map(String);
+        return [
+          BigInt(l.id),
+          [
+            [
+              '0x',
+              String(BigInt.asUintN(64, BigInt(l.address))),
+              file,
+              buildId,
+              ...place,
+              l.isFolded,
+            ].join('|'),
+          ],
+        ];
       }
       // Innermost line first in pprof; a stack here is root first.
       const frames = l.line.map((line, i) => {
@@ -66,7 +81,9 @@ export function readPprof(body: Uint8Array): PlainPprof {
     rows: (typeIndex) => {
       const rows: PlainRows = new Map();
       for (const sample of profile.sample) {
-        const stack = [...sample.locationId].reverse().flatMap((id) => locations.get(BigInt(id)) ?? ['missing']);
+        const stack = [...sample.locationId]
+          .reverse()
+          .flatMap((id) => locations.get(BigInt(id)) ?? ['missing']);
         const labels = sample.label
           .map((l) =>
             Number(l.str) !== 0
@@ -75,7 +92,10 @@ export function readPprof(body: Uint8Array): PlainPprof {
           )
           .sort();
         const key = JSON.stringify([stack, labels]);
-        rows.set(key, (rows.get(key) ?? 0n) + BigInt.asIntN(64, BigInt(sample.value[typeIndex] ?? 0)));
+        rows.set(
+          key,
+          (rows.get(key) ?? 0n) + BigInt.asIntN(64, BigInt(sample.value[typeIndex] ?? 0)),
+        );
       }
       for (const [key, value] of rows) if (value === 0n) rows.delete(key);
       return rows;

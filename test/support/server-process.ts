@@ -43,7 +43,17 @@ export async function startServerProcess(options: ServerOptions): Promise<Server
   const begin = performance.now();
   const child = spawn(
     process.execPath,
-    [`${root}bin/basalt.js`, 'serve', '--data', options.dataDir, '--http', http, '--grpc', grpc, ...(options.args ?? [])],
+    [
+      `${root}bin/basalt.js`,
+      'serve',
+      '--data',
+      options.dataDir,
+      '--http',
+      http,
+      '--grpc',
+      grpc,
+      ...(options.args ?? []),
+    ],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } },
   );
   let output = '';

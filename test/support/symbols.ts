@@ -53,7 +53,11 @@ export function symbolsOf(plain: readonly PlainKey[]): SymbolSource {
       idLow: Uint32Array.from(frames, (_, i) => ids[i * 2 + 1] as number),
       frame: (index) => frames[index] as Frame,
     },
-    nodes: { count: parent.length, parent: Int32Array.from(parent), frame: Int32Array.from(frameOf) },
+    nodes: {
+      count: parent.length,
+      parent: Int32Array.from(parent),
+      frame: Int32Array.from(frameOf),
+    },
     keys: {
       count: plain.length,
       node: Int32Array.from(keyNode),

@@ -24,7 +24,10 @@ export interface CompactionAnswer extends Omit<CompactionReport, 'failures'> {
 async function handlers() {
   const place = await openPlace(data as PartSettings);
   return {
-    run: async (call: CompactionCall, { signal, notify }: CallContext): Promise<CompactionAnswer> => {
+    run: async (
+      call: CompactionCall,
+      { signal, notify }: CallContext,
+    ): Promise<CompactionAnswer> => {
       position = call.position;
       const compactor = openCompactionPart({
         ...place,
@@ -32,9 +35,14 @@ async function handlers() {
         consumed: async (tenantId, sequence) => notify('consumed', { tenantId, sequence }),
       });
       const options = { signal, onProgress: (progress: unknown) => notify('progress', progress) };
-      const report = call.isFull ? await compactor.runFull(options) : await compactor.runOnce(options);
+      const report = call.isFull
+        ? await compactor.runFull(options)
+        : await compactor.runOnce(options);
       await compactor.close();
-      const failures = report.failures.map(({ tenantId, error }) => ({ tenantId, error: errorToValue(error) }));
+      const failures = report.failures.map(({ tenantId, error }) => ({
+        tenantId,
+        error: errorToValue(error),
+      }));
       return { ...report, failures };
     },
   };

@@ -15,7 +15,9 @@ async function open(): Promise<Awaited<ReturnType<typeof openIngestPart>>> {
   const place = await openPlace(settings);
   return openIngestPart({
     ...place,
-    ...(settings.segmentBytesMax === undefined ? {} : { segmentBytesMax: settings.segmentBytesMax }),
+    ...(settings.segmentBytesMax === undefined
+      ? {}
+      : { segmentBytesMax: settings.segmentBytesMax }),
   });
 }
 

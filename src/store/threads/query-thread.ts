@@ -25,7 +25,10 @@ export interface QueryCall<Q> {
 async function handlers() {
   const place = await openPlace(data as PartSettings);
   const engine = openQueryPart({ ...place, position: async () => position });
-  const ready = <Q>(call: QueryCall<Q>, { signal }: CallContext): Omit<Q, 'signal'> & { signal: AbortSignal } => {
+  const ready = <Q>(
+    call: QueryCall<Q>,
+    { signal }: CallContext,
+  ): Omit<Q, 'signal'> & { signal: AbortSignal } => {
     position = call.position;
     return { ...call.query, signal };
   };
@@ -34,9 +37,11 @@ async function handlers() {
     position: (newest: LogPosition): void => {
       position = newest;
     },
-    profileTypes: (call: QueryCall<RangeQuery>, c: CallContext) => engine.profileTypes(ready(call, c)),
+    profileTypes: (call: QueryCall<RangeQuery>, c: CallContext) =>
+      engine.profileTypes(ready(call, c)),
     labelNames: (call: QueryCall<RangeQuery>, c: CallContext) => engine.labelNames(ready(call, c)),
-    labelValues: (call: QueryCall<LabelValuesQuery>, c: CallContext) => engine.labelValues(ready(call, c)),
+    labelValues: (call: QueryCall<LabelValuesQuery>, c: CallContext) =>
+      engine.labelValues(ready(call, c)),
     series: (call: QueryCall<RangeQuery>, c: CallContext) => engine.series(ready(call, c)),
     mergeTree: async (call: QueryCall<TreeQuery>, c: CallContext) => {
       const tree = await engine.mergeTree(ready(call, c));
@@ -44,8 +49,10 @@ async function handlers() {
     },
     mergeTop: (call: QueryCall<MergeQuery>, c: CallContext) => engine.mergeTop(ready(call, c)),
     mergePprof: (call: QueryCall<MergeQuery>, c: CallContext) => engine.mergePprof(ready(call, c)),
-    mergeFolded: (call: QueryCall<MergeQuery>, c: CallContext) => engine.mergeFolded(ready(call, c)),
-    timeSeries: (call: QueryCall<TimeSeriesQuery>, c: CallContext) => engine.timeSeries(ready(call, c)),
+    mergeFolded: (call: QueryCall<MergeQuery>, c: CallContext) =>
+      engine.mergeFolded(ready(call, c)),
+    timeSeries: (call: QueryCall<TimeSeriesQuery>, c: CallContext) =>
+      engine.timeSeries(ready(call, c)),
   };
 }
 

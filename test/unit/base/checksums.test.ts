@@ -31,15 +31,20 @@ describe('crc32c', () => {
 
   it('equals the bitwise definition at every alignment and in pieces', () => {
     fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 200 }), fc.nat(7), fc.nat(200), (bytes, offset, cut) => {
-        const padded = new Uint8Array(bytes.length + offset);
-        padded.set(bytes, offset);
-        const view = padded.subarray(offset);
-        const want = slowCrc32c(bytes);
-        expect(crc32c(view)).toBe(want);
-        const at = Math.min(cut, bytes.length);
-        expect(crc32c(view.subarray(at), crc32c(view.subarray(0, at)))).toBe(want);
-      }),
+      fc.property(
+        fc.uint8Array({ maxLength: 200 }),
+        fc.nat(7),
+        fc.nat(200),
+        (bytes, offset, cut) => {
+          const padded = new Uint8Array(bytes.length + offset);
+          padded.set(bytes, offset);
+          const view = padded.subarray(offset);
+          const want = slowCrc32c(bytes);
+          expect(crc32c(view)).toBe(want);
+          const at = Math.min(cut, bytes.length);
+          expect(crc32c(view.subarray(at), crc32c(view.subarray(0, at)))).toBe(want);
+        },
+      ),
     );
   });
 });

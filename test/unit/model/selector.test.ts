@@ -66,7 +66,9 @@ describe('parseSelector', () => {
   });
 
   it('is bounded', () => {
-    expect(codeOf(() => parseSelector(`{a="${'x'.repeat(20_000)}"}`))).toContain('PS_SELECTOR_LENGTH');
+    expect(codeOf(() => parseSelector(`{a="${'x'.repeat(20_000)}"}`))).toContain(
+      'PS_SELECTOR_LENGTH',
+    );
     const many = Array.from({ length: 65 }, (_, i) => `a${i}="x"`).join(',');
     expect(codeOf(() => parseSelector(`{${many}}`))).toContain('PS_SELECTOR_MATCHERS');
   });

@@ -21,11 +21,19 @@ describe('labels', () => {
 
   it.each([
     [[{ name: '', value: 'x' }], 'PS_LABELS_NAME'],
-    [[{ name: 'a', value: 'x' }, { name: 'a', value: 'y' }], 'PS_LABELS_DUPLICATE'],
+    [
+      [
+        { name: 'a', value: 'x' },
+        { name: 'a', value: 'y' },
+      ],
+      'PS_LABELS_DUPLICATE',
+    ],
     [[{ name: 'a', value: 'é'.repeat(3000) }], 'PS_LABELS_LENGTH'],
     [Array.from({ length: 65 }, (_, i) => ({ name: `l${i}`, value: 'v' })), 'PS_LABELS_COUNT'],
   ])('refuse %#', (pairs, code) => {
-    expect(() => canonicalLabels(pairs)).toThrow(expect.objectContaining({ kind: 'invalid', code }));
+    expect(() => canonicalLabels(pairs)).toThrow(
+      expect.objectContaining({ kind: 'invalid', code }),
+    );
   });
 });
 
@@ -33,7 +41,14 @@ describe('sample labels', () => {
   const text = fc.string({ maxLength: 5 });
   const labels = fc.record({
     strings: fc.array(fc.record({ name: text, value: text }), { maxLength: 4 }),
-    numbers: fc.array(fc.record({ name: text, value: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }), unit: text }), { maxLength: 4 }),
+    numbers: fc.array(
+      fc.record({
+        name: text,
+        value: fc.bigInt({ min: -(2n ** 63n), max: 2n ** 63n - 1n }),
+        unit: text,
+      }),
+      { maxLength: 4 },
+    ),
   });
 
   it('have one key for every order, and the key gives them back', () => {
@@ -41,7 +56,10 @@ describe('sample labels', () => {
       fc.property(labels, (given) => {
         const canonical = canonicalSampleLabels(given);
         const key = sampleLabelsKey(canonical);
-        const reversed = { strings: [...given.strings].reverse(), numbers: [...given.numbers].reverse() };
+        const reversed = {
+          strings: [...given.strings].reverse(),
+          numbers: [...given.numbers].reverse(),
+        };
         expect(sampleLabelsKey(canonicalSampleLabels(reversed))).toBe(key);
         expect(sampleLabelsFromKey(key)).toEqual(canonical);
       }),

@@ -30,8 +30,23 @@ function documentedFrameId(frame: Frame): string {
   };
   const bytes = Buffer.concat([
     Buffer.from([1]),
-    ...[frame.functionName, frame.systemName, frame.fileName, frame.mappingFile, frame.buildId, frame.frameType].map(text),
-    ...[frame.line, frame.column, frame.startLine, frame.mappingStart, frame.mappingLimit, frame.mappingOffset, frame.address].map(int),
+    ...[
+      frame.functionName,
+      frame.systemName,
+      frame.fileName,
+      frame.mappingFile,
+      frame.buildId,
+      frame.frameType,
+    ].map(text),
+    ...[
+      frame.line,
+      frame.column,
+      frame.startLine,
+      frame.mappingStart,
+      frame.mappingLimit,
+      frame.mappingOffset,
+      frame.address,
+    ].map(int),
     Buffer.from([(frame.inlined ? 1 : 0) + (frame.folded ? 2 : 0)]),
   ]);
   return hash128Hex(bytes).slice(0, 16);
@@ -66,7 +81,9 @@ describe('content ids', () => {
   });
 
   it('do not change', () => {
-    const golden = JSON.parse(readFileSync(new URL('../../golden/content-ids.json', import.meta.url), 'utf8')) as {
+    const golden = JSON.parse(
+      readFileSync(new URL('../../golden/content-ids.json', import.meta.url), 'utf8'),
+    ) as {
       functions: string[];
       labelSet: string;
       key: string;
