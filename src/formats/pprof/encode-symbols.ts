@@ -1,0 +1,204 @@
+/**
+ * The tables of a pprof that is being written: strings, functions, mappings and locations, each numbered when first
+ * used, so that nothing unused is written.
+ *
+ * A location is a *run*: a frame that is not inlined and the inlined frames below it (towards the leaf), which the
+ * compiler put into it. Runs are a trie of their own: run = (outer run or none, frame).
+ */
+import type { Frame } from '../../model/frame.js';
+import { canonicalSampleLabels, type SampleLabels } from '../../model/sample-labels.js';
+import { MessageBuilder, type WireWriter } from './wire-writer.js';
+
+/** Field numbers of the message Profile. */
+const FIELD = { mapping: 3, location: 4, function: 5, strings: 6 } as const;
+/** Tag and length of a submessage. */
+const PREFIX_BYTES_MAX = 6;
+
+export function writeMessage(writer: WireWriter, field: number, bytes: Uint8Array): void {
+  writer.reserve(bytes.length + PREFIX_BYTES_MAX);
+  writer.uint((field << 3) | 2);
+  writer.uint(bytes.length);
+  writer.bytes(bytes);
+}
+
+export class StringTableWriter {
+  readonly #indexOf = new Map<string, number>([['', 0]]);
+  readonly #strings: string[] = [''];
+  #emptyText = 0;
+
+  index(text: string): number {
+    const known = this.#indexOf.get(text);
+    if (known !== undefined) return known;
+    const index = this.#strings.push(text) - 1;
+    this.#indexOf.set(text, index);
+    return index;
+  }
+
+  /** Index of `text` as a label's value: 0 would say that the label is numeric, so the empty text gets another. */
+  labelText(text: string): number {
+    if (text !== '') return this.index(text);
+    if (this.#emptyText === 0) this.#emptyText = this.#strings.push('') - 1;
+    return this.#emptyText;
+  }
+
+  write(writer: WireWriter): void {
+    for (const text of this.#strings)
+      writeMessage(writer, FIELD.strings, Buffer.from(text, 'utf8'));
+  }
+}
+
+interface MappingEntry {
+  readonly frame: Frame;
+  hasFunctions: boolean;
+  hasFilenames: boolean;
+  hasLineNumbers: boolean;
+  hasInlineFrames: boolean;
+}
+
+function isSymbolized(frame: Frame): boolean {
+  return frame.functionName !== '' || frame.systemName !== '';
+}
+
+/** True when the frame says nothing about a function: its location has no line. */
+function isBare(frame: Frame): boolean {
+  return (
+    !isSymbolized(frame) &&
+    frame.fileName === '' &&
+    frame.line === 0n &&
+    frame.column === 0n &&
+    frame.startLine === 0n
+  );
+}
+
+/** True when both can be lines of one location, which has one mapping, one address and one `is_folded`. */
+export function canShareLocation(inner: Frame, outer: Frame): boolean {
+  if (
+    inner.mappingFile !== outer.mappingFile ||
+    inner.buildId !== outer.buildId ||
+    inner.folded !== outer.folded ||
+    isBare(inner) ||
+    isBare(outer)
+  ) {
+    return false;
+  }
+  if (isSymbolized(inner) || isSymbolized(outer)) return true;
+  return (
+    inner.address === outer.address &&
+    inner.mappingStart === outer.mappingStart &&
+    inner.mappingLimit === outer.mappingLimit &&
+    inner.mappingOffset === outer.mappingOffset
+  );
+}
+
+export class SymbolTablesWriter {
+  readonly strings = new StringTableWriter();
+  readonly #writer: WireWriter;
+  readonly #message = new MessageBuilder();
+  readonly #functions = new Map<string, number>();
+  readonly #mappings = new Map<string, number>();
+  readonly #mappingEntries: MappingEntry[] = [];
+
+  constructor(writer: WireWriter) {
+    this.#writer = writer;
+  }
+
+  /** Writes location `id`. `frames` are its lines, innermost first, at least one. */
+  writeLocation(id: number, frames: readonly Frame[]): void {
+    // The frame that is not symbolized carries the address and the mapping's range; see model/frame.ts.
+    const place = frames.find((frame) => !isSymbolized(frame)) ?? (frames[0] as Frame);
+    const mapping = this.#mapping(place);
+    const lines = frames.filter((frame) => !isBare(frame)).map((frame) => this.#line(frame));
+    const entry = this.#mappingEntries[mapping - 1];
+    if (entry !== undefined) {
+      entry.hasFunctions ||= frames.some(isSymbolized);
+      entry.hasFilenames ||= frames.some((frame) => frame.fileName !== '');
+      entry.hasLineNumbers ||= frames.some((frame) => frame.line !== 0n);
+      entry.hasInlineFrames ||= lines.length > 1;
+    }
+    this.#message.number(1, id).number(2, mapping).number(3, place.address);
+    for (const line of lines) this.#message.message(4, line);
+    const bytes = this.#message.number(5, place.folded).take();
+    writeMessage(this.#writer, FIELD.location, bytes);
+  }
+
+  /** What is known only after the last location. */
+  finish(): void {
+    this.#mappingEntries.forEach((entry, index) => {
+      const { frame } = entry;
+      const bytes = this.#message
+        .number(1, index + 1)
+        .number(2, frame.mappingStart)
+        .number(3, frame.mappingLimit)
+        .number(4, frame.mappingOffset)
+        .number(5, this.strings.index(frame.mappingFile))
+        .number(6, this.strings.index(frame.buildId))
+        .number(7, entry.hasFunctions)
+        .number(8, entry.hasFilenames)
+        .number(9, entry.hasLineNumbers)
+        .number(10, entry.hasInlineFrames)
+        .take();
+      writeMessage(this.#writer, FIELD.mapping, bytes);
+    });
+    this.strings.write(this.#writer);
+  }
+
+  /** Labels as the bytes of Sample's fields 3, tags included. */
+  labels(labels: SampleLabels): Uint8Array {
+    const out = new MessageBuilder();
+    const { strings, numbers } = canonicalSampleLabels(labels);
+    for (const { name, value } of strings) {
+      const str = this.strings.labelText(value);
+      out.message(3, this.#message.number(1, this.strings.index(name)).number(2, str).take());
+    }
+    for (const { name, value, unit } of numbers) {
+      this.#message.number(1, this.strings.index(name)).number(3, value);
+      out.message(3, this.#message.number(4, this.strings.index(unit)).take());
+    }
+    return out.take();
+  }
+
+  #line(frame: Frame): Uint8Array {
+    const functionId = this.#function(frame);
+    return new MessageBuilder()
+      .number(1, functionId)
+      .number(2, frame.line)
+      .number(3, frame.column)
+      .take();
+  }
+
+  #function(frame: Frame): number {
+    const name = this.strings.index(frame.functionName);
+    const systemName = this.strings.index(frame.systemName);
+    const file = this.strings.index(frame.fileName);
+    const key = `${name},${systemName},${file},${frame.startLine}`;
+    const known = this.#functions.get(key);
+    if (known !== undefined) return known;
+    const id = this.#functions.size + 1;
+    this.#functions.set(key, id);
+    const message = new MessageBuilder().number(1, id).number(2, name).number(3, systemName);
+    const bytes = message.number(4, file).number(5, frame.startLine).take();
+    writeMessage(this.#writer, FIELD.function, bytes);
+    return id;
+  }
+
+  /** Id of the frame's mapping; 0 when nothing is known of it. */
+  #mapping(frame: Frame): number {
+    const file = this.strings.index(frame.mappingFile);
+    const buildId = this.strings.index(frame.buildId);
+    const { mappingStart, mappingLimit, mappingOffset } = frame;
+    const key = `${file},${buildId},${mappingStart},${mappingLimit},${mappingOffset}`;
+    if (key === '0,0,0,0,0') return 0;
+    const known = this.#mappings.get(key);
+    if (known !== undefined) return known;
+    const id = this.#mappings.size + 1;
+    this.#mappings.set(key, id);
+    this.#mappingEntries.push({
+      frame,
+      hasFunctions: false,
+      hasFilenames: false,
+      hasLineNumbers: false,
+      hasInlineFrames: false,
+    });
+    return id;
+  }
+}
