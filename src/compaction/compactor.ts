@@ -147,7 +147,8 @@ export class Compactor implements AsyncDisposable {
     const signal = AbortSignal.any([this.#closing.signal, ...signals]);
     const options = { ...given, signal };
     const report: CompactionReport = { ...noCounts(), twoWriters: [], failures: [] };
-    const tenants = given.tenantId === undefined ? await this.#allTenants(signal) : [given.tenantId];
+    const tenants =
+      given.tenantId === undefined ? await this.#allTenants(signal) : [given.tenantId];
     for (const tenantId of tenants) {
       try {
         await this.#tenant(tenantId, { options, isFull, report });
@@ -358,7 +359,9 @@ export class Compactor implements AsyncDisposable {
   async #manifestBlock(meta: BlockMeta): Promise<ManifestBlock> {
     const { bucket, blocks } = this.#dependencies;
     let sizeBytes = 0;
-    for await (const object of bucket.list({ prefix: blocks.prefix(meta.tenantId, meta.blockId) })) {
+    for await (const object of bucket.list({
+      prefix: blocks.prefix(meta.tenantId, meta.blockId),
+    })) {
       sizeBytes += object.sizeBytes;
     }
     const { blockId, level, startNsMin, startNsMax, profileCount, sampleCount, createdMs } = meta;

@@ -294,7 +294,10 @@ function markWanted(
 }
 
 function lastDay({ series }: InputService): number {
-  return series.reduce((day, { refs }) => Math.max(day, refs.day.at(-1) ?? day), Number.MIN_SAFE_INTEGER);
+  return series.reduce(
+    (day, { refs }) => Math.max(day, refs.day.at(-1) ?? day),
+    Number.MIN_SAFE_INTEGER,
+  );
 }
 
 function seriesOfDay(input: LevelZeroInput, { series }: InputService, day: number): DaySeries[] {
@@ -303,7 +306,12 @@ function seriesOfDay(input: LevelZeroInput, { series }: InputService, day: numbe
     const start = entry.refs.day.indexOf(day);
     if (start < 0) continue;
     const end = entry.refs.day.lastIndexOf(day) + 1;
-    out.push({ ...entry, start, end, seed: entry.isCumulative ? seedBefore(input, entry, start) : -1 });
+    out.push({
+      ...entry,
+      start,
+      end,
+      seed: entry.isCumulative ? seedBefore(input, entry, start) : -1,
+    });
   }
   return out;
 }
@@ -315,7 +323,8 @@ function seedBefore({ views }: LevelZeroInput, { refs }: InputSeries, start: num
     const { profiles } = views[refs.view[at]!]!;
     const p = refs.profile[at]!;
     if ((profiles.flags[p]! & PROFILE_INCOMPLETE) !== 0) continue;
-    const before = seed < 0 ? undefined : views[refs.view[seed]!]!.profiles.startNs[refs.profile[seed]!];
+    const before =
+      seed < 0 ? undefined : views[refs.view[seed]!]!.profiles.startNs[refs.profile[seed]!];
     if (before !== undefined && profiles.startNs[p] !== before) break;
     seed = at;
   }

@@ -130,10 +130,7 @@ export function planMerges(input: PlanInput): MergeSpec[] {
 }
 
 /** Blocks that lie in one window each, by the window's number, both ascending. */
-function byWindow(
-  blocks: readonly ManifestBlock[],
-  windowNs: bigint,
-): [bigint, ManifestBlock[]][] {
+function byWindow(blocks: readonly ManifestBlock[], windowNs: bigint): [bigint, ManifestBlock[]][] {
   const windows = new Map<bigint, ManifestBlock[]>();
   for (const block of blocks) {
     const index = floorDivide(block.startNsMin, windowNs);
@@ -195,7 +192,10 @@ function withoutGiants(
 }
 
 /** Cuts `blocks` into runs that one merge can read and whose output keeps to the greatest size. */
-function bounded(blocks: readonly ManifestBlock[], settings: CompactionSettings): ManifestBlock[][] {
+function bounded(
+  blocks: readonly ManifestBlock[],
+  settings: CompactionSettings,
+): ManifestBlock[][] {
   const groups: ManifestBlock[][] = [];
   let group: ManifestBlock[] = [];
   let sizeBytes = 0;

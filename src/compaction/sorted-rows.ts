@@ -26,7 +26,11 @@ export class SortedRows {
    * others of the result are 0 as long as they are 0 in `values`.
    */
   take(
-    rows: { readonly rowCount: number; readonly key: Int32Array; readonly values: Readonly<FourColumns> },
+    rows: {
+      readonly rowCount: number;
+      readonly key: Int32Array;
+      readonly values: Readonly<FourColumns>;
+    },
     remap: Int32Array,
     keyCount: number,
   ): { readonly key: Int32Array; readonly values: FourColumns } {
@@ -54,7 +58,12 @@ export class SortedRows {
 }
 
 /** `out[r] = column[order[r]]`, by halves: no bigint is made. */
-function gather(column: BigInt64Array, order: Int32Array, rowCount: number, out: BigInt64Array): void {
+function gather(
+  column: BigInt64Array,
+  order: Int32Array,
+  rowCount: number,
+  out: BigInt64Array,
+): void {
   const source = new Int32Array(column.buffer, column.byteOffset, column.length * 2);
   const target = new Int32Array(out.buffer, out.byteOffset, rowCount * 2);
   for (let r = 0; r < rowCount; r++) {
