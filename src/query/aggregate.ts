@@ -84,7 +84,9 @@ function piecesOf(request: AggregateRequest, aggregation: Aggregation): readonly
   return request.sources
     .map((source) => ({
       source,
-      slices: source.slices.filter((s) => aggregationOf(s.series, request.aggregation) === aggregation),
+      slices: source.slices.filter(
+        (s) => aggregationOf(s.series, request.aggregation) === aggregation,
+      ),
     }))
     .filter((piece) => piece.slices.length > 0);
 }

@@ -62,7 +62,8 @@ export class BlockHandle {
     return this.#cache.get(`${this.#prefix}/symbols/${service}`, async () => {
       const value = await this.reader.symbols(service);
       const { frames, nodes, keys, labelSets } = value;
-      const sizeBytes = 200 + frames.count * 160 + nodes.count * 8 + keys.count * 8 + labelSets.count * 200;
+      const sizeBytes =
+        200 + frames.count * 160 + nodes.count * 8 + keys.count * 8 + labelSets.count * 200;
       return { value, sizeBytes };
     });
   }
@@ -121,7 +122,13 @@ export class BlockHandle {
   ): Promise<void> {
     await this.reader.scan({ ranges, valueColumns: [column], signal: options.signal }, (rows) => {
       const words = wordsOf(rows.values[0]!);
-      options.visit({ key: rows.key, words, start: 0, end: rows.rowCount, firstRow: rows.firstRow });
+      options.visit({
+        key: rows.key,
+        words,
+        start: 0,
+        end: rows.rowCount,
+        firstRow: rows.firstRow,
+      });
     });
   }
 
@@ -174,7 +181,12 @@ export class BlockHandle {
       const group = groups[at];
       const target = out[at];
       const offset = rows.firstRow - (group?.firstRow ?? 0);
-      if (group === undefined || target === undefined || offset < 0 || offset + rows.rowCount > group.rowCount) {
+      if (
+        group === undefined ||
+        target === undefined ||
+        offset < 0 ||
+        offset + rows.rowCount > group.rowCount
+      ) {
         throw corrupt(
           'PS_BLOCK_ROWS',
           `cannot read samples: got rows at ${rows.firstRow} that were not asked for; want those of a row group`,

@@ -14,7 +14,11 @@ export class BlockSource implements ProfileSource {
   readonly #handle: BlockHandle;
   readonly #service: string;
 
-  constructor(handle: BlockHandle, service: string, tables: { profiles: BlockProfiles; slices: readonly Slice[] }) {
+  constructor(
+    handle: BlockHandle,
+    service: string,
+    tables: { profiles: BlockProfiles; slices: readonly Slice[] },
+  ) {
     this.part = `block ${handle.reader.meta.blockId}`;
     this.profiles = tables.profiles;
     this.slices = tables.slices;
@@ -59,7 +63,8 @@ export class BlockSource implements ProfileSource {
     return this.scan(call, (run) => {
       const runEnd = run.firstRow + (run.end - run.start);
       for (let row = run.firstRow; row < runEnd; ) {
-        const inside = firstRow[position]! <= row && row < firstRow[position]! + rowCount[position]!;
+        const inside =
+          firstRow[position]! <= row && row < firstRow[position]! + rowCount[position]!;
         // Profiles without rows and gaps between slices are skipped by a search.
         if (!inside) position = lowerBound(0, count, (p) => firstRow[p]! + rowCount[p]! > row);
         const end = Math.min(runEnd, firstRow[position]! + rowCount[position]!);

@@ -113,5 +113,9 @@ export const DEFAULT_BUDGET: QueryBudget = {
 };
 
 function cancelled(): StoreError {
-  return new StoreError({ kind: 'cancelled', code: 'PS_CANCELLED', message: 'the query was cancelled' });
+  return new StoreError({
+    kind: 'cancelled',
+    code: 'PS_CANCELLED',
+    message: 'the query was cancelled',
+  });
 }

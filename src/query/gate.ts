@@ -41,6 +41,7 @@ export class QueryGate {
   }
 
   #wait(tenantId: string, signal: AbortSignal): Promise<void> {
+    if (signal.aborted) throw StoreError.from(signal.reason);
     if (this.#waiting.length >= this.#waitingMax) {
       throw new StoreError({
         kind: 'limit',

@@ -152,7 +152,11 @@ async function deltaSource(
       runs.push(keepNonZero(rows.key, wordsOf(rows.values[s.column]!), rows.rowCount));
     }
   }
-  return new DeltaSource(selected.map((s) => chosen.get(s)!), symbols, runs);
+  return new DeltaSource(
+    selected.map((s) => chosen.get(s)!),
+    symbols,
+    runs,
+  );
 }
 
 /** The carries of `services` by series key, their keys numbered as in `symbols`. */

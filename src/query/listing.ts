@@ -61,7 +61,8 @@ export class ListingBuilder {
     for (const [service, list] of byService) {
       const matched = list.map((series) => this.#match(series));
       if (!matched.some((m) => m.length > 0)) continue;
-      const needsSets = this.#request.needsLabelSets || matched.flat().some((m) => m.deferred.length > 0);
+      const needsSets =
+        this.#request.needsLabelSets || matched.flat().some((m) => m.deferred.length > 0);
       const sets = needsSets ? (await handle.symbols(service)).labelSets : undefined;
       list.forEach((series, i) => {
         if (this.#take(series, matched[i] ?? [], sets)) added = true;
@@ -84,8 +85,7 @@ export class ListingBuilder {
       if (owner !== tenantId || inRange[number] === 0) return;
       const matched = this.#match(series);
       const needsSets = this.#request.needsLabelSets || matched.some((m) => m.deferred.length > 0);
-      const sets =
-        matched.length > 0 && needsSets ? ownLabelSets(view, number, range) : undefined;
+      const sets = matched.length > 0 && needsSets ? ownLabelSets(view, number, range) : undefined;
       if (this.#take(series, matched, sets)) added = true;
     });
     return added;

@@ -33,7 +33,10 @@ export interface SliceGroup {
   readonly slices: readonly Slice[];
 }
 
-export function groupSlices(slices: readonly Slice[], selector: CompiledSelector): readonly SliceGroup[] {
+export function groupSlices(
+  slices: readonly Slice[],
+  selector: CompiledSelector,
+): readonly SliceGroup[] {
   const groups = new Map<string, { column: number; deferred: CompiledSelector; slices: Slice[] }>();
   for (const slice of slices) {
     const key = `${slice.column}/${deferredKey(selector, slice.deferred)}`;
@@ -48,7 +51,10 @@ export function groupSlices(slices: readonly Slice[], selector: CompiledSelector
 export function checkKeys(source: ProfileSource, run: RowRun, keyCount: number): void {
   const max = keyMax(run.key, run.start, run.end);
   if (max < keyCount) return;
-  throw corrupt('PS_SAMPLE_KEY', `cannot read samples of ${source.part}: got key ${max}; want below ${keyCount}`);
+  throw corrupt(
+    'PS_SAMPLE_KEY',
+    `cannot read samples of ${source.part}: got key ${max}; want below ${keyCount}`,
+  );
 }
 
 /** Sums by the source's own keys. */
@@ -147,6 +153,9 @@ export class MergedKeys {
 }
 
 /** Key mask of a group's deferred matchers; undefined when all keys pass. */
-export async function groupMask(source: ProfileSource, group: SliceGroup): Promise<Uint8Array | undefined> {
+export async function groupMask(
+  source: ProfileSource,
+  group: SliceGroup,
+): Promise<Uint8Array | undefined> {
   return group.deferred.length === 0 ? undefined : keyMask(group.deferred, await source.symbols());
 }

@@ -23,10 +23,16 @@ export interface PlannedParts {
 }
 
 /** Blocks that overlap the range, and the segments that no block covers yet (their times are known only when read). */
-export function planParts(manifest: Manifest, position: LogPosition, range: TimeRange): PlannedParts {
+export function planParts(
+  manifest: Manifest,
+  position: LogPosition,
+  range: TimeRange,
+): PlannedParts {
   const consumed = new Map(manifest.watermarks.map((w) => [w.instance, w.sequence]));
   return {
-    blocks: manifest.blocks.filter((b) => b.startNsMin < range.endNs && b.startNsMax >= range.startNs),
+    blocks: manifest.blocks.filter(
+      (b) => b.startNsMin < range.endNs && b.startNsMax >= range.startNs,
+    ),
     segments: position.segments.filter((s) => s.sequence > (consumed.get(s.instance) ?? 0)),
   };
 }
@@ -39,7 +45,11 @@ export interface BlockTables {
 /** The selected slices of a block by service, in the order of the block. */
 export function planBlock(
   tables: BlockTables,
-  request: { readonly selector: CompiledSelector; readonly typeId: string; readonly range: TimeRange },
+  request: {
+    readonly selector: CompiledSelector;
+    readonly typeId: string;
+    readonly range: TimeRange;
+  },
   registry: SeriesRegistry,
 ): ReadonlyMap<string, readonly Slice[]> {
   const { selector, typeId, range } = request;
@@ -77,7 +87,11 @@ function profilesInRange(
 }
 
 /** The first index of [start, end) for which `reached` holds, else `end`; once true it must stay true. */
-export function lowerBound(start: number, end: number, reached: (index: number) => boolean): number {
+export function lowerBound(
+  start: number,
+  end: number,
+  reached: (index: number) => boolean,
+): number {
   let low = start;
   let high = end;
   while (low < high) {

@@ -21,7 +21,10 @@ export function checkRange(query: RangeQuery): void {
     ['endMs', query.endMs],
   ] as const) {
     if (Number.isSafeInteger(value) && Math.abs(value) <= TIME_MS_MAX) continue;
-    throw invalid('PS_QUERY_RANGE', `cannot answer query: got ${name} ${value}; want unix milliseconds`);
+    throw invalid(
+      'PS_QUERY_RANGE',
+      `cannot answer query: got ${name} ${value}; want unix milliseconds`,
+    );
   }
   if (query.startMs >= query.endMs) {
     throw invalid(
@@ -55,7 +58,10 @@ export function checkMaxNodes(maxNodes: number | undefined): number {
 
 export function checkSteps(query: TimeSeriesQuery): void {
   if (!Number.isSafeInteger(query.stepMs) || query.stepMs < 1) {
-    throw invalid('PS_QUERY_STEP', `cannot answer time series: got a step of ${query.stepMs} ms; want 1 or more`);
+    throw invalid(
+      'PS_QUERY_STEP',
+      `cannot answer time series: got a step of ${query.stepMs} ms; want 1 or more`,
+    );
   }
   if (query.groupBy.length > LIMITS.labelsMax) {
     throw invalid(

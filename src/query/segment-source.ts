@@ -106,7 +106,10 @@ abstract class LevelZeroSource implements ProfileSource {
     await this.scanProfiles(call, (_, run) => visit(run));
   }
 
-  async scanProfiles(call: ScanCall, visit: (position: number, run: RowRun) => void): Promise<void> {
+  async scanProfiles(
+    call: ScanCall,
+    visit: (position: number, run: RowRun) => void,
+  ): Promise<void> {
     for (const slice of call.slices) {
       for (let p = slice.first; p < slice.end; p++) {
         const run = this.run(p, call.column);
@@ -178,7 +181,11 @@ export class DeltaSource extends LevelZeroSource {
   readonly #runs: readonly DeltaRun[];
 
   /** `runs` by position. */
-  constructor(selected: readonly SeriesProfiles[], symbols: SymbolSource, runs: readonly DeltaRun[]) {
+  constructor(
+    selected: readonly SeriesProfiles[],
+    symbols: SymbolSource,
+    runs: readonly DeltaRun[],
+  ) {
     super('log', selected);
     this.#symbols = symbols;
     this.#runs = runs;
@@ -190,7 +197,8 @@ export class DeltaSource extends LevelZeroSource {
 
   magnitude(): number {
     let bound = 0;
-    for (const { key, words } of this.#runs) bound = Math.max(bound, magnitudeBound(words, 0, key.length));
+    for (const { key, words } of this.#runs)
+      bound = Math.max(bound, magnitudeBound(words, 0, key.length));
     return bound;
   }
 
@@ -200,6 +208,8 @@ export class DeltaSource extends LevelZeroSource {
   }
 }
 
-export function segmentName(view: { readonly position: { readonly instance: string; readonly sequence: number } }): string {
+export function segmentName(view: {
+  readonly position: { readonly instance: string; readonly sequence: number };
+}): string {
   return `segment ${view.position.instance}/${view.position.sequence}`;
 }

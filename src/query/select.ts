@@ -75,7 +75,10 @@ export function deferredKey(selector: CompiledSelector, deferred: CompiledSelect
 }
 
 /** 1 for each label set that passes, or undefined when all do. A name with several values passes if one of them does. */
-export function labelSetMask(deferred: CompiledSelector, labelSets: LabelSetTable): Uint8Array | undefined {
+export function labelSetMask(
+  deferred: CompiledSelector,
+  labelSets: LabelSetTable,
+): Uint8Array | undefined {
   if (deferred.length === 0) return undefined;
   const mask = new Uint8Array(labelSets.count);
   let passed = 0;

@@ -22,8 +22,12 @@ import { type ProfileSource, SeriesRegistry } from './source.js';
 /** What queries need of others, as narrow as they need it. */
 export interface SnapshotParts {
   readonly bucket: Pick<Bucket, 'get'>;
-  readonly manifests: { load(tenantId: string, options?: { signal?: AbortSignal }): Promise<Manifest> };
-  readonly blocks: { open(tenantId: string, blockId: string, signal?: AbortSignal): Promise<BlockReader> };
+  readonly manifests: {
+    load(tenantId: string, options?: { signal?: AbortSignal }): Promise<Manifest>;
+  };
+  readonly blocks: {
+    open(tenantId: string, blockId: string, signal?: AbortSignal): Promise<BlockReader>;
+  };
   /** `not-found` when the segment has been deleted since. */
   readonly segments: { view(position: SegmentPosition): Promise<SegmentView> };
   readonly position: () => Promise<LogPosition>;
@@ -135,7 +139,8 @@ export class Snapshot {
       const { tables, services } = reader.meta;
       let sizeBytes = 500 + services.length * 300;
       for (const { footer, rowGroups } of tables) {
-        sizeBytes += footer.length + rowGroups.reduce((sum, g) => sum + 60 + g.columns.length * 100, 0);
+        sizeBytes +=
+          footer.length + rowGroups.reduce((sum, g) => sum + 60 + g.columns.length * 100, 0);
       }
       return { value: new BlockHandle(reader, this.#cache, prefix), sizeBytes };
     });

@@ -80,7 +80,8 @@ function sampleRows(request: TimeSeriesRequest): number {
   let rows = 0;
   for (const source of request.sources) {
     for (const slice of source.slices) {
-      const needsSamples = slice.deferred.length > 0 || missingNames(request, slice.series).length > 0;
+      const needsSamples =
+        slice.deferred.length > 0 || missingNames(request, slice.series).length > 0;
       if (needsSamples) rows += source.rowCount(slice);
     }
   }
@@ -106,7 +107,9 @@ async function addSeries(request: TimeSeriesRequest, work: SeriesWork): Promise<
       const symbols =
         names.length > 0 || slice.deferred.length > 0 ? await source.symbols() : undefined;
       const sets =
-        symbols === undefined ? undefined : labelSetGroups(symbols.labelSets, names, slice.deferred);
+        symbols === undefined
+          ? undefined
+          : labelSetGroups(symbols.labelSets, names, slice.deferred);
       if (symbols === undefined || sets === undefined) addTotals(request, work, { source, slice });
       else await addSamples(request, work, { source, slice, symbols, sets });
     });
@@ -254,4 +257,3 @@ class GroupTable {
       .map(([, { labels, group }]) => ({ labels, ...group.points(startMs, stepMs) }));
   }
 }
-

@@ -1,4 +1,6 @@
+import { gunzipSync } from 'node:zlib';
 import fc from 'fast-check';
+import { Profile } from 'pprof-format';
 import { describe, expect, it } from 'vitest';
 import { compileMatcher } from '../../src/model/matcher.js';
 import { parseSelector } from '../../src/model/selector.js';
@@ -35,7 +37,9 @@ const SERIES = [
   seriesOf('web', 'cpu', ''),
   seriesOf('web', 'memory', 'b'),
 ];
-const TYPES = ['cpu:samples', 'cpu:cpu', 'memory:alloc', 'memory:inuse'].map((t) => `${t}:count:p:u`);
+const TYPES = ['cpu:samples', 'cpu:cpu', 'memory:alloc', 'memory:inuse'].map(
+  (t) => `${t}:count:p:u`,
+);
 const SELECTORS = [
   '',
   '{service_name="api"}',
@@ -64,7 +68,13 @@ const key = fc.record({
   ),
 });
 const samples = fc.uniqueArray(
-  key.chain((k) => fc.record({ functions: fc.constant(k.functions), labelSet: fc.constant(k.labelSet), values: fc.tuple(value, value) })),
+  key.chain((k) =>
+    fc.record({
+      functions: fc.constant(k.functions),
+      labelSet: fc.constant(k.labelSet),
+      values: fc.tuple(value, value),
+    }),
+  ),
   { selector: (s) => JSON.stringify([s.functions, s.labelSet]), maxLength: 6 },
 );
 const profiles: fc.Arbitrary<PlainProfile[]> = fc
@@ -78,9 +88,19 @@ const profiles: fc.Arbitrary<PlainProfile[]> = fc
     { maxLength: 25 },
   )
   .map((list) =>
-    list.map(({ startUs, ...p }, i) => ({ ...p, startNs: BigInt(startUs) * 1_000n, id: `id-${(i * 7) % 25}` })),
+    list.map(({ startUs, ...p }, i) => ({
+      ...p,
+      startNs: BigInt(startUs) * 1_000n,
+      id: `id-${(i * 7) % 25}`,
+    })),
   );
-const aggregation = fc.constantFrom<Aggregation | undefined>(undefined, 'sum', 'avg', 'last', 'max');
+const aggregation = fc.constantFrom<Aggregation | undefined>(
+  undefined,
+  'sum',
+  'avg',
+  'last',
+  'max',
+);
 const request = fc.record({
   profileType: fc.constantFrom(...TYPES),
   selector: fc.constantFrom(...SELECTORS),
@@ -88,7 +108,10 @@ const request = fc.record({
   endMs: fc.integer({ min: 11, max: 31 }),
   aggregation,
 });
-const layout = fc.record({ consumedMs: fc.integer({ min: 0, max: 30 }), places: fc.array(fc.nat(2), { minLength: 30, maxLength: 30 }) });
+const layout = fc.record({
+  consumedMs: fc.integer({ min: 0, max: 30 }),
+  places: fc.array(fc.nat(2), { minLength: 30, maxLength: 30 }),
+});
 
 /** Self value of each path of names that is not 0, and each node's value checked on the way. */
 function flatten(tree: FlameTree): Map<string, bigint> {
@@ -122,7 +145,10 @@ describe('query engine against the obvious one (I3, I4)', () => {
         const consumedBeforeNs = BigInt(l.consumedMs) * 1_000_000n;
         const placeOf = (i: number): number => l.places[i] ?? 0;
         // What lies in a second segment once more is a retry.
-        const { engine } = memoryStore([...list, ...list.slice(0, 2)], { consumedBeforeNs, placeOf });
+        const { engine } = memoryStore([...list, ...list.slice(0, 2)], {
+          consumedBeforeNs,
+          placeOf,
+        });
         const { engine: logOnly } = memoryStore(list, { consumedBeforeNs: 0n, placeOf: () => 0 });
         const query = { ...r, tenantId: TENANT };
         const matchers = parseSelector(r.selector);
@@ -144,6 +170,9 @@ describe('query engine against the obvious one (I3, I4)', () => {
         const folded = await engine.mergeFolded(q);
         expect((await logOnly.mergeFolded(q)).body).toEqual(folded.body);
         expect(unfold(folded.body)).toEqual(want);
+        const pprof = await engine.mergePprof(q);
+        expect((await logOnly.mergePprof(q)).body).toEqual(pprof.body);
+        expect(readStacks(pprof.body)).toEqual(want);
       }),
       { numRuns: 150 },
     );
@@ -152,32 +181,47 @@ describe('query engine against the obvious one (I3, I4)', () => {
   it('makes time series', async () => {
     const groupBy = fc.subarray(['pod', 'service_name', 'thread', '__name__']);
     await fc.assert(
-      fc.asyncProperty(profiles, request, layout, groupBy, fc.integer({ min: 1, max: 12 }), async (list, r, l, by, stepMs) => {
-        const { engine } = memoryStore(list, {
-          consumedBeforeNs: BigInt(l.consumedMs) * 1_000_000n,
-          placeOf: (i) => l.places[i] ?? 0,
-        });
-        const matchers = parseSelector(r.selector);
-        const want = plainTimeSeries(plainDeltas(list), { ...r, matchers, stepMs, groupBy: by });
-        const query = { ...r, tenantId: TENANT, stepMs, groupBy: by };
-        const got = await engine.timeSeries(query as Parameters<typeof engine.timeSeries>[0]);
-        const points = new Map(
-          got.series.map((s) => [
-            JSON.stringify(Object.entries(s.labels).sort()),
-            new Map([...s.timestampMs].map((t, i) => [t, s.value[i]])),
-          ]),
-        );
-        for (const [group, own] of want) if (own.size === 0) want.delete(group);
-        const sorted = (m: Map<string, Map<number, unknown>>): unknown =>
-          [...m].map(([g, p]) => [g, [...p].sort(([a], [b]) => a - b).map(([t, v]) => [t, String(v)])]).sort();
-        expect(sorted(points)).toEqual(sorted(want));
-      }),
+      fc.asyncProperty(
+        profiles,
+        request,
+        layout,
+        groupBy,
+        fc.integer({ min: 1, max: 12 }),
+        async (list, r, l, by, stepMs) => {
+          const { engine } = memoryStore(list, {
+            consumedBeforeNs: BigInt(l.consumedMs) * 1_000_000n,
+            placeOf: (i) => l.places[i] ?? 0,
+          });
+          const matchers = parseSelector(r.selector);
+          const want = plainTimeSeries(plainDeltas(list), { ...r, matchers, stepMs, groupBy: by });
+          const query = { ...r, tenantId: TENANT, stepMs, groupBy: by };
+          const got = await engine.timeSeries(query as Parameters<typeof engine.timeSeries>[0]);
+          const points = new Map(
+            got.series.map((s) => [
+              JSON.stringify(Object.entries(s.labels).sort()),
+              new Map([...s.timestampMs].map((t, i) => [t, s.value[i]])),
+            ]),
+          );
+          for (const [group, own] of want) if (own.size === 0) want.delete(group);
+          const sorted = (m: Map<string, Map<number, unknown>>): unknown =>
+            [...m]
+              .map(([g, p]) => [
+                g,
+                [...p].sort(([a], [b]) => a - b).map(([t, v]) => [t, String(v)]),
+              ])
+              .sort();
+          expect(sorted(points)).toEqual(sorted(want));
+        },
+      ),
       { numRuns: 200 },
     );
   });
 });
 
-function checkTop(top: { functions: readonly { functionName: string; self: bigint; total: bigint }[] }, want: Map<string, bigint>): void {
+function checkTop(
+  top: { functions: readonly { functionName: string; self: bigint; total: bigint }[] },
+  want: Map<string, bigint>,
+): void {
   const self = new Map<string, bigint>();
   const total = new Map<string, bigint>();
   for (const [path, v] of want) {
@@ -196,12 +240,37 @@ function checkTop(top: { functions: readonly { functionName: string; self: bigin
   }
 }
 
+/** As pprof's own library reads it, sample labels left aside. */
+function readStacks(body: Uint8Array): Map<string, bigint> {
+  const profile = Profile.decode(gunzipSync(body));
+  const text = (index: number | bigint): string => profile.stringTable.strings[Number(index)] ?? '';
+  const functions = new Map(profile.function.map((f) => [Number(f.id), text(f.name)]));
+  const locations = new Map(
+    profile.location.map((l) => [
+      Number(l.id),
+      l.line.map((line) => functions.get(Number(line.functionId)) ?? ''),
+    ]),
+  );
+  const out = new Map<string, bigint>();
+  for (const sample of profile.sample) {
+    const path = JSON.stringify(
+      sample.locationId.flatMap((id) => locations.get(Number(id)) ?? []).reverse(),
+    );
+    out.set(path, (out.get(path) ?? 0n) + BigInt.asIntN(64, BigInt(sample.value[0] ?? 0)));
+  }
+  for (const [path, v] of out) if (v === 0n) out.delete(path);
+  return out;
+}
+
 function unfold(body: Uint8Array): Map<string, bigint> {
   const out = new Map<string, bigint>();
   for (const line of new TextDecoder().decode(body).split('\n').slice(0, -1)) {
     const space = line.lastIndexOf(' ');
     const path = line.slice(0, space);
-    out.set(JSON.stringify(path === '[empty]' ? [] : path.split(';')), BigInt(line.slice(space + 1)));
+    out.set(
+      JSON.stringify(path === '[empty]' ? [] : path.split(';')),
+      BigInt(line.slice(space + 1)),
+    );
   }
   return out;
 }

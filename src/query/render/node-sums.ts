@@ -36,7 +36,10 @@ export function nodeSums(symbols: SymbolSource, sums: ExactSums): NodeSums {
   return { self: { low: self, high: undefined }, total: { low: total, high: undefined }, weight };
 }
 
-function magnitudeOf(sums: ExactSums, keyCount: number): { magnitude: number; hasNegative: boolean } {
+function magnitudeOf(
+  sums: ExactSums,
+  keyCount: number,
+): { magnitude: number; hasNegative: boolean } {
   let magnitude = 0;
   let hasNegative = false;
   for (let k = 0; k < keyCount; k++) {

@@ -26,11 +26,15 @@ export function renderTop(
   const sums = nodeSums(symbols, merged.sums);
   const { list, functionOf } = functionsOf(symbols);
   const { self, total, seen } = sumByFunction(symbols, sums, { functionOf, count: list.length });
-  const functions: TopFunction[] = [];
-  list.forEach((f, i) => {
-    if (seen[i] === 1) functions.push({ ...f, self: self.bigint(i), total: total.bigint(i) });
+  const order = list.map((_, i) => i).filter((i) => seen[i] === 1);
+  const exact = (i: number): TopFunction => ({
+    ...list[i]!,
+    self: self.bigint(i),
+    total: total.bigint(i),
   });
-  functions.sort(compareFunctions);
+  // Rounding keeps the order, so doubles decide where they differ.
+  order.sort((a, b) => self.double(b) - self.double(a) || compareFunctions(exact(a), exact(b)));
+  const functions = order.map(exact);
   return { unit: settings.unit, total: bigintOf(sums.total, 0), functions, stats: settings.stats };
 }
 

@@ -70,7 +70,7 @@ export function depthFirst(tree: NameTree, shown: Uint8Array): Int32Array {
   const { names, name, parent } = tree;
   const nodes: number[] = [];
   for (let n = 1; n < shown.length; n++) if (shown[n] === 1) nodes.push(n);
-  const rank = rankNames(names);
+  const rank = rankNames(names, nodes, name);
   nodes.sort((a, b) => rank[name[a]!]! - rank[name[b]!]!);
   // Dealt to their parents from the last name to the first, each list ends up sorted.
   const first = new Int32Array(shown.length).fill(-1);
@@ -95,8 +95,13 @@ export function depthFirst(tree: NameTree, shown: Uint8Array): Int32Array {
   return order;
 }
 
-function rankNames(names: readonly string[]): Int32Array {
-  const order = names.map((_, i) => i);
+/** Ranks of the names that `nodes` have, by code units. */
+function rankNames(
+  names: readonly string[],
+  nodes: readonly number[],
+  nameOf: Int32Array,
+): Int32Array {
+  const order = [...new Set(nodes.map((n) => nameOf[n]!))];
   order.sort((a, b) => (names[a]! < names[b]! ? -1 : 1));
   const rank = new Int32Array(names.length);
   order.forEach((number, i) => {

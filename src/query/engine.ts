@@ -1,0 +1,290 @@
+/** The query engine: admission, attempts, and the way from a request to an answer. */
+import { isKind, StoreError } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
+import type { Clock } from '../env/clock.js';
+import { parseProfileType, profileTypesOf } from '../model/profile-type.js';
+import { PROFILE_NAME, PROFILE_TYPE, SERVICE_NAME } from '../model/labels.js';
+import { FramePool } from '../symbols/frame-pool.js';
+import { aggregate, type MergedValues } from './aggregate.js';
+import type {
+  FlameTree,
+  LabelValuesQuery,
+  MergeQuery,
+  ProfileTypeInfo,
+  QueryApi,
+  QueryStats,
+  RangeQuery,
+  RenderedMerge,
+  SeriesLabels,
+  TimeSeriesAnswer,
+  TimeSeriesQuery,
+  TopTable,
+  TreeQuery,
+} from './api.js';
+import { WeightedCache } from './cache.js';
+import { DEFAULT_BUDGET, type QueryBudget, QueryContext } from './context.js';
+import { QueryGate } from './gate.js';
+import {
+  type Listing,
+  ListingBuilder,
+  listLabelNames,
+  listLabelValues,
+  mayBeSampleLabel,
+} from './listing.js';
+import { timeRange } from './plan.js';
+import { renderFolded } from './render/folded.js';
+import { renderPprof } from './render/pprof.js';
+import { renderTop } from './render/top.js';
+import { renderTree } from './render/tree.js';
+import { checkMaxNodes, checkMerge, checkRange, checkSteps } from './request.js';
+import { compileSelector, typeIdsOf } from './select.js';
+import { type SelectedSources, Snapshot, type SnapshotParts } from './snapshot.js';
+import { timeSeries } from './time-series.js';
+
+export interface QueryDependencies extends SnapshotParts {
+  readonly clock: Clock;
+}
+
+export interface QuerySettings extends Partial<QueryBudget> {
+  /** Decoded parts of blocks kept in memory. Default 64 MB; higher: more memory, fewer reads. */
+  readonly cacheBytes?: number;
+  /** Queries that run at once. Default LIMITS.concurrentQueriesMax; higher: more memory under load. */
+  readonly concurrency?: number;
+}
+
+const CACHE_BYTES = 64 << 20;
+/** The pool of known frames starts anew past this: some 150 MB of frames. */
+const POOLED_FRAMES_MAX = 500_000;
+
+export function openQueryEngine(
+  dependencies: QueryDependencies,
+  settings: QuerySettings = {},
+): QueryEngine {
+  return new QueryEngine(dependencies, settings);
+}
+
+interface Scope {
+  readonly context: QueryContext;
+  readonly snapshot: Snapshot;
+}
+
+export class QueryEngine implements QueryApi {
+  readonly #dependencies: QueryDependencies;
+  readonly #budget: QueryBudget;
+  readonly #cache: WeightedCache;
+  readonly #gate: QueryGate;
+  #frames = new FramePool();
+
+  constructor(dependencies: QueryDependencies, settings: QuerySettings) {
+    this.#dependencies = dependencies;
+    this.#budget = {
+      deadlineMs: settings.deadlineMs ?? DEFAULT_BUDGET.deadlineMs,
+      rowsMax: settings.rowsMax ?? DEFAULT_BUDGET.rowsMax,
+      nodesMax: settings.nodesMax ?? DEFAULT_BUDGET.nodesMax,
+    };
+    this.#cache = new WeightedCache(settings.cacheBytes ?? CACHE_BYTES);
+    const slots = settings.concurrency ?? LIMITS.concurrentQueriesMax;
+    this.#gate = new QueryGate(slots, LIMITS.waitingQueriesMax);
+  }
+
+  /** Bytes of decoded blocks held, for metrics. */
+  get cachedBytes(): number {
+    return this.#cache.sizeBytes;
+  }
+
+  async mergeTree(query: TreeQuery): Promise<FlameTree> {
+    const maxNodes = checkMaxNodes(query.maxNodes);
+    return this.#merge(query, ({ merged, unit, stats }) =>
+      renderTree(merged, { unit, maxNodes, stats }),
+    );
+  }
+
+  async mergeTop(query: MergeQuery): Promise<TopTable> {
+    return this.#merge(query, ({ merged, unit, stats }) => renderTop(merged, { unit, stats }));
+  }
+
+  async mergeFolded(query: MergeQuery): Promise<RenderedMerge> {
+    return this.#merge(query, ({ merged, stats }) => ({ body: renderFolded(merged), stats }));
+  }
+
+  async mergePprof(query: MergeQuery): Promise<RenderedMerge> {
+    return this.#merge(query, async ({ merged, selected, context }) => {
+      const body = await renderPprof(merged, { sources: selected.sources, query, context });
+      return { body, stats: statsOf(selected, context, rowsOf(selected)) };
+    });
+  }
+
+  async timeSeries(query: TimeSeriesQuery): Promise<TimeSeriesAnswer> {
+    checkMerge(query);
+    checkSteps(query);
+    const selector = compileSelector(query.selector);
+    return this.#run(query, async ({ context, snapshot }) => {
+      const selected = await snapshot.select({ selector, typeId: query.profileType }, this.#pool());
+      const { series, rows } = await timeSeries({
+        sources: selected.sources,
+        series: selected.registry.sorted(),
+        selector,
+        aggregation: query.aggregation,
+        groupBy: [...new Set(query.groupBy)],
+        startMs: query.startMs,
+        endMs: query.endMs,
+        stepMs: query.stepMs,
+        context,
+      });
+      const unit = parseProfileType(query.profileType).sampleUnit;
+      return { unit, series, stats: statsOf(selected, context, rows) };
+    });
+  }
+
+  async profileTypes(query: RangeQuery): Promise<readonly ProfileTypeInfo[]> {
+    const listing = await this.#list(query, false);
+    const byId = new Map<string, ProfileTypeInfo>();
+    for (const { series, columns } of listing.series) {
+      const types = profileTypesOf(series);
+      for (const column of columns) {
+        const id = typeIdsOf(series)[column];
+        const type = types[column];
+        const temporality = series.sampleTypes[column]?.temporality;
+        if (id === undefined || type === undefined || temporality === undefined) continue;
+        if (!byId.has(id)) byId.set(id, { id, ...type, temporality });
+      }
+    }
+    return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  }
+
+  async labelNames(query: RangeQuery): Promise<readonly string[]> {
+    return listLabelNames(await this.#list(query, true));
+  }
+
+  async labelValues(query: LabelValuesQuery): Promise<readonly string[]> {
+    const listing = await this.#list(query, mayBeSampleLabel(query.name));
+    return listLabelValues(listing, query.name);
+  }
+
+  async series(query: RangeQuery): Promise<readonly SeriesLabels[]> {
+    const listing = await this.#list(query, false);
+    return listing.series.flatMap(({ series, columns }) =>
+      columns.map((column) => ({
+        ...Object.fromEntries(series.labels.map((label) => [label.name, label.value])),
+        [SERVICE_NAME]: series.service,
+        [PROFILE_NAME]: series.profileName,
+        [PROFILE_TYPE]: typeIdsOf(series)[column] ?? '',
+      })),
+    );
+  }
+
+  #list(query: RangeQuery, needsLabelSets: boolean): Promise<Listing> {
+    return this.#run(query, async ({ context, snapshot }) => {
+      const selector = compileSelector(query.selector);
+      const builder = new ListingBuilder({ selector, range: snapshot.range, needsLabelSets });
+      await snapshot.forEachBlock(async (handle) => void (await builder.addBlock(handle)));
+      for (const view of await snapshot.segments()) {
+        context.check();
+        builder.addSegment(view, query.tenantId);
+      }
+      return builder.finish();
+    });
+  }
+
+  async #merge<T>(query: MergeQuery, render: (merge: MergeScope) => T | Promise<T>): Promise<T> {
+    checkMerge(query);
+    const selector = compileSelector(query.selector);
+    return this.#run(query, async ({ context, snapshot }) => {
+      const frames = this.#pool();
+      const selected = await snapshot.select({ selector, typeId: query.profileType }, frames);
+      const merged = await aggregate({
+        sources: selected.sources,
+        selector,
+        aggregation: query.aggregation,
+        frames,
+        context,
+      });
+      context.check();
+      const unit = parseProfileType(query.profileType).sampleUnit;
+      const stats = statsOf(selected, context, rowsOf(selected));
+      return render({ merged, selected, context, unit, stats });
+    });
+  }
+
+  /** Frames known from earlier queries, so that their contents are compared once. A query keeps the pool it began with. */
+  #pool(): FramePool {
+    if (this.#frames.count > POOLED_FRAMES_MAX) this.#frames = new FramePool();
+    return this.#frames;
+  }
+
+  async #run<T>(query: RangeQuery, work: (scope: Scope) => Promise<T>): Promise<T> {
+    checkRange(query);
+    const context = new QueryContext(this.#dependencies.clock, this.#budget, query.signal);
+    try {
+      const leave = await this.#gate.enter(query.tenantId, context.signal);
+      try {
+        return await this.#attempt(query, context, work);
+      } finally {
+        leave();
+      }
+    } catch (error) {
+      throw context.signal.aborted ? context.stopReason() : StoreError.from(error);
+    } finally {
+      context.close();
+    }
+  }
+
+  async #attempt<T>(
+    query: RangeQuery,
+    context: QueryContext,
+    work: (scope: Scope) => Promise<T>,
+  ): Promise<T> {
+    const range = timeRange(query.startMs, query.endMs);
+    const { tenantId } = query;
+    for (let attempt = 1; ; attempt++) {
+      context.check();
+      context.lastAttempt = attempt === LIMITS.queryAttemptsMax;
+      context.forgetMissing();
+      try {
+        const parts = this.#dependencies;
+        const snapshot = await Snapshot.take({
+          tenantId,
+          range,
+          parts,
+          cache: this.#cache,
+          context,
+        });
+        return await work({ context, snapshot });
+      } catch (error) {
+        // A block or segment vanished since the snapshot: something has replaced it, so look again.
+        if (!isKind(error, 'not-found') || context.lastAttempt) throw error;
+      }
+    }
+  }
+}
+
+interface MergeScope {
+  readonly merged: MergedValues;
+  readonly selected: SelectedSources;
+  readonly context: QueryContext;
+  readonly unit: string;
+  readonly stats: QueryStats;
+}
+
+function rowsOf(selected: SelectedSources): number {
+  let rows = 0;
+  for (const source of selected.sources) {
+    for (const slice of source.slices) rows += source.rowCount(slice);
+  }
+  return rows;
+}
+
+function statsOf(selected: SelectedSources, context: QueryContext, rows: number): QueryStats {
+  let profiles = 0;
+  for (const source of selected.sources) {
+    for (const slice of source.slices) profiles += slice.end - slice.first;
+  }
+  return {
+    profiles,
+    series: selected.registry.count,
+    rows,
+    blocks: selected.blocks,
+    segments: selected.segments,
+    missing: context.missing,
+  };
+}

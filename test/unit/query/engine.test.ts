@@ -1,0 +1,295 @@
+import { describe, expect, it } from 'vitest';
+import { corrupt, StoreError } from '../../../src/base/errors.js';
+import { LIMITS } from '../../../src/base/limits.js';
+import type { Series } from '../../../src/model/series.js';
+import type { MergeQuery } from '../../../src/query/api.js';
+import type { PlainProfile } from '../../support/plain-store.js';
+import { type MemoryStore, memoryStore, TENANT } from '../../support/query-store.js';
+
+const GAUGE: Series = {
+  service: 'api',
+  profileName: 'memory',
+  labels: [
+    { name: 'pod', value: 'a' },
+    { name: 'service_name', value: 'api' },
+  ],
+  periodType: 'space',
+  periodUnit: 'bytes',
+  sampleTypes: [{ type: 'inuse', unit: 'bytes', temporality: 'gauge' }],
+  group: 0,
+};
+const TYPE = 'memory:inuse:bytes:space:bytes';
+const DELTA: Series = {
+  ...GAUGE,
+  sampleTypes: [{ type: 'inuse', unit: 'bytes', temporality: 'delta' }],
+};
+
+function profile(startMs: number, values: Record<string, bigint>, series = GAUGE): PlainProfile {
+  return {
+    series,
+    startNs: BigInt(startMs) * 1_000_000n,
+    id: `p${startMs}`,
+    flags: 0,
+    samples: Object.entries(values).map(([path, value]) => ({
+      functions: path === '' ? [] : path.split(';'),
+      labelSet: '',
+      values: [value],
+    })),
+  };
+}
+
+const QUERY: MergeQuery = {
+  tenantId: TENANT,
+  selector: '',
+  startMs: 0,
+  endMs: 1_000,
+  profileType: TYPE,
+};
+
+function store(profiles: readonly PlainProfile[], consumedBeforeMs = 500): MemoryStore {
+  return memoryStore(profiles, {
+    consumedBeforeNs: BigInt(consumedBeforeMs) * 1_000_000n,
+    placeOf: (i) => i,
+  });
+}
+
+async function folded({ engine }: MemoryStore, query: Partial<MergeQuery> = {}): Promise<string> {
+  return new TextDecoder().decode((await engine.mergeFolded({ ...QUERY, ...query })).body);
+}
+
+async function codeOf(promise: Promise<unknown>): Promise<string> {
+  return promise.then(
+    () => 'no error',
+    (error: unknown) => (error instanceof StoreError ? error.code : String(error)),
+  );
+}
+
+describe('aggregations', () => {
+  const two = store([
+    profile(1, { a: 10n, 'a;b': -3n }),
+    profile(2, { a: 5n }),
+    profile(600, { a: 6n, c: -8n, '': 7n }),
+  ]);
+
+  it.each([
+    // 21 / 3, -3 / 3, -8 / 3 = -2.67, 7 / 3 = 2.33
+    ['avg', '[empty] 2\na 7\na;b -1\nc -3\n'],
+    [undefined, '[empty] 2\na 7\na;b -1\nc -3\n'],
+    ['sum', '[empty] 7\na 21\na;b -3\nc -8\n'],
+    ['last', '[empty] 7\na 6\nc -8\n'],
+    // A profile without the stack counts as 0, so what is negative in some only is 0.
+    ['max', '[empty] 7\na 10\n'],
+  ] as const)('%s', async (aggregation, want) => {
+    expect(await folded(two, aggregation === undefined ? {} : { aggregation })).toBe(want);
+  });
+
+  it('max keeps what is negative in every profile', async () => {
+    const both = store([profile(1, { a: -5n }), profile(600, { a: -3n })]);
+    expect(await folded(both, { aggregation: 'max' })).toBe('a -3\n');
+  });
+
+  it('names: ";" becomes ":", control characters spaces', async () => {
+    const odd = store([
+      { ...profile(1, {}), samples: [{ functions: ['a;b', 'c\nd'], labelSet: '', values: [1n] }] },
+    ]);
+    expect(await folded(odd)).toBe('a:b;c d 1\n');
+  });
+
+  it('answers with sums up to 64 bits and refuses more', async () => {
+    const half = 2n ** 62n;
+    const fits = store([profile(1, { a: half }, DELTA), profile(600, { a: half - 1n }, DELTA)]);
+    expect((await fits.engine.mergeTree(QUERY)).total).toBe(2n ** 63n - 1n);
+    const past = store([profile(1, { a: half }, DELTA), profile(600, { b: half }, DELTA)]);
+    expect(await codeOf(past.engine.mergeTree(QUERY))).toBe('PS_SUM_OVERFLOW');
+    expect(await codeOf(past.engine.mergeTop(QUERY))).toBe('PS_SUM_OVERFLOW');
+  });
+});
+
+describe('flame graph', () => {
+  it('shows the heaviest nodes, parents first, siblings by name, and reports the rest', async () => {
+    const one = store([profile(1, { 'z;x': 5n, 'z;y': 9n, b: 3n, '': 1n, 'b;q': 1n })]);
+    const tree = await one.engine.mergeTree({ ...QUERY, maxNodes: 4 });
+    const names = [...tree.name].map((n) => tree.names[n]);
+    expect(names).toEqual(['total', 'z', 'x', 'y']);
+    expect([...tree.parent]).toEqual([-1, 0, 1, 1]);
+    expect([...tree.value]).toEqual([19n, 14n, 5n, 9n]);
+    expect([...tree.self]).toEqual([1n, 0n, 5n, 9n]);
+    expect([tree.hiddenNodes, tree.hiddenValue, tree.unit]).toEqual([2, 4n, 'bytes']);
+  });
+
+  it('is empty where there is nothing', async () => {
+    const tree = await store([]).engine.mergeTree(QUERY);
+    expect([tree.total, tree.names, [...tree.value], tree.hiddenNodes]).toEqual([
+      0n,
+      ['total'],
+      [0n],
+      0,
+    ]);
+  });
+});
+
+describe('what is missing', () => {
+  const profiles = [
+    profile(1, { a: 1n }, DELTA),
+    profile(2, { b: 2n }, DELTA),
+    profile(600, { c: 4n }, DELTA),
+  ];
+
+  it('reports a damaged block and answers with the rest (I8)', async () => {
+    const damaged = store(profiles);
+    const [id, block] = [...damaged.blocks][0]!;
+    const scan = (): Promise<never> => Promise.reject(corrupt('PS_BLOCK_CHECKSUM', 'damaged'));
+    damaged.blocks.set(id, { ...block, scan });
+    const { total, stats } = await damaged.engine.mergeTree(QUERY);
+    expect(total).toBe(6n);
+    expect(stats.missing).toEqual([
+      { part: `block ${id}`, code: 'PS_BLOCK_CHECKSUM', message: 'damaged' },
+    ]);
+  });
+
+  it('reports rows with keys that do not exist', async () => {
+    const damaged = store(profiles);
+    const view = damaged.views.get(2)!;
+    const batches = view.batches.map((b) => ({ ...b, key: b.key.map((k) => k + 100) }));
+    damaged.views.set(2, { ...view, batches });
+    const { total, stats } = await damaged.engine.mergeTree(QUERY);
+    expect(total).toBe(3n);
+    expect(stats.missing.map((m) => m.code)).toEqual(['PS_SAMPLE_KEY']);
+  });
+
+  it('plans again when a block vanished, with the manifest that replaced it', async () => {
+    const moved = store(profiles);
+    const [id, block] = [...moved.blocks][0]!;
+    const { manifest } = moved;
+    moved.blocks.delete(id);
+    moved.blocks.set('merged', { ...block, meta: { ...block.meta, blockId: 'merged' } });
+    let loads = 0;
+    Object.defineProperty(moved, 'manifest', {
+      get: () =>
+        ++loads === 1
+          ? manifest
+          : {
+              ...manifest,
+              blocks: manifest.blocks.map((b) =>
+                b.blockId === id ? { ...b, blockId: 'merged' } : b,
+              ),
+            },
+    });
+    const { total, stats } = await moved.engine.mergeTree(QUERY);
+    expect([total, stats.missing, loads]).toEqual([7n, [], 2]);
+  });
+
+  it('reports what stays away', async () => {
+    const lost = store(profiles);
+    const [id] = [...lost.blocks][0]!;
+    lost.blocks.delete(id);
+    const { total, stats } = await lost.engine.mergeTree(QUERY);
+    expect([total, stats.missing.map((m) => m.code)]).toEqual([6n, ['PS_OBJECT_NOT_FOUND']]);
+  });
+});
+
+describe('bounds (I6)', () => {
+  const profiles = [profile(1, { a: 1n }), profile(600, { b: 1n })];
+  const bounded = (settings: object): MemoryStore =>
+    memoryStore(profiles, { consumedBeforeNs: 500_000_000n, placeOf: () => 0, settings });
+
+  it('refuses bad requests', async () => {
+    const { engine } = store(profiles);
+    expect(await codeOf(engine.mergeTree({ ...QUERY, endMs: 0 }))).toBe('PS_QUERY_RANGE');
+    expect(await codeOf(engine.mergeTree({ ...QUERY, startMs: Number.NaN }))).toBe(
+      'PS_QUERY_RANGE',
+    );
+    expect(await codeOf(engine.mergeTree({ ...QUERY, selector: '{' }))).toBe('PS_SELECTOR_SYNTAX');
+    expect(await codeOf(engine.mergeTree({ ...QUERY, profileType: 'cpu' }))).toBe(
+      'PS_PROFILE_TYPE',
+    );
+    expect(await codeOf(engine.mergeTree({ ...QUERY, maxNodes: 0 }))).toBe('PS_QUERY_NODES_SHOWN');
+    expect(await codeOf(engine.mergeTree({ ...QUERY, tenantId: '' }))).toBe('PS_TENANT');
+    const steps = { ...QUERY, stepMs: 0, groupBy: [] };
+    expect(await codeOf(engine.timeSeries(steps))).toBe('PS_QUERY_STEP');
+    const long = { ...steps, stepMs: 1, endMs: LIMITS.queryPointsMax + 1 };
+    expect(await codeOf(engine.timeSeries(long))).toBe('PS_QUERY_POINTS');
+  });
+
+  it('keeps rows and nodes within budget', async () => {
+    expect(await codeOf(bounded({ rowsMax: 1 }).engine.mergeTree(QUERY))).toBe('PS_QUERY_ROWS');
+    expect(await codeOf(bounded({ nodesMax: 2 }).engine.mergeTree(QUERY))).toBe('PS_QUERY_NODES');
+  });
+
+  it('stops at the deadline, when cancelled, and lets the next one in', async () => {
+    const late = bounded({ deadlineMs: 20, concurrency: 1 });
+    const [id, block] = [...late.blocks][0]!;
+    const forever = new Promise<never>(() => undefined);
+    const stuck = {
+      ...block,
+      scan: ({ signal }: { signal?: AbortSignal }) =>
+        Promise.race([
+          forever,
+          new Promise<never>((_, reject) => {
+            signal?.addEventListener('abort', () => reject(signal.reason as Error));
+          }),
+        ]),
+    };
+    late.blocks.set(id, stuck);
+    const running = codeOf(late.engine.mergeTree(QUERY));
+    const waiting = codeOf(late.engine.mergeTree({ ...QUERY, signal: AbortSignal.abort() }));
+    expect(await waiting).toBe('PS_CANCELLED');
+    expect(await running).toBe('PS_QUERY_DEADLINE');
+    late.blocks.set(id, block);
+    expect(await codeOf(late.engine.profileTypes(QUERY))).toBe('no error');
+  });
+});
+
+describe('listings', () => {
+  const web: Series = {
+    ...GAUGE,
+    service: 'web',
+    labels: [{ name: 'service_name', value: 'web' }],
+    profileName: 'cpu',
+    sampleTypes: [
+      { type: 'samples', unit: 'count', temporality: 'delta' },
+      { type: 'cpu', unit: 'nanoseconds', temporality: 'delta' },
+    ],
+  };
+  const labelled: PlainProfile = {
+    ...profile(700, {}, web),
+    samples: [
+      { functions: ['f'], labelSet: '[[["thread","7"],["pod","x"]],[]]', values: [1n, 1n] },
+    ],
+  };
+  const { engine } = store([profile(1, { a: 1n }), labelled]);
+  const all = { tenantId: TENANT, selector: '', startMs: 0, endMs: 1_000 };
+
+  it('lists types, names, values and series', async () => {
+    expect((await engine.profileTypes(all)).map((t) => `${t.id} ${t.temporality}`)).toEqual([
+      'cpu:cpu:nanoseconds:space:bytes delta',
+      'cpu:samples:count:space:bytes delta',
+      `${TYPE} gauge`,
+    ]);
+    expect(await engine.labelNames(all)).toEqual([
+      '__name__',
+      '__profile_type__',
+      'pod',
+      'service_name',
+      'thread',
+    ]);
+    expect(await engine.labelValues({ ...all, name: 'pod' })).toEqual(['a', 'x']);
+    expect(await engine.labelValues({ ...all, name: 'service_name' })).toEqual(['api', 'web']);
+    expect(await engine.labelValues({ ...all, name: '__name__' })).toEqual(['cpu', 'memory']);
+    expect(await engine.series({ ...all, selector: '{service_name="api"}' })).toEqual([
+      { __name__: 'memory', __profile_type__: TYPE, pod: 'a', service_name: 'api' },
+    ]);
+  });
+
+  it('is restricted by selector, range and tenant', async () => {
+    expect(await engine.labelNames({ ...all, startMs: 2, endMs: 700 })).toEqual([]);
+    expect(await engine.labelValues({ ...all, endMs: 700, name: 'thread' })).toEqual([]);
+    expect(
+      await engine.labelValues({ ...all, selector: '{thread="7"}', name: '__name__' }),
+    ).toEqual(['cpu']);
+    expect(
+      await engine.labelValues({ ...all, selector: '{thread="8"}', name: '__name__' }),
+    ).toEqual([]);
+    expect(await engine.series({ ...all, tenantId: 'nobody', startMs: 500 })).toEqual([]);
+  });
+});
