@@ -285,7 +285,8 @@ function markWanted(
 ): void {
   const v = refs.view[at]!;
   const { profiles, batches, symbols } = views[v]!;
-  const mask = (wanted[v] ??= new Uint8Array(symbols.keys.count));
+  const mask = wanted[v] ?? new Uint8Array(symbols.keys.count);
+  wanted[v] = mask;
   const p = refs.profile[at]!;
   const { key } = batches[profiles.batch[p]!]!;
   const start = profiles.firstRow[p]!;

@@ -92,7 +92,10 @@ class MergeRun {
     }
     const { symbols, remap } = merger.finish();
     // In place: from the input's numbers straight to the final ones.
-    for (const map of merged) map?.forEach((key, k) => (map[k] = remap[key]!));
+    for (const map of merged) {
+      if (map === undefined) continue;
+      for (let k = 0; k < map.length; k++) map[k] = remap[map[k]!]!;
+    }
     await this.#writer.beginService(
       service,
       symbols,

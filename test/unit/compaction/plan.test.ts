@@ -1,0 +1,206 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  COMPACTION_SETTINGS,
+  planCompactions,
+  type CompactionSpec,
+} from '../../../src/compaction/plan.js';
+import { emptyManifest } from '../../../src/manifest/manifest-codec.js';
+import type { Manifest, ManifestBlock } from '../../../src/manifest/types.js';
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+/** A Thursday, where aligned weeks begin. */
+const WEEK_START = 2_900 * 7 * DAY;
+const SETTINGS = {
+  ...COMPACTION_SETTINGS,
+  mergeInputsMax: 5,
+  blockBytesMax: 1000,
+  blockRowsMax: 1e6,
+};
+
+interface Sketch {
+  readonly id: string;
+  readonly from: number;
+  readonly to: number;
+  readonly level?: number;
+  readonly bytes?: number;
+}
+
+function blockOf({ id, from, to, level = 1, bytes = 10 }: Sketch): ManifestBlock {
+  return {
+    blockId: id,
+    level,
+    startNsMin: BigInt(WEEK_START + from) * 1_000_000n,
+    startNsMax: BigInt(WEEK_START + to) * 1_000_000n,
+    profileCount: 1,
+    sampleCount: 1,
+    sizeBytes: bytes,
+    createdMs: 0,
+  };
+}
+
+const manifestOf = (blocks: readonly Sketch[], watermark = 0): Manifest => ({
+  ...emptyManifest('t'),
+  blocks: blocks.map(blockOf),
+  watermarks: watermark === 0 ? [] : [{ instance: 'log', sequence: watermark }],
+});
+
+const text = (spec: CompactionSpec): string =>
+  spec.kind === 'merge'
+    ? spec.blocks.map((b) => b.blockId).join('+')
+    : `${spec.instance}:${spec.segments.map((s) => s.sequence).join(',')}`;
+
+function plan(
+  manifest: Manifest,
+  now: number,
+  more: { isFull?: boolean; log?: string } = {},
+): string[] {
+  const segments = (more.log ?? '').split(' ').filter((s) => s !== '');
+  return planCompactions({
+    manifest,
+    log: {
+      segments: segments.map((s) => {
+        const [instance = '', sequence = '', bytes = '1', state] = s.split('/');
+        return {
+          instance,
+          sequence: Number(sequence),
+          committedBytes: Number(bytes) << 20,
+          sealed: state !== 'open',
+        };
+      }),
+    },
+    nowMs: WEEK_START + now,
+    settings: SETTINGS,
+    isFull: more.isFull === true,
+  }).map(text);
+}
+
+const hours = (...starts: number[]): Sketch[] =>
+  starts.map((h, i) => ({ id: `h${i}`, from: h * HOUR, to: h * HOUR + 50 * MINUTE, level: 2 }));
+
+describe('level zero plans', () => {
+  const none = manifestOf([]);
+  it.each([
+    ['nothing sealed', none, 'log/1/1/open', []],
+    ['sealed ones up to the open one', none, 'log/2/1 log/1/1 log/3/1/open', ['log:1,2']],
+    ['above the watermark only', manifestOf([], 2), 'log/1 log/2 log/3 log/4', ['log:3,4']],
+    ['64 MB at once', none, 'log/1/32 log/2/30 log/3/30', ['log:1,2']],
+    ['one that is larger alone', none, 'log/1/100 log/2/1', ['log:1']],
+    ['over one that is gone', none, 'log/1 log/3', ['log:1,3']],
+    ['each instance', none, 'b/1 a/1 b/2', ['a:1', 'b:1,2']],
+  ])('take %s', (_, manifest, log, want) => {
+    expect(plan(manifest, 0, { log })).toEqual(want);
+  });
+});
+
+describe('merge plans', () => {
+  const quarter = (id: string, at: number, bytes = 10): Sketch => ({
+    id,
+    from: at,
+    to: at + 14 * MINUTE,
+    bytes,
+  });
+  const four = [0, 15, 30, 45].map((m, i) => quarter(`q${i}`, m * MINUTE));
+  it.each([
+    ['nothing of one block', four.slice(0, 1), 9 * DAY, []],
+    ['nothing of three in an open hour', four.slice(0, 3), HOUR, []],
+    ['four in an open hour', four, HOUR, ['q0+q1+q2+q3']],
+    ['three in a closed hour', four.slice(0, 3), 2 * HOUR, ['q0+q1+q2']],
+    ['the day once its hours are done', hours(0, 1, 2, 3), 5 * HOUR, ['h0+h1+h2+h3']],
+    ['nothing of three hours of an open day', hours(0, 1, 2), 5 * HOUR, []],
+    ['a closed day', hours(0, 20), 25 * HOUR, ['h0+h1']],
+    ['not across the days of an open week', hours(0, 25), 3 * DAY, []],
+    ['a closed week', hours(0, 25), 8 * DAY, ['h0+h1']],
+    ['an hour before its day', [...four, ...hours(3, 4)], 25 * HOUR, ['q0+q1+q2+q3']],
+    [
+      'not beyond the greatest size',
+      [0, 1, 2].map((h) => quarter(`b${h}`, h * 15 * MINUTE, 400)),
+      DAY,
+      ['b0+b1'],
+    ],
+    ['no block that is large already', [quarter('a', 0, 600), quarter('b', MINUTE)], 9 * DAY, []],
+    [
+      'not a day again for a late profile',
+      [quarter('a', 0, 400), quarter('b', MINUTE, 1)],
+      9 * DAY,
+      [],
+    ],
+    [
+      'late ones together',
+      [quarter('a', 0, 400), quarter('b', MINUTE, 1), quarter('c', 0, 1)],
+      9 * DAY,
+      ['c+b'],
+    ],
+  ])('take %s', (_, blocks, now, want) => {
+    expect(plan(manifestOf(blocks), now).sort()).toEqual([...want].sort());
+  });
+
+  it('full: the log first, then weeks as far as size and inputs allow', () => {
+    const blocks = [...hours(0, 1, 30, 31, 80, 81), { id: 'next', from: 8 * DAY, to: 8 * DAY }];
+    expect(plan(manifestOf(blocks), 0, { isFull: true, log: 'log/1' })).toEqual(['log:1']);
+    expect(plan(manifestOf(blocks), 0, { isFull: true })).toEqual(['h0+h1+h2+h3+h4']);
+  });
+
+  it('come to an end, whatever the blocks, and never take one block twice', () => {
+    const sketch = fc.record({
+      from: fc.integer({ min: 0, max: 20 * DAY }),
+      length: fc.integer({ min: 0, max: DAY }),
+      level: fc.integer({ min: 1, max: 4 }),
+      bytes: fc.integer({ min: 1, max: 1200 }),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(sketch, { maxLength: 40 }),
+        fc.nat(30 * DAY),
+        fc.boolean(),
+        (sketches, now, isFull) => {
+          let blocks = sketches.map((s, i) =>
+            blockOf({
+              id: `b${i}`,
+              from: s.from,
+              to: s.from + s.length,
+              level: s.level,
+              bytes: s.bytes,
+            }),
+          );
+          for (let round = 0; ; round++) {
+            expect(round).toBeLessThanOrEqual(40);
+            const manifest = { ...emptyManifest('t'), blocks };
+            const specs = planCompactions({
+              manifest,
+              log: { segments: [] },
+              nowMs: WEEK_START + now,
+              settings: SETTINGS,
+              isFull,
+            });
+            if (specs.length === 0) break;
+            const taken = specs.flatMap((s) =>
+              s.kind === 'merge' ? s.blocks.map((b) => b.blockId) : [],
+            );
+            expect(new Set(taken).size).toBe(taken.length);
+            for (const [i, spec] of specs.entries()) {
+              if (spec.kind !== 'merge') continue;
+              expect(spec.blocks.length).toBeLessThanOrEqual(SETTINGS.mergeInputsMax);
+              const sum = spec.blocks.reduce((n, b) => n + b.sizeBytes, 0);
+              expect(sum).toBeLessThanOrEqual(SETTINGS.blockBytesMax);
+              const starts = spec.blocks
+                .flatMap((b) => [b.startNsMin, b.startNsMax])
+                .sort((a, b) => (a < b ? -1 : 1));
+              blocks = blocks.filter((b) => !spec.blocks.includes(b));
+              blocks.push({
+                ...spec.blocks[0]!,
+                blockId: `m${round}.${i}`,
+                level: 1 + Math.max(...spec.blocks.map((b) => b.level)),
+                sizeBytes: sum,
+                startNsMin: starts[0]!,
+                startNsMax: starts.at(-1)!,
+              });
+            }
+          }
+        },
+      ),
+    );
+  });
+});
