@@ -1,4 +1,10 @@
 /**
+ * Names of temporary files start so. One that a dead process left behind is only waste: nothing reads it, and the
+ * bucket over the directory removes old ones (objstore/dir-bucket.ts).
+ */
+export const TEMPORARY_PREFIX = '.tmp-';
+
+/**
  * The file operations that the engine needs, with durability explicit. The real one is `node-files.ts`; tests use one
  * that loses whatever was not synced (test/support/lossy-files.ts).
  *

@@ -2,13 +2,8 @@ import { type FileHandle, link, open, rename, rm } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { assert } from '../base/assert.js';
 import { errnoOf, fileError } from './file-errors.js';
+import { TEMPORARY_PREFIX } from './files.js';
 import { randomHex, systemRng } from './rng.js';
-
-/**
- * Names of temporary files start so. One that a dead process left behind is only waste: nothing reads it, and the
- * bucket over the directory removes old ones (objstore/dir-bucket.ts).
- */
-export const TEMPORARY_PREFIX = '.tmp-';
 
 /** Buffers of one writev; IOV_MAX is 1,024 on Linux. */
 const PIECES_PER_WRITE = 512;

@@ -32,7 +32,7 @@ export function withTransfer<T>(value: T, arrays: readonly ArrayBufferView[]): T
   return new Transferred(value, buffersOf(arrays));
 }
 
-export function buffersOf(arrays: readonly ArrayBufferView[]): Transferable[] {
+function buffersOf(arrays: readonly ArrayBufferView[]): Transferable[] {
   const buffers = new Set<Transferable>();
   for (const { buffer } of arrays) if (buffer instanceof ArrayBuffer) buffers.add(buffer);
   return [...buffers];

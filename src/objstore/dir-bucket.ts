@@ -2,7 +2,12 @@ import { isKind, StoreError, invalid } from '../base/errors.js';
 import { KeyedMutex } from '../base/keyed-mutex.js';
 import { LIMITS } from '../base/limits.js';
 import type { Clock } from '../env/clock.js';
-import type { AppendFile, FileEntry, FileSystem } from '../env/files.js';
+import {
+  type AppendFile,
+  type FileEntry,
+  type FileSystem,
+  TEMPORARY_PREFIX,
+} from '../env/files.js';
 import { randomHex, type Rng } from '../env/rng.js';
 import type {
   Bucket,
@@ -26,7 +31,6 @@ import {
   objectExists,
   objectNotFound,
   objectTooLarge,
-  RESERVED_PART_PREFIX,
   throwIfCancelled,
   uploadEnded,
 } from './keys.js';
@@ -164,7 +168,7 @@ class DirBucket implements Bucket {
   async startUpload(key: string, options?: CallOptions): Promise<Upload> {
     this.#enter(key, options);
     const slash = key.lastIndexOf('/') + 1;
-    const temporary = `${key.slice(0, slash)}${RESERVED_PART_PREFIX}${randomHex(this.#rng, 12)}`;
+    const temporary = `${key.slice(0, slash)}${TEMPORARY_PREFIX}${randomHex(this.#rng, 12)}`;
     const path = this.#path(temporary);
     const file = await this.#inItsDir(key, () => this.#files.openAppend(path));
     return new DirUpload({
@@ -270,7 +274,7 @@ class DirBucket implements Bucket {
       if (isKind(error, 'not-found')) return [];
       throw error;
     }
-    const isTemporary = (entry: FileEntry): boolean => entry.name.startsWith(RESERVED_PART_PREFIX);
+    const isTemporary = (entry: FileEntry): boolean => entry.name.startsWith(TEMPORARY_PREFIX);
     if (!entries.some(isTemporary)) return entries;
     const oldMs = this.#clock.nowMs() - TEMPORARY_AGE_MS_MAX;
     for (const entry of entries) {

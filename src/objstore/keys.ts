@@ -1,15 +1,13 @@
 import { invalid, StoreError } from '../base/errors.js';
+import { TEMPORARY_PREFIX } from '../env/files.js';
 import type { ByteRange, CallOptions } from './bucket.js';
 
 /**
  * What all buckets accept as a key, the strictest of their rules, so that data can move between them: S3 limits the
  * whole, file systems each part.
  */
-export const KEY_BYTES_MAX = 1_024;
-export const KEY_PART_BYTES_MAX = 255;
-
-/** Parts that start so are ours: env/node-file-writes.ts and uploads to a directory. */
-export const RESERVED_PART_PREFIX = '.tmp-';
+const KEY_BYTES_MAX = 1_024;
+const KEY_PART_BYTES_MAX = 255;
 
 const SIMPLE_KEY =
   /^[A-Za-z0-9_=,@%+-][A-Za-z0-9_.=,@%+-]*(\/[A-Za-z0-9_=,@%+-][A-Za-z0-9_.=,@%+-]*)*$/;
@@ -38,8 +36,8 @@ function keyProblem(key: string): string | undefined {
     if (partBytes > KEY_PART_BYTES_MAX) {
       return `a part of ${partBytes} bytes; want <= ${KEY_PART_BYTES_MAX}`;
     }
-    if (part.startsWith(RESERVED_PART_PREFIX)) {
-      return `a part that starts with ${RESERVED_PART_PREFIX}; want another name`;
+    if (part.startsWith(TEMPORARY_PREFIX)) {
+      return `a part that starts with ${TEMPORARY_PREFIX}; want another name`;
     }
   }
   return undefined;
@@ -54,7 +52,7 @@ export function checkPrefix(prefix: string): void {
     sizeBytes <= KEY_BYTES_MAX &&
     !BAD_CHARACTER.test(prefix) &&
     parts.every((part) => part !== '' && part !== '.' && part !== '..') &&
-    !last.startsWith(RESERVED_PART_PREFIX);
+    !last.startsWith(TEMPORARY_PREFIX);
   if (isGood) return;
   throw invalid(
     'PS_OBJECT_KEY',
