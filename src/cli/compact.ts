@@ -1,8 +1,7 @@
 import { isKind, StoreError } from '../base/errors.js';
-import { openStore, type Store } from '../index.js';
+import { openStore, type Inspection, type Store } from '../index.js';
 import { command, EXIT_OK, type CommandIo } from './command.js';
 import { bytesText } from './format-value.js';
-import type { InspectReport } from './inspect-text.js';
 import { startProgress } from './progress.js';
 import { BUCKET_OPTIONS, storePlace, type StorePlace } from './store-location.js';
 
@@ -46,18 +45,23 @@ async function openUnlocked(place: StorePlace): Promise<Store> {
 
 async function compactWithProgress(io: CommandIo, store: Store, full: boolean): Promise<void> {
   const progress = startProgress(io);
-  const before = (await store.inspect()) as InspectReport;
+  const before = await store.inspect();
   try {
     await store.compact({
       full,
-      onProgress: ({ done, total, text }) => progress.update(done, total, text),
+      signal: io.signal,
+      onProgress: ({ tenantId, kind, level, profilesDone, profilesTotal }) => {
+        const text = `profiles (${kind} to level ${level}, tenant ${tenantId})`;
+        progress.update(profilesDone, profilesTotal, text);
+      },
     });
   } finally {
     progress.end();
   }
-  const after = (await store.inspect()) as InspectReport;
-  await io.out(
-    `${bytesText(before.bytes)} in ${before.blocks.length} blocks and ${before.log.segments} segments ` +
-      `became ${bytesText(after.bytes)} in ${after.blocks.length} blocks and ${after.log.segments} segments\n`,
-  );
+  const after = await store.inspect();
+  await io.out(`${sizeText(before)} became ${sizeText(after)}\n`);
+}
+
+function sizeText({ bytes, blocks, log }: Inspection): string {
+  return `${bytesText(bytes)} in ${blocks.length} blocks and ${log.segments} segments`;
 }

@@ -139,7 +139,7 @@ async function importFile(
   try {
     const { io, sink, root, temporality } = run;
     const nowMs = io.clock.nowMs();
-    const body = await readProfile(io.files, join(root, path), LIMITS.profileBytesMax, nowMs);
+    const body = await readProfile(io.files, join(root, path), nowMs);
     const labels = [...run.labels, ...pathLabels(run.names, path)];
     const result = await sink.write({ labels, body, temporality });
     totals.files += 1;

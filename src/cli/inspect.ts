@@ -1,6 +1,6 @@
 import { openSnapshot } from '../index.js';
 import { command, EXIT_OK } from './command.js';
-import { inspectText, type InspectReport } from './inspect-text.js';
+import { inspectText } from './inspect-text.js';
 import { BUCKET_OPTIONS, storePlace } from './store-location.js';
 
 export const inspectCommand = command({
@@ -15,7 +15,7 @@ export const inspectCommand = command({
   async run({ io, values }) {
     const snapshot = await openSnapshot(storePlace(io, values.data, values));
     try {
-      const report = (await snapshot.inspect()) as InspectReport;
+      const report = await snapshot.inspect();
       await io.out(values.json ? `${JSON.stringify(report, null, 2)}\n` : inspectText(report));
     } finally {
       await snapshot.close();

@@ -1,6 +1,5 @@
 import { resolve } from 'node:path';
 import { invalid } from '../base/errors.js';
-import { LIMITS } from '../base/limits.js';
 import type { Temporality } from '../model/series.js';
 import { command, EXIT_FAILED, EXIT_OK, type CommandIo } from './command.js';
 import { labelOption, serverOption, temporalityOption, tenantOption } from './common-options.js';
@@ -63,7 +62,7 @@ async function pushFile(
 ): Promise<boolean> {
   try {
     const path = resolve(io.workingDirectory, name);
-    const body = await readProfile(io.files, path, LIMITS.profileBytesMax, io.clock.nowMs());
+    const body = await readProfile(io.files, path, io.clock.nowMs());
     const result = await sink.write({ ...options, body });
     await io.out(`${name}: ${result.profiles} profiles, ${result.samples} samples\n`);
     for (const rejection of result.rejections) io.err(`${name}: ${rejection}\n`);

@@ -1,12 +1,21 @@
+import { cpuProfileToPprof } from '../formats/v8/cpuprofile.js';
+import { heapProfileToPprof } from '../formats/v8/heapprofile.js';
+import { LIMITS } from '../base/limits.js';
 import type { FileSystem } from '../env/files.js';
 import { readBounded } from './read-bounded.js';
 
-/** A profile file as pprof bytes. */
+/**
+ * A profile file as pprof bytes: V8's `.cpuprofile` and `.heapprofile` are converted, all else is sent as it is. V8's
+ * profiles do not say when they were taken: the file's age would be a guess, so they count as taken `nowMs`.
+ */
 export async function readProfile(
   files: FileSystem,
   path: string,
-  sizeBytesMax: number,
-  _nowMs: number,
+  nowMs: number,
 ): Promise<Uint8Array> {
-  return await readBounded(files, path, sizeBytesMax);
+  const bytes = await readBounded(files, path, LIMITS.profileBytesMax);
+  const timeNs = BigInt(nowMs) * 1_000_000n;
+  if (path.endsWith('.cpuprofile')) return cpuProfileToPprof(bytes, { timeNs });
+  if (path.endsWith('.heapprofile')) return heapProfileToPprof(bytes, { timeNs });
+  return bytes;
 }

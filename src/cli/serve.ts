@@ -1,11 +1,12 @@
 import { MetricsRegistry } from '../base/metrics.js';
-import { openStore } from '../index.js';
-import { startSelfProfile } from '../server/self-profile.js';
+import { openStore, type Store } from '../index.js';
+import { startSelfProfile, type SelfProfile } from '../server/self-profile.js';
 import { startServer, type RunningServer } from '../server/server.js';
-import { TENANT_DEFAULT } from '../server/tenant.js';
 import { uiAssets } from '../ui/assets.js';
-import { command, EXIT_OK, type CommandIo } from './command.js';
+import { command, EXIT_FAILED, EXIT_OK, type CommandIo } from './command.js';
 import { BUCKET_OPTIONS, storePlace } from './store-location.js';
+
+const STATUS_INTERVAL_MS = 1_000;
 
 export const serveCommand = command({
   name: 'serve',
@@ -42,6 +43,7 @@ export const serveCommand = command({
     const place = storePlace(io, values.data, values);
     const metrics = new MetricsRegistry();
     const store = await openStore({ ...place, metrics });
+    let isFailed = false;
     try {
       const server = await startServer({
         ingest: store.ingest,
@@ -58,33 +60,26 @@ export const serveCommand = command({
       io.err(
         readyText(server, values.http, values.grpc, `${place.dir}, ready after ${elapsedMs} ms`),
       );
-      await serveUntilStopped(io, server, values['self-profile'] ? store.ingest : undefined);
+      await serveUntilStopped(io, server, store, values['self-profile']);
     } finally {
+      isFailed = store.status === 'failed';
       await store.close();
     }
     io.err('basalt: stopped\n');
-    return EXIT_OK;
+    return isFailed ? EXIT_FAILED : EXIT_OK;
   },
 });
-
-type Ingest = Awaited<ReturnType<typeof openStore>>['ingest'];
 
 /** Calls under way are finished before the store closes. */
 async function serveUntilStopped(
   io: CommandIo,
   server: RunningServer,
-  selfIngest: Ingest | undefined,
+  store: Store,
+  isProfiled: boolean,
 ): Promise<void> {
-  const selfProfile =
-    selfIngest === undefined
-      ? undefined
-      : await startSelfProfile({
-          write: (request) => selfIngest.write(TENANT_DEFAULT, request),
-          clock: io.clock,
-          report: (error) => io.err(`basalt: self profile: ${errorText(error)}\n`),
-        });
+  const selfProfile = isProfiled ? await profileInto(io, store) : undefined;
   try {
-    await aborted(io.signal);
+    await stopped(io, store);
     io.err('basalt: stopping (a second signal ends it at once)\n');
   } finally {
     await selfProfile?.close();
@@ -92,11 +87,30 @@ async function serveUntilStopped(
   }
 }
 
-function aborted(signal: AbortSignal): Promise<void> {
-  if (signal.aborted) return Promise.resolve();
-  return new Promise((resolve) => {
-    signal.addEventListener('abort', () => resolve(), { once: true });
-  });
+/** A server that cannot profile itself serves all the same. */
+async function profileInto(io: CommandIo, store: Store): Promise<SelfProfile | undefined> {
+  const report = (error: unknown): void => io.err(`basalt: self profile: ${errorText(error)}\n`);
+  try {
+    return await startSelfProfile({
+      write: (request) => store.write(request),
+      clock: io.clock,
+      report,
+    });
+  } catch (error) {
+    report(error);
+    return undefined;
+  }
+}
+
+/** Resolves at a signal, or when the write side died: then only a new start helps, which is a supervisor's business. */
+async function stopped(io: CommandIo, store: Store): Promise<void> {
+  while (!io.signal.aborted) {
+    if (store.status === 'failed') {
+      io.err('basalt: the write side failed, nothing more can be stored\n');
+      return;
+    }
+    await io.clock.sleep(STATUS_INTERVAL_MS, io.signal).catch(() => undefined);
+  }
 }
 
 function readyText(server: RunningServer, http: string, grpc: string, dir: string): string {
