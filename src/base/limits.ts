@@ -54,6 +54,9 @@ export const LIMITS = {
   /** Profiles in level 0, whose ids are in memory; past it writers get `limit` until compaction catches up. */
   logProfilesMax: 1_000_000,
 
+  /** Bytes of a block's `meta`: footers and checksums of its files. */
+  blockMetaBytesMax: 256 << 20,
+
   queryDeadlineMs: 60_000,
   /** Rows that one query may scan. */
   queryRowsMax: 2_000_000_000,

@@ -1,0 +1,313 @@
+/** Opens a block with one read and reads its tables. Holds the meta and no more; callers cache what they want to keep. */
+import { corrupt, invalid, StoreError } from '../base/errors.js';
+import {
+  type ColumnTable,
+  dictionaryValues,
+  int32Values,
+  int64Values,
+  listUtf8Values,
+  mapValues,
+  timestampValues,
+  utf8Values,
+} from '../columnar/table.js';
+import type { ProfileMetadata } from '../log/segment-view.js';
+import type { SampleType, Temporality } from '../model/series.js';
+import type { Bucket } from '../objstore/bucket.js';
+import { ParquetReader } from '../parquet/reader.js';
+import type { FrameTable, SymbolSource } from '../symbols/source.js';
+import { readFrames, readKeys, readNodes } from './block-symbols.js';
+import { decodeBlockMeta } from './meta-codec.js';
+import { blockObjects, metaKey, tableKey } from './object-keys.js';
+import { type OpenTable, readNumbers, readTableParts, rowGroupsOf } from './read-rows.js';
+import { BLOCK_TABLES } from './schemas.js';
+import type {
+  BlockMeta,
+  BlockProfiles,
+  BlockReader,
+  BlockSeries,
+  RowRange,
+  SampleRows,
+  ScanRequest,
+  TableName,
+} from './types.js';
+
+/** The prefix of all objects of a block; ends in `/`. */
+export function blockPrefix(tenantId: string, blockId: string): string {
+  return blockObjects(tenantId, blockId);
+}
+
+/** Throws `not-found`, or `corrupt` PS_ENVELOPE_*, PS_BLOCK_META. */
+export async function openBlock(
+  bucket: Bucket,
+  tenantId: string,
+  blockId: string,
+  signal?: AbortSignal,
+): Promise<BlockReader> {
+  const key = metaKey(tenantId, blockId);
+  const { body } = await bucket.get(key, signal === undefined ? {} : { signal });
+  const meta = decodeBlockMeta(body);
+  if (meta.blockId !== blockId || meta.tenantId !== tenantId) {
+    throw corrupt(
+      'PS_BLOCK_META',
+      `cannot open block ${blockId}: got the meta of ${meta.blockId}; want its own`,
+    );
+  }
+  return new BucketBlockReader(bucket, meta);
+}
+
+const TEMPORALITIES: ReadonlySet<string> = new Set(['delta', 'gauge', 'cumulative']);
+const VALUE_NAMES = ['v1', 'v2', 'v3', 'v4'] as const;
+const METADATA_COLUMNS = [
+  'comments',
+  'drop_frames',
+  'keep_frames',
+  'default_sample_type',
+  'doc_url',
+];
+
+export function openTable(bucket: Bucket, meta: BlockMeta, name: TableName): OpenTable {
+  const table = BLOCK_TABLES.find((t) => t.name === name);
+  const tableMeta = meta.tables.find((t) => t.table === name);
+  if (table === undefined || tableMeta === undefined) {
+    throw corrupt('PS_BLOCK_META', `cannot open block ${meta.blockId}: got no ${name}; want it`);
+  }
+  const key = tableKey(meta.tenantId, meta.blockId, name);
+  const reader = new ParquetReader({
+    name: key,
+    info: tableMeta,
+    fetch: (start, end, signal) =>
+      bucket.getRange(key, { start, end }, signal === undefined ? {} : { signal }),
+  });
+  return { table, meta: tableMeta, reader };
+}
+
+class BucketBlockReader implements BlockReader {
+  readonly meta: BlockMeta;
+  readonly #tables: Readonly<Record<TableName, OpenTable>>;
+  /** Services share the block's frames; a merge compares a shared table's frames once. */
+  #frames: WeakRef<FrameTable> | undefined;
+
+  constructor(bucket: Bucket, meta: BlockMeta) {
+    this.meta = meta;
+    const open = (name: TableName): OpenTable => openTable(bucket, meta, name);
+    this.#tables = {
+      series: open('series'),
+      profiles: open('profiles'),
+      samples: open('samples'),
+      keys: open('keys'),
+      nodes: open('nodes'),
+      frames: open('frames'),
+    };
+  }
+
+  async series(signal?: AbortSignal): Promise<readonly BlockSeries[]> {
+    const open = this.#tables.series;
+    const columns = open.table.schema.fields
+      .map((field) => field.name)
+      .filter((name) => name !== 'block_id' && name !== 'series');
+    const range = { start: 0, end: open.meta.rowCount };
+    const parts = await readTableParts(open, range, columns, signal);
+    return parts.flatMap(({ table }) => seriesOf(table));
+  }
+
+  async profiles(signal?: AbortSignal): Promise<BlockProfiles> {
+    const open = this.#tables.profiles;
+    const count = open.meta.rowCount;
+    const names = [
+      'series',
+      'start',
+      'duration_ns',
+      'period',
+      'flags',
+      'total_1',
+      'total_2',
+      'total_3',
+      'total_4',
+      'sample_count',
+      'first_row',
+    ];
+    const columns = await readNumbers(open, { start: 0, end: count }, names, signal);
+    const int32 = (name: string): Int32Array => columns[names.indexOf(name)] as Int32Array;
+    const int64 = (name: string): BigInt64Array => columns[names.indexOf(name)] as BigInt64Array;
+    const profiles: BlockProfiles = {
+      count,
+      series: int32('series'),
+      startNs: int64('start'),
+      durationNs: int64('duration_ns'),
+      period: int64('period'),
+      flags: Uint8Array.from(int32('flags')),
+      totals: [int64('total_1'), int64('total_2'), int64('total_3'), int64('total_4')],
+      firstRow: Float64Array.from(int64('first_row'), Number),
+      rowCount: int32('sample_count'),
+    };
+    this.#checkProfiles(profiles);
+    return profiles;
+  }
+
+  #checkProfiles({ count, series, firstRow, rowCount }: BlockProfiles): void {
+    const seriesCount = this.#tables.series.meta.rowCount;
+    let next = 0;
+    let ok = true;
+    for (let p = 0; p < count; p++) {
+      const s = series[p] as number;
+      const rows = rowCount[p] as number;
+      if (firstRow[p] !== next || rows < 0 || s < 0 || s >= seriesCount) ok = false;
+      next += rows;
+    }
+    if (!ok || next !== this.meta.sampleCount || count !== this.meta.profileCount) {
+      throw corrupt(
+        'PS_BLOCK_PROFILES',
+        `cannot read profiles of block ${this.meta.blockId}: got rows that end at ${next}; want ${this.meta.sampleCount} without gaps`,
+      );
+    }
+  }
+
+  async profileIds(signal?: AbortSignal): Promise<readonly string[]> {
+    const parts = await this.#profileParts(['profile_id'], signal);
+    return parts.flatMap((table) => utf8Values(table, 'profile_id'));
+  }
+
+  async profileMetadata(signal?: AbortSignal): Promise<readonly ProfileMetadata[]> {
+    const parts = await this.#profileParts(METADATA_COLUMNS, signal);
+    return parts.flatMap(metadataOf);
+  }
+
+  async #profileParts(columns: readonly string[], signal?: AbortSignal): Promise<ColumnTable[]> {
+    const open = this.#tables.profiles;
+    const range = { start: 0, end: open.meta.rowCount };
+    const parts = await readTableParts(open, range, columns, signal);
+    return parts.map((part) => part.table);
+  }
+
+  async symbols(service: string, signal?: AbortSignal): Promise<SymbolSource> {
+    const found = this.meta.services.find((s) => s.service === service);
+    if (found === undefined) {
+      throw new StoreError({
+        kind: 'not-found',
+        code: 'PS_BLOCK_SERVICE',
+        message: `cannot read symbols of block ${this.meta.blockId}: got service ${JSON.stringify(service)}; want one of the block's`,
+      });
+    }
+    const frames = await this.#readFrames(signal);
+    const nodes = await readNodes(this.#tables.nodes, found, frames.count, signal);
+    const { keys, labelSets } = await readKeys(this.#tables.keys, found, signal);
+    return { frames, nodes, keys, labelSets };
+  }
+
+  async #readFrames(signal?: AbortSignal): Promise<FrameTable> {
+    const kept = this.#frames?.deref();
+    if (kept !== undefined) return kept;
+    const frames = await readFrames(this.#tables.frames, signal);
+    this.#frames = new WeakRef(frames);
+    return frames;
+  }
+
+  async scan(request: ScanRequest, visit: (rows: SampleRows) => void): Promise<void> {
+    const { ranges, valueColumns, signal } = request;
+    const { meta, reader } = this.#tables.samples;
+    checkScan(request, meta.rowCount);
+    // The library gives each column once, however often it is asked for.
+    const distinct = [...new Set(valueColumns)];
+    const columns = ['key', ...distinct.map((c) => VALUE_NAMES[c] as string)];
+    const places = valueColumns.map((c) => 1 + distinct.indexOf(c));
+    const rowGroups = rowGroupsOf(meta.rowGroups, ranges);
+    let r = 0;
+    const read = { rowGroups, columns, ...(signal === undefined ? {} : { signal }) };
+    await reader.scan(read, (views) => {
+      const viewEnd = views.firstRow + views.rowCount;
+      while (r < ranges.length && (ranges[r] as RowRange).end <= views.firstRow) r++;
+      for (let i = r; i < ranges.length; i++) {
+        const range = ranges[i] as RowRange;
+        if (range.start >= viewEnd) break;
+        const firstRow = Math.max(range.start, views.firstRow);
+        const end = Math.min(range.end, viewEnd);
+        const from = firstRow - views.firstRow;
+        const to = end - views.firstRow;
+        if (to <= from) continue;
+        visit({
+          firstRow,
+          rowCount: to - from,
+          key: (views.columns[0] as Int32Array).subarray(from, to),
+          values: places.map((at) => (views.columns[at] as BigInt64Array).subarray(from, to)),
+        });
+      }
+    });
+  }
+}
+
+function checkScan({ ranges, valueColumns }: ScanRequest, rowCount: number): void {
+  let last = 0;
+  for (const { start, end } of ranges) {
+    if (start < last || end < start || end > rowCount) {
+      throw invalid(
+        'PS_BLOCK_ROWS',
+        `cannot scan block: got rows [${start}, ${end}); want sorted ranges in ${rowCount}`,
+      );
+    }
+    last = end;
+  }
+  if (valueColumns.some((c) => VALUE_NAMES[c] === undefined)) {
+    throw invalid('PS_BLOCK_COLUMN', `cannot scan block: got columns ${valueColumns}; want 0 to 3`);
+  }
+}
+
+function metadataOf(table: ColumnTable): ProfileMetadata[] {
+  const comments = listUtf8Values(table, 'comments');
+  const dropFrames = dictionaryValues(table, 'drop_frames');
+  const keepFrames = dictionaryValues(table, 'keep_frames');
+  const defaultSampleType = dictionaryValues(table, 'default_sample_type');
+  const docUrl = dictionaryValues(table, 'doc_url');
+  return Array.from({ length: table.rowCount }, (_, row) => ({
+    comments: comments[row] as readonly string[],
+    dropFrames: dropFrames[row] as string,
+    keepFrames: keepFrames[row] as string,
+    defaultSampleType: defaultSampleType[row] as string,
+    docUrl: docUrl[row] as string,
+  }));
+}
+
+function seriesOf(table: ColumnTable): BlockSeries[] {
+  const text = (name: string): readonly string[] => dictionaryValues(table, name);
+  const service = text('service');
+  const profileName = text('profile_name');
+  const periodType = text('period_type');
+  const periodUnit = text('period_unit');
+  const group = int32Values(table, 'value_group');
+  const types = [1, 2, 3, 4].map((n) => ({
+    type: text(`type_${n}`),
+    unit: text(`unit_${n}`),
+    temporality: text(`temporality_${n}`),
+  }));
+  const labels = mapValues(table, 'labels');
+  const profileCount = int64Values(table, 'profile_count');
+  const startMin = timestampValues(table, 'start_min');
+  const startMax = timestampValues(table, 'start_max');
+  return Array.from({ length: table.rowCount }, (_, row) => ({
+    series: {
+      service: service[row] as string,
+      profileName: profileName[row] as string,
+      labels: labels[row] ?? [],
+      periodType: periodType[row] as string,
+      periodUnit: periodUnit[row] as string,
+      sampleTypes: types.flatMap(({ type, unit, temporality }) =>
+        sampleTypeOf(type[row] as string, unit[row] as string, temporality[row] as string),
+      ),
+      group: group[row] as number,
+    },
+    profileCount: Number(profileCount[row]),
+    startNsMin: startMin[row] as bigint,
+    startNsMax: startMax[row] as bigint,
+  }));
+}
+
+/** A value column that the series does not have is marked by an empty temporality. */
+function sampleTypeOf(type: string, unit: string, temporality: string): SampleType[] {
+  if (temporality === '') return [];
+  if (!TEMPORALITIES.has(temporality)) {
+    throw corrupt(
+      'PS_BLOCK_SERIES',
+      `cannot read series: got temporality ${JSON.stringify(temporality.slice(0, 64))}; want delta, gauge or cumulative`,
+    );
+  }
+  return [{ type, unit, temporality: temporality as Temporality }];
+}
