@@ -8,7 +8,14 @@ import {
   utf8Values,
 } from '../columnar/table.js';
 import { findTable, splitPayload, type TableBytes } from '../log/commit-codec.js';
-import { DATA_TABLES, METADATA, PROFILES, SAMPLES, SERIES, variantCode } from '../log/commit-schema.js';
+import {
+  DATA_TABLES,
+  METADATA,
+  PROFILES,
+  SAMPLES,
+  SERIES,
+  variantCode,
+} from '../log/commit-schema.js';
 import { metadataFromText, NO_METADATA } from '../log/profile-metadata.js';
 import { COMMIT_FOOTER, COMMIT_HEADER_BYTES, readCommitFrame } from '../log/segment-format.js';
 import type {
@@ -25,6 +32,13 @@ import { checkRange, GrowingSymbols, wideValues } from './segment-symbols.js';
 
 /** Flags of a profile take a byte in a view. */
 const FLAGS_END = 256;
+
+const NO_VALUES = new BigInt64Array(0);
+const NO_ROWS: SampleBatch = {
+  rowCount: 0,
+  key: new Int32Array(0),
+  values: [NO_VALUES, NO_VALUES, NO_VALUES, NO_VALUES],
+};
 
 export class GrowingSegment {
   readonly #sequence: number;
@@ -86,19 +100,21 @@ export class GrowingSegment {
     if (series !== undefined) this.#addSeries(series);
     const metadata = findTable(tables, METADATA)?.content;
     if (metadata !== undefined) {
-      for (const text of utf8Values(metadata, 'text')) this.#metadataTexts.push(metadataFromText(text));
+      for (const text of utf8Values(metadata, 'text'))
+        this.#metadataTexts.push(metadataFromText(text));
     }
     const samples = findTable(tables, SAMPLES);
-    const batch = samples === undefined ? undefined : this.#batch(samples.content, samples.variant);
+    const batch = samples === undefined ? NO_ROWS : this.#batch(samples.content, samples.variant);
     const profiles = findTable(tables, PROFILES)?.content;
     const rows = profiles === undefined ? 0 : this.#addProfiles(profiles);
-    if (rows !== (batch?.rowCount ?? 0)) {
+    if (rows !== batch.rowCount) {
       throw corrupt(
         'PS_SEGMENT_REFERENCE',
-        `cannot read samples of a segment: got ${batch?.rowCount ?? 0} rows; want ${rows}, as its profiles say`,
+        `cannot read samples of a segment: got ${batch.rowCount} rows; want ${rows}, as its profiles say`,
       );
     }
-    if (batch !== undefined) this.#batches.push(batch);
+    // Also without rows: a profile of nothing but zeros names its batch like any other.
+    this.#batches.push(batch);
   }
 
   #addSeries(table: ColumnTable): void {
