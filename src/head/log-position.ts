@@ -7,7 +7,12 @@ import { isKind } from '../base/errors.js';
 import type { FileSystem } from '../env/files.js';
 import { findInstance } from '../log/local-log.js';
 import { listSequences } from '../log/recover.js';
-import { decodeHeader, HEADER_BYTES, segmentFileName, type SegmentHeader } from '../log/segment-format.js';
+import {
+  decodeHeader,
+  HEADER_BYTES,
+  segmentFileName,
+  type SegmentHeader,
+} from '../log/segment-format.js';
 import { scanSegment } from '../log/segment-scan.js';
 import type { LogPosition, SegmentPosition } from '../log/segment-view.js';
 
@@ -26,7 +31,11 @@ export async function listLogPosition(files: FileSystem, dir: string): Promise<L
     const found = await ifThere(async () => {
       const header = await readHeader(files, path);
       if (isFenced) return { header, committedBytes: fence.previousBytes, sealed: true };
-      const scan = scanSegment({ bytes: await files.readAll(path), sequence, durableBytes: undefined });
+      const scan = scanSegment({
+        bytes: await files.readAll(path),
+        sequence,
+        durableBytes: undefined,
+      });
       const isNewest = segments.length === 0;
       // A file without a whole header never had a commit.
       const isBegun = scan.header !== undefined || scan.index.commits.length > 0;

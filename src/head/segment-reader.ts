@@ -67,8 +67,13 @@ export class SegmentReader {
     cached: CachedSegment | undefined,
   ): Promise<CachedSegment> {
     const known = cached?.view.position;
-    if (cached !== undefined && known !== undefined && known.committedBytes >= position.committedBytes) {
-      const isNews = position.sealed && !known.sealed && known.committedBytes === position.committedBytes;
+    if (
+      cached !== undefined &&
+      known !== undefined &&
+      known.committedBytes >= position.committedBytes
+    ) {
+      const isNews =
+        position.sealed && !known.sealed && known.committedBytes === position.committedBytes;
       if (isNews) cached.view = { ...cached.view, position };
       return cached;
     }

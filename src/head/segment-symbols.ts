@@ -38,7 +38,14 @@ function halvesOf(wide: BigInt64Array): Int32Array {
   return new Int32Array(wide.buffer, wide.byteOffset, wide.length * 2);
 }
 
-const TEXT_COLUMNS = ['function', 'system_name', 'file', 'mapping_file', 'build_id', 'frame_type'] as const;
+const TEXT_COLUMNS = [
+  'function',
+  'system_name',
+  'file',
+  'mapping_file',
+  'build_id',
+  'frame_type',
+] as const;
 const FUNCTION = 0;
 const SYSTEM_NAME = 1;
 const FILE = 2;

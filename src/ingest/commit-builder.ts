@@ -60,7 +60,11 @@ export class CommitBuilder {
 
   /** About what the commit will take. */
   get sizeBytes(): number {
-    return this.#rows.length * ROW_BYTES + this.#profiles.length * PROFILE_BYTES + this.#symbols.sizeBytes;
+    return (
+      this.#rows.length * ROW_BYTES +
+      this.#profiles.length * PROFILE_BYTES +
+      this.#symbols.sizeBytes
+    );
   }
 
   /** True when the tables are to be dropped at the next start of a segment. */
@@ -182,7 +186,10 @@ function symbolTables(symbols: NewSymbols): TableInput[] {
       table: FRAMES,
       rowCount: frames.count,
       fixed: [
-        { type: 'int64', values: new BigInt64Array(frames.id.buffer, frames.id.byteOffset, frames.count) },
+        {
+          type: 'int64',
+          values: new BigInt64Array(frames.id.buffer, frames.id.byteOffset, frames.count),
+        },
         { type: 'int32', values: frames.functionName },
         { type: 'int32', values: frames.systemName },
         { type: 'int32', values: frames.fileName },

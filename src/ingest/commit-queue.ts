@@ -50,7 +50,9 @@ export class CommitQueue {
   readonly #clock: Clock;
   readonly #settings: CommitSettings;
   #filling: Commit | undefined;
-  #writing: { readonly commit: Commit; readonly sizeBytes: number; readonly end: Promise<void> } | undefined;
+  #writing:
+    | { readonly commit: Commit; readonly sizeBytes: number; readonly end: Promise<void> }
+    | undefined;
   #needsSegment = true;
   commits = 0;
   commitBytes = 0;

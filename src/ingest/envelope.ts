@@ -13,7 +13,12 @@ const FIXED64 = 1;
 const BYTES = 2;
 const FIXED32 = 5;
 
-const TEMPORALITIES: readonly (Temporality | undefined)[] = [undefined, 'delta', 'cumulative', 'gauge'];
+const TEMPORALITIES: readonly (Temporality | undefined)[] = [
+  undefined,
+  'delta',
+  'cumulative',
+  'gauge',
+];
 const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
 function malformed(got: string, want: string): Error {
@@ -50,7 +55,8 @@ class Cursor {
   run(): number {
     const length = this.varint();
     const start = this.at;
-    if (length > this.end - start) throw malformed(`a field of ${length} bytes`, `at most ${this.end - start}`);
+    if (length > this.end - start)
+      throw malformed(`a field of ${length} bytes`, `at most ${this.end - start}`);
     this.at = start + length;
     return start;
   }
@@ -60,7 +66,10 @@ class Cursor {
     try {
       return utf8.decode(this.bytes.subarray(start, this.at));
     } catch (cause) {
-      throw invalid('PS_REQUEST', `cannot read ${what}: got bytes that are not UTF-8 (${String(cause)}); want UTF-8`);
+      throw invalid(
+        'PS_REQUEST',
+        `cannot read ${what}: got bytes that are not UTF-8 (${String(cause)}); want UTF-8`,
+      );
     }
   }
 
@@ -89,7 +98,10 @@ export function decodeWriteRequest(bytes: Uint8Array): WriteRequest {
       labels.push(readLabel(cursor));
       if (labels.length > LIMITS.labelsMax * 2) {
         const want = `want at most ${LIMITS.labelsMax}`;
-        throw invalid('PS_LABELS_COUNT', `cannot accept labels: got more than ${labels.length - 1}; ${want}`);
+        throw invalid(
+          'PS_LABELS_COUNT',
+          `cannot accept labels: got more than ${labels.length - 1}; ${want}`,
+        );
       }
     } else if (field === 2 && wireType === BYTES) {
       const start = cursor.run();

@@ -328,7 +328,12 @@ export class Ingest implements IngestApi {
     }
     const rejections = pprof.rejections.slice();
     if (missing.length > 0) this.#add(item, { prepared, pprof, key, missing, rejections });
-    else this.#answerKnown(item, { profileId: prepared.id, profiles: 0, samples: 0, rejections }, pending);
+    else
+      this.#answerKnown(
+        item,
+        { profileId: prepared.id, profiles: 0, samples: 0, rejections },
+        pending,
+      );
   }
 
   #ask(item: QueuedWrite, ref: ProfileRef): void {
@@ -360,7 +365,11 @@ export class Ingest implements IngestApi {
     const { builder } = this.#commits;
     const keyOf = builder.interner.internSamples(pprof);
     const { sampleValue } = pprof;
-    const values = new Int32Array(sampleValue.buffer, sampleValue.byteOffset, sampleValue.length * 2);
+    const values = new Int32Array(
+      sampleValue.buffer,
+      sampleValue.byteOffset,
+      sampleValue.length * 2,
+    );
     let profiles = 0;
     let samples = 0;
     let overflows = 0;
@@ -401,11 +410,15 @@ export class Ingest implements IngestApi {
 
   async seal(): Promise<LogPosition> {
     this.#assertOpen();
+    await this.#seal();
+    return this.#log.position();
+  }
+
+  async #seal(): Promise<void> {
     this.#pauses++;
     try {
       await this.#pumping;
       await this.#commits.seal();
-      return this.#log.position();
     } finally {
       this.#pauses--;
       this.#startPump();
@@ -442,9 +455,13 @@ export class Ingest implements IngestApi {
     while (!signal.aborted) {
       try {
         await this.#clock.sleep(this.#settings.segmentAgeMsMax / AGE_CHECKS, signal);
-        if (this.#commits.isAged()) await this.seal();
       } catch {
-        // Closing, or the disk failed: the log counts that, and the next write says it to its caller.
+        return;
+      }
+      try {
+        if (this.#commits.isAged()) await this.#seal();
+      } catch {
+        // The disk failed: the log counts that, and the next write says it to its caller.
       }
     }
   }

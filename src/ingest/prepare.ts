@@ -5,7 +5,13 @@ import { LIMITS } from '../base/limits.js';
 import type { DecodedPprof } from '../formats/pprof/decoded.js';
 import { metadataText } from '../log/profile-metadata.js';
 import { PROFILE_INCOMPLETE, PROFILE_RECEIPT_TIME } from '../log/segment-view.js';
-import { canonicalLabels, type Label, PROFILE_NAME, SERVICE_NAME, UNKNOWN_SERVICE } from '../model/labels.js';
+import {
+  canonicalLabels,
+  type Label,
+  PROFILE_NAME,
+  SERVICE_NAME,
+  UNKNOWN_SERVICE,
+} from '../model/labels.js';
 import { checkTypePart, deriveProfileName, type TypeUnit } from '../model/profile-type.js';
 import { type Series, seriesKey, type Temporality, VALUE_COLUMNS_MAX } from '../model/series.js';
 import { temporalityOf } from '../model/temporality.js';
@@ -101,7 +107,10 @@ function startOf(pprof: DecodedPprof, nowMs: number): { startNs: bigint; flags: 
   const nowNs = BigInt(nowMs) * NS_PER_MS;
   if (pprof.timeNs === 0n) return { startNs: nowNs, flags: PROFILE_RECEIPT_TIME };
   if (pprof.timeNs < 0n) {
-    throw invalid('PS_PROFILE_TIME', `cannot accept profile: got time ${pprof.timeNs}; want 0 or more`);
+    throw invalid(
+      'PS_PROFILE_TIME',
+      `cannot accept profile: got time ${pprof.timeNs}; want 0 or more`,
+    );
   }
   if (pprof.timeNs > nowNs + BigInt(LIMITS.futureMsMax) * NS_PER_MS) {
     const aheadMs = (pprof.timeNs - nowNs) / NS_PER_MS;
@@ -162,7 +171,10 @@ function checkParts(profileName: string, types: readonly TypeUnit[], period: Typ
   checkTypePart('period unit', period.unit);
   for (const { type, unit } of types) {
     if (type === '') {
-      throw invalid('PS_PROFILE_TYPE', 'cannot accept profile: got a sample type without a name; want a name');
+      throw invalid(
+        'PS_PROFILE_TYPE',
+        'cannot accept profile: got a sample type without a name; want a name',
+      );
     }
     checkTypePart('sample type', type);
     checkTypePart('sample unit', unit);
@@ -172,7 +184,11 @@ function checkParts(profileName: string, types: readonly TypeUnit[], period: Typ
 const scratch = Buffer.alloc(256 << 10);
 
 /** The sender's id, or a hash of what it sent. Throws `invalid` PS_PROFILE_ID. */
-function profileIdOf(given: string | undefined, groups: readonly ProfileGroup[], bytes: Uint8Array): string {
+function profileIdOf(
+  given: string | undefined,
+  groups: readonly ProfileGroup[],
+  bytes: Uint8Array,
+): string {
   if (given !== undefined && given !== '') {
     const sizeBytes = Buffer.byteLength(given);
     if (sizeBytes > LIMITS.profileIdBytesMax) {

@@ -82,7 +82,8 @@ export class SeriesRegistry {
 
   /** Forgets series that have nothing in level 0: what is known of them can be asked for again. */
   #forgetIdle(): void {
-    for (const [name, state] of this.#states) if (state.profiles.size === 0) this.#states.delete(name);
+    for (const [name, state] of this.#states)
+      if (state.profiles.size === 0) this.#states.delete(name);
   }
 
   addProfile(state: SeriesState, key: string, stored: StoredIn): void {
@@ -107,7 +108,10 @@ export class SeriesRegistry {
   }
 
   /** The blocks of `tenantId` have what these segments hold: from now on they are asked for it. */
-  moveToBlocks(tenantId: string, segments: readonly { index: SegmentIndex; sequence: number }[]): void {
+  moveToBlocks(
+    tenantId: string,
+    segments: readonly { index: SegmentIndex; sequence: number }[],
+  ): void {
     this.#epochs.set(tenantId, this.epoch(tenantId) + 1);
     for (const { index, sequence } of segments) {
       const states = index.series.map((series) =>
@@ -120,7 +124,8 @@ export class SeriesRegistry {
         const key = profileKey(startNs, index.profileId[p]!, index.profileFlags[p]!);
         const stored = state.profiles.get(key);
         if (stored?.sequence === sequence) this.removeProfile(state, key, stored);
-        if (state.blocksLastNs === undefined || startNs > state.blocksLastNs) state.blocksLastNs = startNs;
+        if (state.blocksLastNs === undefined || startNs > state.blocksLastNs)
+          state.blocksLastNs = startNs;
       }
     }
   }

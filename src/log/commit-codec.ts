@@ -78,7 +78,8 @@ export function splitPayload(payload: Uint8Array, known: readonly CommitTable[])
   const count = view.getUint32(0, true);
   let start = DIRECTORY_BYTES + count * ENTRY_BYTES;
   if (count > known.length) throw damaged(`${count} tables`, `at most ${known.length}`);
-  if (start > payload.length) throw damaged(`${payload.length} bytes`, `a directory of ${count} tables`);
+  if (start > payload.length)
+    throw damaged(`${payload.length} bytes`, `a directory of ${count} tables`);
   const tables: TableBytes[] = [];
   for (let i = 0; i < count; i++) {
     const at = DIRECTORY_BYTES + i * ENTRY_BYTES;
@@ -86,9 +87,15 @@ export function splitPayload(payload: Uint8Array, known: readonly CommitTable[])
     const end = start + view.getUint32(at + 4, true);
     const table = known.find((candidate) => candidate.number === number);
     if (table === undefined) throw damaged(`table ${number}`, 'a known one');
-    if (tables.some((other) => other.table === table)) throw damaged(`${table.name} twice`, 'it once');
-    if (end > payload.length) throw damaged(`a table past the end`, `at most ${payload.length} bytes`);
-    tables.push({ table, variant: view.getUint16(at + 2, true), bytes: payload.subarray(start, end) });
+    if (tables.some((other) => other.table === table))
+      throw damaged(`${table.name} twice`, 'it once');
+    if (end > payload.length)
+      throw damaged(`a table past the end`, `at most ${payload.length} bytes`);
+    tables.push({
+      table,
+      variant: view.getUint16(at + 2, true),
+      bytes: payload.subarray(start, end),
+    });
     start = Math.ceil(end / ALIGN_BYTES) * ALIGN_BYTES;
   }
   return tables;

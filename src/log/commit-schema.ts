@@ -24,7 +24,12 @@ export const SERIES: TableShape = {
   wide: [],
 };
 
-export const METADATA: TableShape = { name: 'metadata', number: 2, fixed: [utf8('text', 1)], wide: [] };
+export const METADATA: TableShape = {
+  name: 'metadata',
+  number: 2,
+  fixed: [utf8('text', 1)],
+  wide: [],
+};
 
 export const PROFILES: TableShape = {
   name: 'profiles',
@@ -42,7 +47,12 @@ export const PROFILES: TableShape = {
   wide: [],
 };
 
-export const STRINGS: TableShape = { name: 'strings', number: 4, fixed: [utf8('text', 1)], wide: [] };
+export const STRINGS: TableShape = {
+  name: 'strings',
+  number: 4,
+  fixed: [utf8('text', 1)],
+  wide: [],
+};
 
 export const FRAMES: TableShape = {
   name: 'frames',

@@ -51,7 +51,9 @@ const INSTANCE_PATTERN = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
 
 /** The instance of a log directory, or undefined when it has none yet. Throws `conflict` PS_LOG_INSTANCES for several. */
 export async function findInstance(files: FileSystem, dir: string): Promise<string | undefined> {
-  const found = (await files.list(dir)).filter((e) => e.isDirectory && INSTANCE_PATTERN.test(e.name));
+  const found = (await files.list(dir)).filter(
+    (e) => e.isDirectory && INSTANCE_PATTERN.test(e.name),
+  );
   if (found.length > 1) {
     throw new StoreError({
       kind: 'conflict',
@@ -134,7 +136,13 @@ export class LocalLog {
 
   /** Takes over what recovery found. Only `openLocalLog` calls it. */
   async adopt(
-    found: readonly { sequence: number; path: string; index: SegmentIndex; hasFooter: boolean; sizeBytes: number }[],
+    found: readonly {
+      sequence: number;
+      path: string;
+      index: SegmentIndex;
+      hasFooter: boolean;
+      sizeBytes: number;
+    }[],
   ): Promise<void> {
     for (const { sequence, path, index, hasFooter, sizeBytes } of found) {
       const isLast = sequence === found.at(-1)?.sequence;
@@ -226,7 +234,8 @@ export class LocalLog {
   #header(segment: LogSegment): Uint8Array {
     const previous = this.#segments.at(-2);
     // 0 would mean that nothing is known of it, and it may have no durable byte at all.
-    const previousBytes = previous === undefined ? 0 : Math.max(HEADER_BYTES, previous.committedBytes);
+    const previousBytes =
+      previous === undefined ? 0 : Math.max(HEADER_BYTES, previous.committedBytes);
     const { sequence, createdMs } = segment;
     return encodeHeader({ instance: this.instance, sequence, createdMs, previousBytes });
   }

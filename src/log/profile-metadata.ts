@@ -12,7 +12,8 @@ export const NO_METADATA: ProfileMetadata = {
 /** Exact text of a profile's metadata; the empty string for none. */
 export function metadataText(metadata: ProfileMetadata): string {
   const { comments, dropFrames, keepFrames, defaultSampleType, docUrl } = metadata;
-  if (comments.length === 0 && dropFrames + keepFrames + defaultSampleType + docUrl === '') return '';
+  if (comments.length === 0 && dropFrames + keepFrames + defaultSampleType + docUrl === '')
+    return '';
   return JSON.stringify([comments, dropFrames, keepFrames, defaultSampleType, docUrl]);
 }
 
@@ -24,8 +25,19 @@ export function metadataFromText(text: string): ProfileMetadata {
     if (Array.isArray(value) && value.length === 5) {
       const [comments, ...rest] = value as unknown[];
       if (Array.isArray(comments) && [...comments, ...rest].every((t) => typeof t === 'string')) {
-        const [dropFrames, keepFrames, defaultSampleType, docUrl] = rest as [string, string, string, string];
-        return { comments: comments as string[], dropFrames, keepFrames, defaultSampleType, docUrl };
+        const [dropFrames, keepFrames, defaultSampleType, docUrl] = rest as [
+          string,
+          string,
+          string,
+          string,
+        ];
+        return {
+          comments: comments as string[],
+          dropFrames,
+          keepFrames,
+          defaultSampleType,
+          docUrl,
+        };
       }
     }
   } catch (error) {

@@ -79,7 +79,8 @@ export function decodeHeader(bytes: Uint8Array): SegmentHeader {
   if (bytes.length < HEADER_BYTES) throw bad(`${bytes.length} bytes`, `${HEADER_BYTES}`);
   const view = viewOf(bytes);
   if (MAGIC.some((byte, i) => bytes[i] !== byte)) throw bad('other bytes', 'BASALTSG');
-  if (view.getUint32(12, true) !== headerChecksum(bytes)) throw bad('a wrong checksum', 'the right one');
+  if (view.getUint32(12, true) !== headerChecksum(bytes))
+    throw bad('a wrong checksum', 'the right one');
   const version = view.getUint32(8, true);
   if (version !== SEGMENT_VERSION) throw bad(`version ${version}`, `${SEGMENT_VERSION}`);
   return {

@@ -74,7 +74,8 @@ function readHeader(bytes: Uint8Array): SegmentHeader | undefined {
   try {
     return decodeHeader(bytes);
   } catch (error) {
-    if (isKind(error, 'corrupt') && (error as StoreError).code === 'PS_SEGMENT_HEADER') return undefined;
+    if (isKind(error, 'corrupt') && (error as StoreError).code === 'PS_SEGMENT_HEADER')
+      return undefined;
     throw error;
   }
 }

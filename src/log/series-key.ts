@@ -27,10 +27,13 @@ function parseKey(value: unknown): Series | undefined {
   if (types.length === 0 || types.length > VALUE_COLUMNS_MAX) return undefined;
   const sampleTypes: SampleType[] = [];
   for (const [type, unit, temporality] of types as [string, string, string][]) {
-    if (temporality !== 'delta' && temporality !== 'gauge' && temporality !== 'cumulative') return undefined;
+    if (temporality !== 'delta' && temporality !== 'gauge' && temporality !== 'cumulative')
+      return undefined;
     sampleTypes.push({ type, unit, temporality });
   }
-  const pairs = labels.map(([name, text]): Label => ({ name: name as string, value: text as string }));
+  const pairs = labels.map(
+    ([name, text]): Label => ({ name: name as string, value: text as string }),
+  );
   return { service, profileName, labels: pairs, periodType, periodUnit, sampleTypes, group };
 }
 
@@ -38,7 +41,8 @@ function isTextRows(value: unknown, width: number): value is string[][] {
   return (
     Array.isArray(value) &&
     value.every(
-      (row) => Array.isArray(row) && row.length === width && row.every((text) => typeof text === 'string'),
+      (row) =>
+        Array.isArray(row) && row.length === width && row.every((text) => typeof text === 'string'),
     )
   );
 }

@@ -22,7 +22,10 @@ export function wideCode(halves: Int32Array, count: number): WideCode {
   return any === 0 ? WIDE_ABSENT : WIDE_INT32;
 }
 
-export function wideField(field: { readonly name: string; readonly id: number }, code: WideCode): ColumnField {
+export function wideField(
+  field: { readonly name: string; readonly id: number },
+  code: WideCode,
+): ColumnField {
   return { ...field, type: code === WIDE_INT32 ? 'int32' : 'int64' };
 }
 

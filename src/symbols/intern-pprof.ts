@@ -95,13 +95,10 @@ export class Interner {
         hasLabels && sampleFirstLabel[s] !== sampleFirstLabel[s + 1]
           ? this.#labelSet(pprof, s, wide)
           : 0;
-      keyOf[s] = stacks.key(
-        sampleLocation,
-        sampleFirstLocation[s]!,
-        sampleFirstLocation[s + 1]!,
-        locationOf,
-        labelSet,
-      );
+      const first = sampleFirstLocation[s]!;
+      const end = sampleFirstLocation[s + 1]!;
+      const hash = stacks.gather(sampleLocation, first, end, locationOf);
+      keyOf[s] = stacks.key(hash, end - first, labelSet);
     }
     return keyOf;
   }

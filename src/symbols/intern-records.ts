@@ -3,6 +3,9 @@
  * fields, and sequences of 32-bit items of any length. Entries are numbered from 0 in order of arrival and never
  * move. A slot holds the entry's hash beside its number, so that a probe touches the content of almost only the entry
  * it wants.
+ *
+ * Hashes are sums of one product for each item: without a chain from item to item the processor works on several at
+ * once. They decide nothing, content is always compared.
  */
 import { assert } from '../base/assert.js';
 import { mix32 } from '../base/hash.js';
@@ -36,6 +39,10 @@ export function growInts(ints: Int32Array, length: number): Int32Array<ArrayBuff
 }
 
 export const ENTRIES_INITIAL = 1024;
+/** Odd constants of MurmurHash3 and of the golden ratio: items at different places must not cancel out. */
+const SALT = 0x85ebca6b | 0;
+const SALT_STEP = 0x9e3779b9 | 0;
+const PRODUCT = 0xcc9e2d51 | 0;
 
 /** Records of `width` fields. Write the fields wanted into `scratch`, then call `intern`. */
 export class RecordTable {
@@ -60,9 +67,11 @@ export class RecordTable {
   intern(): number {
     const { width, scratch } = this;
     let hash = 0;
+    let salt = SALT;
     for (let f = 0; f < width; f++) {
-      hash = Math.imul(hash ^ scratch[f]!, 0x9e3779b1);
-      hash ^= hash >>> 15;
+      const product = Math.imul(scratch[f]! ^ salt, PRODUCT);
+      hash = (hash + (product ^ (product >>> 15))) | 0;
+      salt = (salt + SALT_STEP) | 0;
     }
     hash = mix32(hash);
     const slots = this.#slots;
@@ -118,9 +127,11 @@ export class SequenceTable {
     const { scratch, start, items } = this;
     assert(length <= scratch.length, 'a sequence must fit the scratch array');
     let hash = length;
+    let salt = SALT;
     for (let i = 0; i < length; i++) {
-      hash = Math.imul(hash ^ scratch[i]!, 0x9e3779b1);
-      hash ^= hash >>> 15;
+      const product = Math.imul(scratch[i]! ^ salt, PRODUCT);
+      hash = (hash + (product ^ (product >>> 15))) | 0;
+      salt = (salt + SALT_STEP) | 0;
     }
     hash = mix32(hash);
     const slots = this.#slots;

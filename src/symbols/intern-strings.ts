@@ -4,8 +4,32 @@
  * stay two strings here.
  */
 import { assert } from '../base/assert.js';
-import { hashBytes } from '../base/hash.js';
+import { mix32 } from '../base/hash.js';
 import { emptySlots, ENTRIES_INITIAL, growInts, growSlots } from './intern-records.js';
+
+/**
+ * For this table only. Two lanes without a chain from word to word: names are long enough for that to take half the
+ * time of `hashBytes`.
+ */
+function hashText(bytes: Uint8Array, view: DataView, start: number, end: number): number {
+  let a = end - start;
+  let b = 0;
+  let salt = 0x85ebca6b | 0;
+  let i = start;
+  for (; i + 8 <= end; i += 8) {
+    const x = Math.imul(view.getInt32(i, true) ^ salt, 0xcc9e2d51);
+    const y = Math.imul(view.getInt32(i + 4, true) ^ salt, 0x1b873593);
+    a = (a + (x ^ (x >>> 15))) | 0;
+    b = (b + (y ^ (y >>> 15))) | 0;
+    salt = (salt + 0x9e3779b9) | 0;
+  }
+  for (; i < end; i++) {
+    const x = Math.imul(bytes[i]! ^ salt, 0xcc9e2d51);
+    a = (a + (x ^ (x >>> 15))) | 0;
+    salt = (salt + 0x9e3779b9) | 0;
+  }
+  return mix32(a ^ Math.imul(b, 0x9e3779b1));
+}
 
 export class StringTable {
   count = 0;
@@ -30,7 +54,7 @@ export class StringTable {
 
   /** Number of the string `bytes[start, end)`; `view` is a DataView over the same bytes. */
   intern(bytes: Uint8Array, view: DataView, start: number, end: number): number {
-    const hash = hashBytes(bytes, view, start, end);
+    const hash = hashText(bytes, view, start, end);
     const slots = this.#slots;
     const mask = slots.length - 2;
     let at = (hash << 1) & mask;
@@ -59,8 +83,11 @@ export class StringTable {
     if (this.#start[string + 1]! - own !== end - start) return false;
     const ownView = this.#view;
     let i = start;
-    for (; i + 4 <= end; i += 4, own += 4) {
-      if (ownView.getInt32(own, true) !== view.getInt32(i, true)) return false;
+    for (; i + 8 <= end; i += 8, own += 8) {
+      const difference =
+        (ownView.getInt32(own, true) ^ view.getInt32(i, true)) |
+        (ownView.getInt32(own + 4, true) ^ view.getInt32(i + 4, true));
+      if (difference !== 0) return false;
     }
     for (; i < end; i++, own++) if (this.#bytes[own] !== bytes[i]) return false;
     return true;
