@@ -2,6 +2,10 @@
  * What a query costs apart from reading: rows/s of the sum kernels, nodes/s of the merge, and the call tree of a large
  * merged profile. One JSON line a figure; `--quick` for a small run.
  */
+import type { BlockReader } from '../src/block/types.js';
+import { systemClock } from '../src/env/clock.js';
+import { MemoryBucket } from '../src/objstore/memory-bucket.js';
+import { openQueryEngine } from '../src/query/engine.js';
 import { FramePool } from '../src/symbols/frame-pool.js';
 import { SymbolMerger } from '../src/symbols/merge.js';
 import { EMPTY_FRAME, type Frame } from '../src/model/frame.js';
@@ -156,7 +160,156 @@ function benchTree(nodeCount: number, name: string): void {
   );
 }
 
+/** One hour of ten pods: 3,600 profiles of 314 rows over some 10,000 stacks, as a block in memory. */
+function hourBlock(profileCount: number, symbols: SymbolSource): BlockReader {
+  const perProfile = 314;
+  const rows = profileCount * perProfile;
+  const key = new Int32Array(rows);
+  const values = new BigInt64Array(rows);
+  const words = wordsOf(values);
+  const stride = Math.floor(symbols.keys.count / perProfile);
+  for (let i = 0; i < rows; i++) {
+    key[i] = (i % perProfile) * stride + random(stride);
+    words[2 * i] = 10_000_000 * (1 + random(20));
+  }
+  const pods = 10;
+  const list = Array.from({ length: pods }, (_, pod) => ({
+    series: {
+      service: 'prometheus',
+      profileName: 'process_cpu',
+      labels: [
+        { name: 'pod', value: `pod-${pod}` },
+        { name: 'service_name', value: 'prometheus' },
+      ],
+      periodType: 'cpu',
+      periodUnit: 'nanoseconds',
+      sampleTypes: [{ type: 'cpu', unit: 'nanoseconds', temporality: 'delta' as const }],
+      group: 0,
+    },
+    profileCount: profileCount / pods,
+    startNsMin: 0n,
+    startNsMax: 3_600_000_000_000n,
+  }));
+  const none = new BigInt64Array(profileCount);
+  const rowGroups = [];
+  for (let firstRow = 0; firstRow < rows; firstRow += 131_072) {
+    rowGroups.push({ firstRow, rowCount: Math.min(131_072, rows - firstRow), columns: [] });
+  }
+  const profileTypes = [PROFILE_TYPE];
+  const service = { service: 'prometheus', firstKeyRow: 0, firstNodeRow: 0, profileTypes };
+  const metadata = {
+    comments: [],
+    dropFrames: '',
+    keepFrames: '',
+    defaultSampleType: '',
+    docUrl: '',
+  };
+  return {
+    meta: {
+      formatVersion: 1,
+      blockId: 'b',
+      tenantId: 't',
+      level: 2,
+      createdMs: 0,
+      startNsMin: 0n,
+      startNsMax: 3_600_000_000_000n,
+      profileCount,
+      sampleCount: rows,
+      valueMagnitudeMax: [200_000_000n, 0n, 0n, 0n],
+      services: [{ ...service, keyCount: symbols.keys.count, nodeCount: symbols.nodes.count }],
+      tables: [
+        { table: 'samples', sizeBytes: 0, rowCount: rows, footer: new Uint8Array(0), rowGroups },
+      ],
+    },
+    series: async () => list,
+    profiles: async () => ({
+      count: profileCount,
+      series: Int32Array.from({ length: profileCount }, (_, p) =>
+        Math.floor((p * pods) / profileCount),
+      ),
+      startNs: BigInt64Array.from(
+        { length: profileCount },
+        (_, p) => BigInt(p % (profileCount / pods)) * 10_000_000_000n,
+      ),
+      durationNs: none,
+      period: none,
+      flags: new Uint8Array(profileCount),
+      totals: [none, none, none, none],
+      firstRow: Float64Array.from({ length: profileCount }, (_, p) => p * perProfile),
+      rowCount: new Int32Array(profileCount).fill(perProfile),
+    }),
+    profileIds: async () => [],
+    profileMetadata: async () => new Array<typeof metadata>(profileCount).fill(metadata),
+    symbols: async () => symbols,
+    scan: async ({ ranges }, visit) => {
+      for (const { start, end } of ranges) {
+        visit({
+          firstRow: start,
+          rowCount: end - start,
+          key: key.subarray(start, end),
+          values: [values.subarray(start, end)],
+        });
+      }
+    },
+  };
+}
+
+const PROFILE_TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
+
+async function benchEngine(): Promise<void> {
+  const symbols = randomSymbols(30_000, 6_000);
+  const block = hourBlock(quick ? 360 : 3_600, symbols);
+  const { meta } = block;
+  const manifest = {
+    formatVersion: 1,
+    tenantId: 't',
+    version: 1,
+    blocks: [{ ...meta, sizeBytes: 0 }],
+    watermarks: [],
+    carries: [],
+    tombstones: [],
+    recentNonces: [],
+  };
+  const engine = openQueryEngine({
+    clock: systemClock,
+    bucket: new MemoryBucket(systemClock),
+    manifests: { load: async () => manifest },
+    blocks: { open: async () => block },
+    segments: { view: () => Promise.reject(new Error('there are no segments')) },
+    position: async () => ({ segments: [] }),
+  });
+  const query = {
+    tenantId: 't',
+    selector: '',
+    startMs: 0,
+    endMs: 3_600_001,
+    profileType: PROFILE_TYPE,
+  };
+  const calls: [string, () => Promise<unknown>][] = [
+    ['first flame graph', () => engine.mergeTree(query)],
+    ['flame graph', () => engine.mergeTree(query)],
+    ['top', () => engine.mergeTop(query)],
+    ['pprof', () => engine.mergePprof(query)],
+    ['folded', () => engine.mergeFolded(query)],
+    ['average, flame graph', () => engine.mergeTree({ ...query, aggregation: 'avg' })],
+    ['maximum, flame graph', () => engine.mergeTree({ ...query, aggregation: 'max' })],
+    ['time series by pod', () => engine.timeSeries({ ...query, stepMs: 15_000, groupBy: ['pod'] })],
+  ];
+  for (const [name, call] of calls) {
+    const times: number[] = [];
+    for (let i = 0; i < (name.startsWith('first') ? 1 : ROUNDS); i++) {
+      const start = performance.now();
+      await call();
+      times.push(performance.now() - start);
+    }
+    times.sort((a, b) => a - b);
+    const time = { medianMs: times[times.length >> 1] ?? 0, bestMs: times[0] ?? 0 };
+    report(`hour of ten pods, decoded: ${name}`, meta.sampleCount, 'rows', time);
+  }
+}
+
 benchKernels();
+await benchEngine();
 benchMerge();
 benchTree(quick ? 30_000 : 3_000_000, 'large tree');
 benchTree(25_000, 'usual tree');

@@ -43,10 +43,10 @@ export function readQuoted(text: string, start: number): QuotedResult | undefine
     if (c === quote) return { value, end: at + 1 };
     if (c === undefined || c === '\n') return { want: `a closing ${quote}`, at };
     if (c === '\\') {
-      const escape = readEscape(text, at);
-      if (escape === undefined) return { want: 'an escape sequence of Go', at };
-      value += escape.value;
-      at = escape.end;
+      const unescaped = readEscape(text, at);
+      if (unescaped === undefined) return { want: 'an escape sequence of Go', at };
+      value += unescaped.value;
+      at = unescaped.end;
     } else if (c === '"' || c === "'") {
       value += c;
       at++;

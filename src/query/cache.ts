@@ -59,11 +59,6 @@ export class WeightedCache {
     this.#weigh(key, entry, sized.sizeBytes);
   }
 
-  /** Drops every entry whose key starts with `prefix`. */
-  forget(prefix: string): void {
-    for (const key of [...this.#entries.keys()]) if (key.startsWith(prefix)) this.#drop(key);
-  }
-
   #use(key: string): Entry | undefined {
     const entry = this.#entries.get(key);
     if (entry === undefined) return undefined;

@@ -157,7 +157,7 @@ export class Snapshot {
 }
 
 /** JSON keeps a tenant's name from running into the block's. */
-export function blockCachePrefix(tenantId: string, blockId: string): string {
+function blockCachePrefix(tenantId: string, blockId: string): string {
   return `block/${JSON.stringify([tenantId, blockId])}`;
 }
 

@@ -40,9 +40,9 @@ export class ExactSums {
     this.addWords(at, value - high * WORD, high);
   }
 
-  /** Element `index`, rounded where it is 2^53 or more. */
-  double(index: number): number {
-    return this.high[index]! * WORD + this.low[index]!;
+  /** Below 0 if element `a` is less than element `b`, above 0 if greater, 0 if equal. */
+  compare(a: number, b: number): number {
+    return this.high[a]! - this.high[b]! || this.low[a]! - this.low[b]!;
   }
 
   /** Element `index` as a bigint; throws `limit` PS_SUM_OVERFLOW past 64 bits. */

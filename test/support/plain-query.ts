@@ -34,7 +34,7 @@ export function plainDeltas(profiles: readonly PlainProfile[]): PlainProfile[] {
         values: s.values.map((v, c) => {
           if (p.series.sampleTypes[c]?.temporality !== 'cumulative') return v;
           if (!counts || last === undefined) return 0n;
-          return v - (startedAnew(last, p, c) ? 0n : valueOf(last, textOf(s), c));
+          return v - (startedAnew(last, p, c) ? 0n : columnValue(last, textOf(s), c));
         }),
       }));
       out.push({ ...p, samples: samples.filter((s) => s.values.some((v) => v !== 0n)) });
@@ -53,12 +53,12 @@ function groupBy(profiles: readonly PlainProfile[]): Map<string, PlainProfile[]>
   return out;
 }
 
-function valueOf(profile: PlainProfile, text: string, column: number): bigint {
+function columnValue(profile: PlainProfile, text: string, column: number): bigint {
   return profile.samples.find((s) => textOf(s) === text)?.values[column] ?? 0n;
 }
 
 function startedAnew(before: PlainProfile, now: PlainProfile, column: number): boolean {
-  return before.samples.some((s) => (s.values[column] ?? 0n) > valueOf(now, textOf(s), column));
+  return before.samples.some((s) => (s.values[column] ?? 0n) > columnValue(now, textOf(s), column));
 }
 
 function seriesValue(series: Series, typeId: string, name: string): string | undefined {

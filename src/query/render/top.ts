@@ -13,7 +13,7 @@ import { type NodeSums, type NodeValues, nodeSums } from './node-sums.js';
 import { bigintOf } from './tree.js';
 
 interface Functions {
-  readonly list: readonly { readonly functionName: string; readonly fileName: string }[];
+  readonly list: readonly FunctionName[];
   /** By frame number. */
   readonly functionOf: Int32Array;
 }
@@ -27,14 +27,15 @@ export function renderTop(
   const { list, functionOf } = functionsOf(symbols);
   const { self, total, seen } = sumByFunction(symbols, sums, { functionOf, count: list.length });
   const order = list.map((_, i) => i).filter((i) => seen[i] === 1);
-  const exact = (i: number): TopFunction => ({
+  order.sort((a, b) => {
+    const bySize = self.compare(b, a) || total.compare(b, a);
+    return bySize || compareNames(list[a]!, list[b]!);
+  });
+  const functions: TopFunction[] = order.map((i) => ({
     ...list[i]!,
     self: self.bigint(i),
     total: total.bigint(i),
-  });
-  // Rounding keeps the order, so doubles decide where they differ.
-  order.sort((a, b) => self.double(b) - self.double(a) || compareFunctions(exact(a), exact(b)));
-  const functions = order.map(exact);
+  }));
   return { unit: settings.unit, total: bigintOf(sums.total, 0), functions, stats: settings.stats };
 }
 
@@ -42,7 +43,7 @@ function functionsOf(symbols: SymbolSource): Functions {
   const { frames, nodes } = symbols;
   const functionOf = new Int32Array(frames.count).fill(-1);
   const files = new Map<string, Map<string, number>>();
-  const list: { functionName: string; fileName: string }[] = [];
+  const list: FunctionName[] = [];
   for (let n = 1; n < nodes.count; n++) {
     const f = nodes.frame[n]!;
     if (functionOf[f] !== -1) continue;
@@ -99,9 +100,12 @@ function addNode(into: ExactSums, at: number, values: NodeValues, node: number):
   else into.addWords(at, values.low[node]!, values.high[node]!);
 }
 
-function compareFunctions(a: TopFunction, b: TopFunction): number {
-  if (a.self !== b.self) return a.self > b.self ? -1 : 1;
-  if (a.total !== b.total) return a.total > b.total ? -1 : 1;
+interface FunctionName {
+  readonly functionName: string;
+  readonly fileName: string;
+}
+
+function compareNames(a: FunctionName, b: FunctionName): number {
   if (a.functionName !== b.functionName) return a.functionName < b.functionName ? -1 : 1;
   return a.fileName < b.fileName ? -1 : a.fileName > b.fileName ? 1 : 0;
 }
