@@ -51,7 +51,7 @@ export function describeBody(bytes: Uint8Array): string {
   return `unknown bytes ${hex}`;
 }
 
-/** Words of 4 or 8 bytes in either order: 0, 3, 0, period, 0. */
+/** Words of 4 or 8 bytes in either order: 0, 3, version 0 or 1, period, 0. */
 function isLegacyCpu(bytes: Uint8Array): boolean {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   for (const wordBytes of [4, 8]) {
@@ -61,7 +61,7 @@ function isLegacyCpu(bytes: Uint8Array): boolean {
         wordBytes === 4
           ? view.getUint32(index * 4, littleEndian)
           : Number(view.getBigUint64(index * 8, littleEndian));
-      if (word(0) === 0 && word(1) === 3 && word(2) === 0 && word(3) > 0 && word(4) === 0)
+      if (word(0) === 0 && word(1) === 3 && word(2) <= 1 && word(3) > 0 && word(4) === 0)
         return true;
     }
   }
@@ -72,11 +72,15 @@ function isText(head: Uint8Array): boolean {
   return head.every((b) => b >= 0x20 || b === 0x09 || b === 0x0a || b === 0x0d);
 }
 
-/** Field 1 (resource_profiles) holds a message that begins with field 1 or 2 as messages: Resource, ScopeProfiles. */
+/**
+ * ProfilesData: resource_profiles 1 and dictionary 2, messages whose first field is a message too. pprof's field 1
+ * begins with a number, and its field 2 never has a field past 3.
+ */
 function looksLikeOtlp(bytes: Uint8Array): boolean {
-  if (bytes[0] !== 0x0a && bytes[0] !== 0x12) return false;
+  const outer = bytes[0];
+  if (outer !== 0x0a && outer !== 0x12) return false;
   let at = 1;
   while (at < bytes.length && at < 11 && (bytes[at] as number) >= 0x80) at++;
-  const inner = bytes[at + 1];
-  return inner === 0x0a || inner === 0x12;
+  const inner = bytes[at + 1] ?? 0;
+  return (inner & 7) === 2 && inner >= 0x0a && inner <= (outer === 0x0a ? 0x1a : 0x3a);
 }
