@@ -297,7 +297,7 @@ class Run {
       if (line === '') continue;
       const cut = line.lastIndexOf(' ');
       const stack = line.slice(0, cut);
-      got.set(stackText(stack === '' ? [] : stack.split(';')), BigInt(line.slice(cut + 1)));
+      got.set(stackText(stack === '[empty]' ? [] : stack.split(';')), BigInt(line.slice(cut + 1)));
     }
     expect(answer.stats.missing).toEqual([]);
     expect(Object.fromEntries([...got].sort()), `${typeId} ${JSON.stringify(q)}`).toEqual(

@@ -44,7 +44,7 @@ export function plainPprof(profile: PlainProfile): Uint8Array {
         filename: index(`${name}.go`),
       }),
     );
-    locationList.push(new Location({ id, line: [new Line({ functionId: id, line: id })] }));
+    locationList.push(new Location({ id, line: [new Line({ functionId: id, line: name.length })] }));
     return id;
   };
   const encoded = new Profile({
