@@ -6,6 +6,8 @@ import { compileMatcher } from '../../src/model/matcher.js';
 import { parseSelector } from '../../src/model/selector.js';
 import type { Series, Temporality } from '../../src/model/series.js';
 import type { Aggregation, FlameTree } from '../../src/query/api.js';
+import { MemoryBucket } from '../../src/objstore/memory-bucket.js';
+import { copyBlock } from '../support/copy-block.js';
 import { plainDeltas, plainMerge, plainTimeSeries } from '../support/plain-query.js';
 import type { PlainProfile } from '../support/plain-store.js';
 import { memoryStore, TENANT } from '../support/query-store.js';
@@ -175,6 +177,39 @@ describe('query engine against the obvious one (I3, I4)', () => {
         expect(readStacks(pprof.body)).toEqual(want);
       }),
       { numRuns: 150 },
+    );
+  });
+
+  it('gives the same bytes from real blocks', async () => {
+    await fc.assert(
+      fc.asyncProperty(profiles, request, layout, async (list, r, l) => {
+        const plan = {
+          consumedBeforeNs: BigInt(l.consumedMs) * 1_000_000n,
+          placeOf: (i: number): number => l.places[i] ?? 0,
+        };
+        const memory = memoryStore(list, plan);
+        const real = memoryStore(list, plan);
+        const bucket = new MemoryBucket();
+        for (const [id, block] of real.blocks) {
+          real.blocks.set(id, await copyBlock(block, bucket, id));
+        }
+        const q = { ...r, tenantId: TENANT } as Parameters<typeof real.engine.mergeTree>[0];
+        for (const maxNodes of [2, 1_000]) {
+          const want = await memory.engine.mergeTree({ ...q, maxNodes });
+          expect(bytesOf(await real.engine.mergeTree({ ...q, maxNodes }))).toBe(bytesOf(want));
+        }
+        const want = await memory.engine.mergePprof(q);
+        expect((await real.engine.mergePprof(q)).body).toEqual(want.body);
+        const steps = { ...q, stepMs: 7, groupBy: ['pod', 'thread'] };
+        const series = await memory.engine.timeSeries(steps);
+        expect(bytesOf(await real.engine.timeSeries(steps))).toBe(bytesOf(series));
+        const labels = { ...q, name: 'thread' };
+        expect(await real.engine.labelValues(labels)).toEqual(
+          await memory.engine.labelValues(labels),
+        );
+        expect(await real.engine.series(q)).toEqual(await memory.engine.series(q));
+      }),
+      { numRuns: 25 },
     );
   });
 
