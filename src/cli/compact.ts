@@ -1,5 +1,5 @@
 import { isKind, StoreError } from '../base/errors.js';
-import { openStore, type Inspection, type Store } from '../index.js';
+import type { Inspection, Store } from '../index.js';
 import { command, EXIT_OK, type CommandIo } from './command.js';
 import { bytesText } from './format-value.js';
 import { startProgress } from './progress.js';
@@ -31,6 +31,7 @@ export const compactCommand = command({
 
 async function openUnlocked(place: StorePlace): Promise<Store> {
   try {
+    const { openStore } = await import('../index.js');
     return await openStore({ ...place, compaction: 'manual' });
   } catch (error) {
     if (!isKind(error, 'conflict')) throw error;

@@ -1,4 +1,3 @@
-import { openSnapshot } from '../index.js';
 import { command, EXIT_OK } from './command.js';
 import { inspectText } from './inspect-text.js';
 import { BUCKET_OPTIONS, storePlace } from './store-location.js';
@@ -13,6 +12,7 @@ export const inspectCommand = command({
   },
   examples: ['basalt inspect --data ./data --json'],
   async run({ io, values }) {
+    const { openSnapshot } = await import('../index.js');
     const snapshot = await openSnapshot(storePlace(io, values.data, values));
     try {
       const report = await snapshot.inspect();

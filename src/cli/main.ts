@@ -148,7 +148,7 @@ function configText(found: Command, parsed: AnyOptions): string {
     const value = parsed.values[name];
     const origin = parsed.origins.get(name) ?? 'default';
     if (value === undefined) return `# ${name}: not set`;
-    return `${stringify({ [name]: value }, { collectionStyle: 'flow' }).trimEnd()} # ${origin}`;
+    return `${name}: ${stringify(value, { collectionStyle: 'flow' }).trimEnd()} # ${origin}`;
   });
   return `${lines.join('\n')}\n`;
 }

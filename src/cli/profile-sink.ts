@@ -1,5 +1,4 @@
 import { invalid } from '../base/errors.js';
-import { openStore } from '../index.js';
 import type { Label } from '../model/labels.js';
 import type { Temporality } from '../model/series.js';
 import { tenantOf } from '../server/tenant.js';
@@ -38,6 +37,8 @@ export async function openSink(io: CommandIo, options: SinkOptions): Promise<Pro
     return serverSink(io, options.server ?? 'http://127.0.0.1:4040', options.tenant);
   }
   const tenantId = tenantOf(options.tenant);
+  // The engine is loaded only where it is needed: most calls go to a server.
+  const { openStore } = await import('../index.js');
   const store = await openStore({
     ...storePlace(io, options.data, options),
     compaction: 'manual',

@@ -1,5 +1,4 @@
 import { unreachable } from '../base/assert.js';
-import { openSnapshot } from '../index.js';
 import type { Aggregation, QueryApi, RangeQuery } from '../query/api.js';
 import {
   profileTypesJson,
@@ -51,6 +50,8 @@ export async function querySource(io: CommandIo, options: SourceOptions): Promis
   if (options.data === undefined) {
     return serverSource(io, options.server ?? SERVER_DEFAULT, options.tenant);
   }
+  // The engine is loaded only where it is needed: most calls go to a server.
+  const { openSnapshot } = await import('../index.js');
   const snapshot = await openSnapshot(storePlace(io, options.data, options));
   const tenantId = tenantOf(options.tenant);
   return {

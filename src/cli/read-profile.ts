@@ -1,5 +1,3 @@
-import { cpuProfileToPprof } from '../formats/v8/cpuprofile.js';
-import { heapProfileToPprof } from '../formats/v8/heapprofile.js';
 import { LIMITS } from '../base/limits.js';
 import type { FileSystem } from '../env/files.js';
 import { readBounded } from './read-bounded.js';
@@ -15,7 +13,13 @@ export async function readProfile(
 ): Promise<Uint8Array> {
   const bytes = await readBounded(files, path, LIMITS.profileBytesMax);
   const timeNs = BigInt(nowMs) * 1_000_000n;
-  if (path.endsWith('.cpuprofile')) return cpuProfileToPprof(bytes, { timeNs });
-  if (path.endsWith('.heapprofile')) return heapProfileToPprof(bytes, { timeNs });
+  if (path.endsWith('.cpuprofile')) {
+    const { cpuProfileToPprof } = await import('../formats/v8/cpuprofile.js');
+    return cpuProfileToPprof(bytes, { timeNs });
+  }
+  if (path.endsWith('.heapprofile')) {
+    const { heapProfileToPprof } = await import('../formats/v8/heapprofile.js');
+    return heapProfileToPprof(bytes, { timeNs });
+  }
   return bytes;
 }

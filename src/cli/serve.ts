@@ -1,7 +1,8 @@
+import { LIMITS } from '../base/limits.js';
 import { MetricsRegistry } from '../base/metrics.js';
-import { openStore, type Store } from '../index.js';
-import { startSelfProfile, type SelfProfile } from '../server/self-profile.js';
-import { startServer, type RunningServer } from '../server/server.js';
+import type { Store } from '../index.js';
+import type { SelfProfile } from '../server/self-profile.js';
+import type { RunningServer } from '../server/server.js';
 import { uiAssets } from '../ui/assets.js';
 import { command, EXIT_FAILED, EXIT_OK, type CommandIo } from './command.js';
 import { BUCKET_OPTIONS, storePlace } from './store-location.js';
@@ -31,6 +32,20 @@ export const serveCommand = command({
       placeholder: 'HOST:PORT',
       help: 'gRPC; port 0 takes any',
     },
+    'segment-bytes': {
+      type: 'integer',
+      default: LIMITS.segmentBytesMax,
+      min: 65_536,
+      max: 1 << 30,
+      help: 'size at which an open segment of the log is sealed; larger: more for each query to read',
+    },
+    'compaction-interval-ms': {
+      type: 'integer',
+      default: 5_000,
+      min: 50,
+      max: 3_600_000,
+      help: 'how often the background compaction looks for work',
+    },
     'self-profile': {
       type: 'boolean',
       default: true,
@@ -41,8 +56,15 @@ export const serveCommand = command({
   async run({ io, values }) {
     const startedMs = io.clock.monotonicMs();
     const place = storePlace(io, values.data, values);
+    const { openStore } = await import('../index.js');
+    const { startServer } = await import('../server/server.js');
     const metrics = new MetricsRegistry();
-    const store = await openStore({ ...place, metrics });
+    const store = await openStore({
+      ...place,
+      metrics,
+      segmentBytesMax: values['segment-bytes'],
+      compactionIntervalMs: values['compaction-interval-ms'],
+    });
     let isFailed = false;
     try {
       const server = await startServer({
@@ -91,6 +113,7 @@ async function serveUntilStopped(
 async function profileInto(io: CommandIo, store: Store): Promise<SelfProfile | undefined> {
   const report = (error: unknown): void => io.err(`basalt: self profile: ${errorText(error)}\n`);
   try {
+    const { startSelfProfile } = await import('../server/self-profile.js');
     return await startSelfProfile({
       write: (request) => store.write(request),
       clock: io.clock,

@@ -1,4 +1,3 @@
-import { openSnapshot } from '../index.js';
 import { command, EXIT_FAILED, EXIT_OK } from './command.js';
 import { BUCKET_OPTIONS, storePlace } from './store-location.js';
 
@@ -11,6 +10,7 @@ export const verifyCommand = command({
   },
   examples: ['basalt verify --data ./data'],
   async run({ io, values }) {
+    const { openSnapshot } = await import('../index.js');
     const snapshot = await openSnapshot(storePlace(io, values.data, values));
     try {
       const findings = await snapshot.verify();
