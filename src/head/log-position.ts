@@ -30,12 +30,10 @@ export async function listLogPosition(files: FileSystem, dir: string): Promise<L
     // A segment may be consumed and deleted while this runs.
     const found = await ifThere(async () => {
       const header = await readHeader(files, path);
-      if (isFenced) return { header, committedBytes: fence.previousBytes, sealed: true };
-      const scan = scanSegment({
-        bytes: await files.readAll(path),
-        sequence,
-        durableBytes: undefined,
-      });
+      const durableBytes = isFenced ? fence.previousBytes : undefined;
+      const { sizeBytes } = await files.stat(path);
+      if (sizeBytes === durableBytes) return { header, committedBytes: sizeBytes, sealed: true };
+      const scan = scanSegment({ bytes: await files.readAll(path), sequence, durableBytes });
       const isNewest = segments.length === 0;
       // A file without a whole header never had a commit.
       const isBegun = scan.header !== undefined || scan.index.commits.length > 0;

@@ -3,11 +3,22 @@
  * damaged files aside and keep what was good of them. Steps are ordered so that a crash between any two of them is
  * repaired by the next start.
  */
+import { isKind } from '../base/errors.js';
 import type { Clock } from '../env/clock.js';
 import type { FileSystem } from '../env/files.js';
-import { HEADER_BYTES, encodeHeader, segmentFileName, segmentSequence } from './segment-format.js';
+import {
+  COMMIT_FOOTER,
+  HEADER_BYTES,
+  encodeCommitFrame,
+  encodeHeader,
+  segmentFileName,
+  segmentSequence,
+} from './segment-format.js';
 import type { SegmentIndex } from './segment-index.js';
 import { type SegmentScan, scanSegment } from './segment-scan.js';
+
+/** Damaged copies of one segment. */
+const COPIES_MAX = 100;
 
 /** A segment whose acked bytes are partly lost. The file as it was found is kept beside it. */
 export interface DamagedSegment {
@@ -60,15 +71,19 @@ export async function recoverSegments(
       tornSegments++;
       tornBytes += scan.tornBytes;
     }
-    const lost = await repair({ ...input, path, bytes, scan, sequence });
-    if (lost !== undefined) damaged.push(lost);
-    segments.push({
-      sequence,
-      path,
-      index: scan.index,
-      hasFooter: scan.hasFooter,
-      sizeBytes: Math.max(scan.goodBytes, HEADER_BYTES),
-    });
+    const isHeaderLost = scan.header === undefined && scan.index.commits.length > 0;
+    let sizeBytes = Math.max(scan.goodBytes, HEADER_BYTES);
+    let { hasFooter } = scan;
+    if (scan.damagedBytes > 0 || isHeaderLost) {
+      const whole = repaired({ ...input, path, bytes, scan, sequence });
+      // First the copy, then the cut: a crash between the two does it again.
+      const keptAs = await keepCopy(input.files, path, bytes);
+      await input.files.writeReplace(path, whole);
+      damaged.push({ sequence, keptAs, lostBytes: scan.damagedBytes });
+      sizeBytes = whole.length;
+      hasFooter = true;
+    } else await cutTornTail({ ...input, path, bytes, scan, sequence });
+    segments.push({ sequence, path, index: scan.index, hasFooter, sizeBytes });
     fence = { sequence, previousBytes: scan.header?.previousBytes ?? 0 };
   }
   segments.reverse();
@@ -92,32 +107,41 @@ interface RepairInput extends RecoverInput {
   readonly sequence: number;
 }
 
-async function repair(input: RepairInput): Promise<DamagedSegment | undefined> {
-  const { files, path, bytes, scan, sequence } = input;
-  const isHeaderWhole = scan.header !== undefined;
-  const hasCommits = scan.index.commits.length > 0;
-  if (scan.damagedBytes > 0 || (!isHeaderWhole && hasCommits)) {
-    // First the copy, then the cut: a crash between the two does it again.
-    const keptAs = `${path}.damaged`;
-    await files.writeReplace(keptAs, bytes);
-    await files.writeReplace(path, goodPart(input));
-    return { sequence, keptAs, lostBytes: scan.damagedBytes };
-  }
+async function cutTornTail(input: RepairInput): Promise<void> {
+  const { files, path, scan } = input;
   // A header that was never whole belongs to a segment that never had a commit.
-  if (!isHeaderWhole) await files.writeReplace(path, goodPart(input));
+  if (scan.header === undefined) await files.writeReplace(path, newHeader(input));
   else if (scan.tornBytes > 0) await files.truncate(path, scan.goodBytes);
-  return undefined;
 }
 
-/** The header (made anew where it is damaged: all it says is known) and the commits that are whole. */
-function goodPart(input: RepairInput): Uint8Array {
-  const { scan, bytes, sequence, instance, clock } = input;
-  if (scan.header !== undefined) return bytes.subarray(0, scan.goodBytes);
-  const header = encodeHeader({ instance, sequence, createdMs: clock.nowMs(), previousBytes: 0 });
-  const good = new Uint8Array(Math.max(scan.goodBytes, HEADER_BYTES));
-  good.set(header);
-  if (scan.goodBytes > HEADER_BYTES) {
-    good.set(bytes.subarray(HEADER_BYTES, scan.goodBytes), HEADER_BYTES);
+/** Beside the segment, under a name that no earlier damage took. */
+async function keepCopy(files: FileSystem, path: string, bytes: Uint8Array): Promise<string> {
+  for (let n = 1; ; n++) {
+    const keptAs = n === 1 ? `${path}.damaged` : `${path}.damaged-${n}`;
+    try {
+      await files.writeNew(keptAs, bytes);
+      return keptAs;
+    } catch (error) {
+      if (!isKind(error, 'conflict') || n === COPIES_MAX) throw error;
+    }
   }
-  return good;
+}
+
+function newHeader({ instance, sequence, clock }: RepairInput): Uint8Array {
+  return encodeHeader({ instance, sequence, createdMs: clock.nowMs(), previousBytes: 0 });
+}
+
+/**
+ * The whole commits, with a header (made anew where that is damaged: all it says is known) and a footer. With the
+ * footer the file is a whole segment, however long the next one's header says it once was.
+ */
+function repaired(input: RepairInput): Uint8Array {
+  const { scan, bytes, sequence } = input;
+  const header = scan.header === undefined ? newHeader(input) : bytes.subarray(0, HEADER_BYTES);
+  const good = bytes.subarray(HEADER_BYTES, Math.max(scan.goodBytes, HEADER_BYTES));
+  if (scan.hasFooter) return Buffer.concat([header, good]);
+  const payload = scan.index.encode();
+  const offset = HEADER_BYTES + good.length;
+  const frame = encodeCommitFrame(COMMIT_FOOTER, { sequence, offset }, payload);
+  return Buffer.concat([header, good, frame, ...payload]);
 }

@@ -3,7 +3,7 @@
  * cuts, copies and reports.
  *
  * A bad commit is a torn tail when nothing follows it that was ever acked: no whole commit further on, and no later
- * segment that says how long this one was. Anything else is damage.
+ * segment that says that this one was longer. Anything else is damage. A file that ends with a footer is whole.
  */
 import { type StoreError, isKind } from '../base/errors.js';
 import {
@@ -57,9 +57,11 @@ export function scanSegment(input: ScanInput): SegmentScan {
   const hasFooter = frames.at(-1)?.kind === COMMIT_FOOTER && counted > 0;
   if (!hasFooter && counted < frames.length) good = frames[counted]!.start;
   const rest = bytes.length - good;
-  const wasDurable = durableBytes !== undefined && good < durableBytes;
-  const lost = wasDurable || findCommit(bytes, { sequence, offset: good, base: 0 }) !== undefined;
-  const isDamaged = durableBytes !== undefined && good >= durableBytes ? false : lost;
+  const isWhole = hasFooter || (durableBytes !== undefined && good >= durableBytes);
+  const isDamaged =
+    !isWhole &&
+    (durableBytes !== undefined ||
+      findCommit(bytes, { sequence, offset: good, base: 0 }) !== undefined);
   return {
     header,
     index,
