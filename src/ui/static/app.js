@@ -87,7 +87,7 @@ function chooseType(types) {
 async function loadLabels(range, signal) {
   const names = await api.labelNames({ match: state.selector, ...range }, signal);
   const options = names.map((name) => ({ value: name, text: name }));
-  setOptions(byId('label'), options, byId('label').value);
+  setOptions(byId('label'), options, byId('label').value || 'service_name');
   setOptions(byId('group'), [{ value: '', text: 'nothing' }, ...options], state.group);
   await loadValues(range, signal);
 }
