@@ -8,8 +8,8 @@
 import { assert } from '../base/assert.js';
 import { isKind, StoreError } from '../base/errors.js';
 import type { BlockMeta } from '../block/types.js';
-import type { LogPosition, SegmentPosition } from '../log/segment-view.js';
-import { type CollectResult, collectTenant } from '../manifest/collect.js';
+import type { SegmentPosition } from '../log/segment-view.js';
+import { collectTenant } from '../manifest/collect.js';
 import type { ManifestChange } from '../manifest/manifest-store.js';
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
 import type { CompactionDependencies } from './dependencies.js';
@@ -21,7 +21,8 @@ import {
   type CompactionSpec,
   type LevelZeroSpec,
   type MergeSpec,
-  planCompactions,
+  planLevelZero,
+  planMerges,
 } from './plan.js';
 
 export interface CompactorSettings extends CompactionSettings {
@@ -71,7 +72,7 @@ export interface CompactionCounts {
 export interface CompactionReport extends CompactionCounts {
   /** Series that seem to be written by two processes (PS_CUMULATIVE_WRITERS). */
   readonly twoWriters: string[];
-  /** A tenant's failure does not keep others from being compacted. */
+  /** A tenant's failure does not keep others from being compacted; that of the log itself has the tenant ''. */
   readonly failures: { readonly tenantId: string; readonly error: StoreError }[];
 }
 
@@ -91,8 +92,6 @@ export class Compactor implements AsyncDisposable {
   #status: CompactorStatus = 'idle';
   /** The run that is on; the next one waits for it, so no input is compacted twice at once. */
   #tail: Promise<unknown> = Promise.resolve();
-  /** Tenants of sealed segments, which never change, by `instance/sequence`. */
-  #tenants = new Map<string, readonly string[]>();
 
   constructor(dependencies: CompactionDependencies, settings: Partial<CompactorSettings> = {}) {
     this.#dependencies = dependencies;
@@ -147,15 +146,36 @@ export class Compactor implements AsyncDisposable {
     const signal = AbortSignal.any([this.#closing.signal, ...signals]);
     const options = { ...given, signal };
     const report: CompactionReport = { ...noCounts(), twoWriters: [], failures: [] };
-    const tenants =
-      given.tenantId === undefined ? await this.#allTenants(signal) : [given.tenantId];
-    for (const tenantId of tenants) {
+    const run = { options, isFull, report };
+    const failed = new Set<string>();
+    const attempt = async (tenantId: string, work: () => Promise<void>): Promise<void> => {
+      if (failed.has(tenantId)) return;
       try {
-        await this.#tenant(tenantId, { options, isFull, report });
+        await work();
       } catch (error) {
         if (signal.aborted) throw StoreError.from(error);
+        // Out for the rest of this run: later segments must not be consumed before the failed ones.
+        failed.add(tenantId);
         report.failures.push({ tenantId, error: StoreError.from(error) });
       }
+    };
+    try {
+      await this.#drainLog(given.tenantId, async (tenantId, segments) => {
+        await attempt(tenantId, () => this.#tenant(tenantId, run, segments));
+      });
+    } catch (error) {
+      // A segment that cannot be read: what comes after it waits, for every tenant; blocks can still be merged.
+      if (signal.aborted) throw StoreError.from(error);
+      report.failures.push({ tenantId: '', error: StoreError.from(error) });
+    }
+    const { manifests } = this.#dependencies;
+    const tenants =
+      given.tenantId === undefined ? await manifests.tenants({ signal }) : [given.tenantId];
+    for (const tenantId of tenants) {
+      await attempt(tenantId, async () => {
+        await this.#tenant(tenantId, run, []);
+        await this.#collect(tenantId, run);
+      });
     }
     for (const name of Object.keys(this.counts) as (keyof CompactionCounts)[]) {
       this.counts[name] += report[name];
@@ -163,64 +183,72 @@ export class Compactor implements AsyncDisposable {
     return report;
   }
 
-  async #allTenants(signal: AbortSignal): Promise<readonly string[]> {
-    const { manifests, segments } = this.#dependencies;
-    const tenants = new Set(await manifests.tenants({ signal }));
-    const sealed = (await segments.position()).segments.filter((segment) => segment.sealed);
-    const known = this.#tenants;
-    this.#tenants = new Map();
-    for (const segment of sealed) {
-      const name = segmentName(segment);
-      const list = known.get(name);
-      if (list !== undefined) this.#tenants.set(name, list);
-      for (const tenantId of await this.#tenantsOf(segment, signal)) tenants.add(tenantId);
-    }
-    return [...tenants].sort();
-  }
-
-  async #tenantsOf(segment: SegmentPosition, signal: AbortSignal): Promise<readonly string[]> {
-    const name = segmentName(segment);
-    let list = this.#tenants.get(name);
-    if (list === undefined) {
-      try {
-        list = await this.#dependencies.segments.tenants(segment, signal);
-      } catch (error) {
-        if (!isKind(error, 'not-found')) throw error;
-        // Deleted since the position was taken: every tenant in it has consumed it.
-        list = [];
-      }
-      this.#tenants.set(name, list);
-    }
-    return list;
-  }
-
-  /** The log without sealed segments that have nothing of this tenant. */
-  async #logOf(tenantId: string, signal: AbortSignal): Promise<LogPosition> {
+  /**
+   * Goes through the sealed segments of each log instance, oldest first, as many at a time as one compaction takes,
+   * and calls `work` for each tenant in them. So a segment is decoded once, however many tenants share it.
+   */
+  async #drainLog(
+    only: string | undefined,
+    work: (tenantId: string, segments: readonly SegmentPosition[]) => Promise<void>,
+  ): Promise<void> {
     const { segments } = await this.#dependencies.segments.position();
-    const kept: SegmentPosition[] = [];
-    for (const segment of segments) {
-      if (!segment.sealed || (await this.#tenantsOf(segment, signal)).includes(tenantId)) {
-        kept.push(segment);
+    for (const instance of new Set(segments.map((segment) => segment.instance))) {
+      const list = segments
+        .filter((segment) => segment.instance === instance)
+        .sort((a, b) => a.sequence - b.sequence);
+      const open = list.findIndex((segment) => !segment.sealed);
+      const sealed = open < 0 ? list : list.slice(0, open);
+      for (const batch of batchesOf(sealed, this.#settings.levelZeroBytesMax)) {
+        const byTenant = await this.#byTenant(batch);
+        for (const [tenantId, own] of byTenant) {
+          if (only === undefined || only === tenantId) await work(tenantId, own);
+        }
       }
     }
-    return { segments: kept };
   }
 
-  async #tenant(tenantId: string, run: TenantRun): Promise<void> {
+  /** Tenants of the segments, sorted, each with the segments that hold something of it. */
+  async #byTenant(batch: readonly SegmentPosition[]): Promise<[string, SegmentPosition[]][]> {
+    const byTenant = new Map<string, SegmentPosition[]>();
+    for (const segment of batch) {
+      for (const tenantId of await this.#tenantsOf(segment)) {
+        const own = byTenant.get(tenantId);
+        if (own === undefined) byTenant.set(tenantId, [segment]);
+        else own.push(segment);
+      }
+    }
+    return [...byTenant].sort(([a], [b]) => (a < b ? -1 : 1));
+  }
+
+  async #tenantsOf(segment: SegmentPosition): Promise<readonly string[]> {
+    try {
+      return await this.#dependencies.segments.tenants(segment, this.#closing.signal);
+    } catch (error) {
+      // Deleted since the position was taken: every tenant in it has consumed it.
+      if (isKind(error, 'not-found')) return [];
+      throw error;
+    }
+  }
+
+  /** Compacts until nothing is left to do with these segments or, when there are none, with the blocks. */
+  async #tenant(
+    tenantId: string,
+    run: TenantRun,
+    segments: readonly SegmentPosition[],
+  ): Promise<void> {
     const { manifests, clock } = this.#dependencies;
     const { signal } = run.options;
+    const settings = this.#settings;
     let conflicts = 0;
     for (let count = 0; ; count++) {
       assert(count < COMPACTIONS_MAX, 'a planner comes to an end');
       signal.throwIfAborted();
-      // The log first: a segment that is missing from an older position would be consumed unread.
-      const log = await this.#logOf(tenantId, signal);
       const manifest = await manifests.load(tenantId, { signal });
-      await this.#tellConsumed(manifest, log);
-      const { isFull } = run;
-      const settings = this.#settings;
-      const [spec] = planCompactions({ manifest, log, nowMs: clock.nowMs(), settings, isFull });
-      if (spec === undefined) break;
+      await this.#tellConsumed(manifest, segments);
+      const log = { segments };
+      const input = { manifest, log, nowMs: clock.nowMs(), settings, isFull: run.isFull };
+      const [spec] = segments.length > 0 ? planLevelZero(input) : planMerges(input);
+      if (spec === undefined) return;
       try {
         await this.#execute(manifest, spec, run);
         conflicts = 0;
@@ -231,24 +259,23 @@ export class Compactor implements AsyncDisposable {
         run.report.conflicts++;
       }
     }
-    const collected = await this.#collect(tenantId, run);
-    run.report.objectsDeleted += collected.objects;
-    run.report.bytesDeleted += collected.bytes;
   }
 
-  async #collect(tenantId: string, { isFull, options }: TenantRun): Promise<CollectResult> {
+  async #collect(tenantId: string, { isFull, options, report }: TenantRun): Promise<void> {
     const { bucket, manifests, clock, blocks } = this.#dependencies;
     const blockPrefix = blocks.prefix.bind(blocks);
-    return await collectTenant({ bucket, manifests, clock, blockPrefix }, tenantId, {
+    const collected = await collectTenant({ bucket, manifests, clock, blockPrefix }, tenantId, {
       isImmediate: isFull,
       signal: options.signal,
     });
+    report.objectsDeleted += collected.objects;
+    report.bytesDeleted += collected.bytes;
   }
 
   /** Also what an earlier process committed and could not tell any more. */
-  async #tellConsumed(manifest: Manifest, log: LogPosition): Promise<void> {
+  async #tellConsumed(manifest: Manifest, segments: readonly SegmentPosition[]): Promise<void> {
     for (const { instance, sequence } of manifest.watermarks) {
-      const isBehind = log.segments.some((s) => s.instance === instance && s.sequence <= sequence);
+      const isBehind = segments.some((s) => s.instance === instance && s.sequence <= sequence);
       if (!isBehind) continue;
       await this.#dependencies.segments.consumed(manifest.tenantId, instance, sequence);
     }
@@ -429,8 +456,20 @@ function noCounts(): CompactionCounts {
   };
 }
 
-function segmentName({ instance, sequence }: SegmentPosition): string {
-  return `${instance}/${sequence}`;
+/** Runs of segments of at most `bytesMax` in all, or of one that is larger. */
+function batchesOf(segments: readonly SegmentPosition[], bytesMax: number): SegmentPosition[][] {
+  const batches: SegmentPosition[][] = [];
+  let sizeBytes = 0;
+  for (const segment of segments) {
+    sizeBytes += segment.committedBytes;
+    const batch = batches.at(-1);
+    if (batch !== undefined && sizeBytes <= bytesMax) batch.push(segment);
+    else {
+      batches.push([segment]);
+      sizeBytes = segment.committedBytes;
+    }
+  }
+  return batches;
 }
 
 function watermarkOf(manifest: Manifest, instance: string): number {

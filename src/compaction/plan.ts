@@ -34,7 +34,7 @@ export interface CompactionSettings {
 }
 
 export const COMPACTION_SETTINGS: CompactionSettings = {
-  levelZeroBytesMax: 64 << 20,
+  levelZeroBytesMax: 36 << 20,
   mergeInputsMax: 16,
   mergeCountMin: 4,
   windowGraceMs: 30 * 60_000,
@@ -70,14 +70,6 @@ export interface PlanInput {
 
 const HOUR_NS = 3_600_000_000_000n;
 const WINDOWS_NS: readonly bigint[] = [HOUR_NS, 24n * HOUR_NS, 7n * 24n * HOUR_NS];
-
-/** Level zero first: merges are worth more the more there is to merge. */
-export function planCompactions(input: PlanInput): CompactionSpec[] {
-  const levelZero = planLevelZero(input);
-  // What level zero is about to add may belong into the same merges.
-  if (input.isFull && levelZero.length > 0) return levelZero;
-  return [...levelZero, ...planMerges(input)];
-}
 
 export function planLevelZero({ manifest, log, settings }: PlanInput): LevelZeroSpec[] {
   const byInstance = new Map<string, SegmentPosition[]>();

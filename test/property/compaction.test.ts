@@ -261,7 +261,7 @@ describe('compaction', () => {
   });
 
   it('survives a crash at every change of the bucket, before it and after it', async () => {
-    const [list] = fc.sample(fc.array(event, { minLength: 16, maxLength: 20 }), {
+    const [list] = fc.sample(fc.array(event, { minLength: 10, maxLength: 12 }), {
       numRuns: 1,
       seed: 3,
     });

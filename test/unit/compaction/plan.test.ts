@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   COMPACTION_SETTINGS,
-  planCompactions,
+  planLevelZero,
+  planMerges,
   type CompactionSpec,
 } from '../../../src/compaction/plan.js';
 import { emptyManifest } from '../../../src/manifest/manifest-codec.js';
@@ -58,7 +59,7 @@ function plan(
   more: { isFull?: boolean; log?: string } = {},
 ): string[] {
   const segments = (more.log ?? '').split(' ').filter((s) => s !== '');
-  return planCompactions({
+  const input = {
     manifest,
     log: {
       segments: segments.map((s) => {
@@ -74,7 +75,8 @@ function plan(
     nowMs: WEEK_START + now,
     settings: SETTINGS,
     isFull: more.isFull === true,
-  }).map(text);
+  };
+  return [...planLevelZero(input), ...planMerges(input)].map(text);
 }
 
 const hours = (...starts: number[]): Sketch[] =>
@@ -86,7 +88,7 @@ describe('level zero plans', () => {
     ['nothing sealed', none, 'log/1/1/open', []],
     ['sealed ones up to the open one', none, 'log/2/1 log/1/1 log/3/1/open', ['log:1,2']],
     ['above the watermark only', manifestOf([], 2), 'log/1 log/2 log/3 log/4', ['log:3,4']],
-    ['64 MB at once', none, 'log/1/32 log/2/30 log/3/30', ['log:1,2']],
+    ['36 MB at once', none, 'log/1/16 log/2/20 log/3/1', ['log:1,2']],
     ['one that is larger alone', none, 'log/1/100 log/2/1', ['log:1']],
     ['over one that is gone', none, 'log/1 log/3', ['log:1,3']],
     ['each instance', none, 'b/1 a/1 b/2', ['a:1', 'b:1,2']],
@@ -137,9 +139,8 @@ describe('merge plans', () => {
     expect(plan(manifestOf(blocks), now).sort()).toEqual([...want].sort());
   });
 
-  it('full: the log first, then weeks as far as size and inputs allow', () => {
+  it('full: weeks as far as size and inputs allow', () => {
     const blocks = [...hours(0, 1, 30, 31, 80, 81), { id: 'next', from: 8 * DAY, to: 8 * DAY }];
-    expect(plan(manifestOf(blocks), 0, { isFull: true, log: 'log/1' })).toEqual(['log:1']);
     expect(plan(manifestOf(blocks), 0, { isFull: true })).toEqual(['h0+h1+h2+h3+h4']);
   });
 
@@ -168,7 +169,7 @@ describe('merge plans', () => {
           for (let round = 0; ; round++) {
             expect(round).toBeLessThanOrEqual(40);
             const manifest = { ...emptyManifest('t'), blocks };
-            const specs = planCompactions({
+            const specs = planMerges({
               manifest,
               log: { segments: [] },
               nowMs: WEEK_START + now,
