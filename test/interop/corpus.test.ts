@@ -66,7 +66,9 @@ async function checkAll(server: ServerProcess): Promise<void> {
     expect(figure, `${service} ${type}`).toMatchObject({
       profiles: PODS * TICKS,
       stacks_off_with_lines: 0,
-      stacks_off_by_name: 0,
+      // The checker shortens `name@file:line` at the last `@`, which cuts module paths with a version where it compares
+      // deltas by name. With lines is the stricter comparison anyway.
+      ...(cumulative ? {} : { stacks_off_by_name: 0 }),
     });
     expect(figure?.['total_got']).toBe(figure?.['total_want']);
     expect(figure?.['stacks_want']).toBeGreaterThan(0);
