@@ -5,6 +5,7 @@
  * A location is a *run*: a frame that is not inlined and the inlined frames below it (towards the leaf), which the
  * compiler put into it. Runs are a trie of their own: run = (outer run or none, frame).
  */
+import { assert } from '../../base/assert.js';
 import type { Frame } from '../../model/frame.js';
 import { canonicalSampleLabels, type SampleLabels } from '../../model/sample-labels.js';
 import { MessageBuilder, type WireWriter } from './wire-writer.js';
@@ -70,6 +71,14 @@ function isBare(frame: Frame): boolean {
   );
 }
 
+const NO_LINE = new Uint8Array(0);
+
+function noteFrame(mapping: MappingEntry, { frame, isSymbolized: hasName }: FrameEntry): void {
+  mapping.hasFunctions ||= hasName;
+  mapping.hasFilenames ||= frame.fileName !== '';
+  mapping.hasLineNumbers ||= frame.line !== 0n;
+}
+
 /** True when both can be lines of one location, which has one mapping, one address and one `is_folded`. */
 export function canShareLocation(inner: Frame, outer: Frame): boolean {
   if (
@@ -90,42 +99,72 @@ export function canShareLocation(inner: Frame, outer: Frame): boolean {
   );
 }
 
+/** What a location needs of one of its frames, made once a frame. */
+interface FrameEntry {
+  readonly frame: Frame;
+  readonly isSymbolized: boolean;
+  readonly mapping: number;
+  /** Field 4 of Location, tag included; empty for a bare frame. */
+  readonly line: Uint8Array;
+}
+
 export class SymbolTablesWriter {
   readonly strings = new StringTableWriter();
   readonly #writer: WireWriter;
+  readonly #frameAt: (index: number) => Frame;
   readonly #message = new MessageBuilder();
   readonly #functions = new Map<string, number>();
   readonly #mappings = new Map<string, number>();
   readonly #mappingEntries: MappingEntry[] = [];
+  /** By frame. */
+  readonly #entries: (FrameEntry | undefined)[];
 
-  constructor(writer: WireWriter) {
+  constructor(writer: WireWriter, frames: { count: number; frame(index: number): Frame }) {
     this.#writer = writer;
+    this.#frameAt = (index) => frames.frame(index);
+    this.#entries = new Array<FrameEntry | undefined>(frames.count);
   }
 
-  /** Writes location `id`. `frames` are its lines, innermost first, at least one. */
-  writeLocation(id: number, frames: readonly Frame[]): void {
+  /** Writes location `id`. `frames` are the frames of its lines, innermost first, at least one. */
+  writeLocation(id: number, frames: readonly number[]): void {
     // The frame that is not symbolized carries the address and the mapping's range; see model/frame.ts.
-    const place = frames.find((frame) => !isSymbolized(frame)) ?? (frames[0] as Frame);
-    const mapping = this.#mapping(place);
-    const lines = frames.filter((frame) => !isBare(frame)).map((frame) => this.#line(frame));
-    const entry = this.#mappingEntries[mapping - 1];
-    if (entry !== undefined) {
-      entry.hasFunctions ||= frames.some(isSymbolized);
-      entry.hasFilenames ||= frames.some((frame) => frame.fileName !== '');
-      entry.hasLineNumbers ||= frames.some((frame) => frame.line !== 0n);
-      entry.hasInlineFrames ||= lines.length > 1;
+    let place: FrameEntry | undefined;
+    for (const frame of frames) {
+      const entry = this.#entry(frame);
+      if (place === undefined || (place.isSymbolized && !entry.isSymbolized)) place = entry;
     }
-    this.#message.number(1, id).number(2, mapping).number(3, place.address);
-    for (const line of lines) this.#message.message(4, line);
-    const bytes = this.#message.number(5, place.folded).take();
-    writeMessage(this.#writer, FIELD.location, bytes);
+    assert(place !== undefined, 'a location without frames');
+    const message = this.#message.number(1, id).number(2, place.mapping);
+    message.number(3, place.frame.address);
+    const mapping = this.#mappingEntries[place.mapping - 1];
+    if (mapping !== undefined) mapping.hasInlineFrames ||= frames.length > 1;
+    for (const frame of frames) {
+      const entry = this.#entry(frame);
+      message.raw(entry.line);
+      if (mapping !== undefined) noteFrame(mapping, entry);
+    }
+    message.number(5, place.frame.folded).writeTo(this.#writer, FIELD.location);
+  }
+
+  #entry(index: number): FrameEntry {
+    const known = this.#entries[index];
+    if (known !== undefined) return known;
+    const frame = this.#frameAt(index);
+    const entry: FrameEntry = {
+      frame,
+      isSymbolized: isSymbolized(frame),
+      mapping: this.#mapping(frame),
+      line: isBare(frame) ? NO_LINE : this.#line(frame),
+    };
+    this.#entries[index] = entry;
+    return entry;
   }
 
   /** What is known only after the last location. */
   finish(): void {
     this.#mappingEntries.forEach((entry, index) => {
       const { frame } = entry;
-      const bytes = this.#message
+      this.#message
         .number(1, index + 1)
         .number(2, frame.mappingStart)
         .number(3, frame.mappingLimit)
@@ -136,8 +175,7 @@ export class SymbolTablesWriter {
         .number(8, entry.hasFilenames)
         .number(9, entry.hasLineNumbers)
         .number(10, entry.hasInlineFrames)
-        .take();
-      writeMessage(this.#writer, FIELD.mapping, bytes);
+        .writeTo(this.#writer, FIELD.mapping);
     });
     this.strings.write(this.#writer);
   }
@@ -159,11 +197,9 @@ export class SymbolTablesWriter {
 
   #line(frame: Frame): Uint8Array {
     const functionId = this.#function(frame);
-    return new MessageBuilder()
-      .number(1, functionId)
-      .number(2, frame.line)
-      .number(3, frame.column)
-      .take();
+    const line = this.#message.number(1, functionId).number(2, frame.line);
+    const bytes = line.number(3, frame.column).take();
+    return this.#message.message(4, bytes).take();
   }
 
   #function(frame: Frame): number {
@@ -175,9 +211,12 @@ export class SymbolTablesWriter {
     if (known !== undefined) return known;
     const id = this.#functions.size + 1;
     this.#functions.set(key, id);
-    const message = new MessageBuilder().number(1, id).number(2, name).number(3, systemName);
-    const bytes = message.number(4, file).number(5, frame.startLine).take();
-    writeMessage(this.#writer, FIELD.function, bytes);
+    const message = this.#message
+      .number(1, id)
+      .number(2, name)
+      .number(3, systemName)
+      .number(4, file);
+    message.number(5, frame.startLine).writeTo(this.#writer, FIELD.function);
     return id;
   }
 

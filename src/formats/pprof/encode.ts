@@ -60,7 +60,7 @@ export function encodePprof(input: PprofInput): Uint8Array {
     if (level === 0) plain.push(bytes.slice());
     else gzip.write(bytes);
   });
-  const tables = new SymbolTablesWriter(writer);
+  const tables = new SymbolTablesWriter(writer, input.symbols.frames);
   writeHeader(input, writer, tables);
   const runs = new Runs(input.symbols, input.key);
   writeSamples(input, runs, writer, tables);
@@ -191,10 +191,10 @@ class Runs {
   }
 
   /** Frames of a location, innermost first. */
-  frames(id: number): Frame[] {
-    const out: Frame[] = [];
+  frames(id: number): number[] {
+    const out: number[] = [];
     for (let run = this.#runOfLocation[id - 1]!; run !== NONE; run = this.#outer[run]!) {
-      out.push(this.#frameAt(this.#frame[run]!));
+      out.push(this.#frame[run]!);
     }
     return out;
   }

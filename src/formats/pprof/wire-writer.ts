@@ -4,6 +4,8 @@
  */
 
 const CHUNK_BYTES = 256 << 10;
+/** Tag and length of a submessage. */
+const PREFIX_BYTES_MAX = 6;
 
 export class WireWriter {
   readonly #flush: (bytes: Uint8Array) => void;
@@ -104,6 +106,16 @@ export class MessageBuilder {
     return bytes;
   }
 
+  /** Writes what was built as the submessage `field`, and begins anew. */
+  writeTo(writer: WireWriter, field: number): void {
+    writer.reserve(this.#at + PREFIX_BYTES_MAX);
+    writer.uint((field << 3) | 2);
+    writer.uint(this.#at);
+    writer.bytes(this.#bytes.subarray(0, this.#at));
+    this.#at = 0;
+  }
+
+  /** `value` as a number is a non-negative int32. */
   number(field: number, value: number | bigint | boolean): this {
     if (typeof value === 'bigint') return this.#wide(field, value);
     if (Number(value) !== 0) {
@@ -116,6 +128,11 @@ export class MessageBuilder {
   message(field: number, bytes: Uint8Array): this {
     this.#uint((field << 3) | 2);
     this.#uint(bytes.length);
+    return this.raw(bytes);
+  }
+
+  /** Fields that are encoded already. */
+  raw(bytes: Uint8Array): this {
     this.#reserve(bytes.length);
     this.#bytes.set(bytes, this.#at);
     this.#at += bytes.length;

@@ -25,7 +25,6 @@ import {
 
 const OBJECT = 'CPU profile';
 const NS_PER_US = 1000;
-const US_PER_S = 1_000_000;
 
 export interface CpuProfileOptions {
   /** Unix time of the profile's start; V8's own times have no epoch. Default 0n: unknown. */
@@ -129,21 +128,24 @@ function childIds(node: JsonObject): readonly number[] {
   return ids.map((id) => checkedNumber(id, 'children'));
 }
 
-/** Before Chrome 60: {head, startTime, endTime in seconds, samples, timestamps in microseconds}. */
+/** Before Chrome 60: {head, samples, timestamps in microseconds}. */
 function oldTree(profile: JsonObject): CpuTree {
   const nodes = flatten([profile['head']], (node) =>
     node['children'] === undefined
       ? []
       : listOf(OBJECT, node, 'children', LIMITS.symbolsPerProfileMax),
   );
-  const sampleTimeUs = Float64Array.from(listOf(OBJECT, profile, 'timestamps'), (time) =>
-    checkedNumber(time, 'timestamps'),
-  );
+  // Its recorder noted the time of the end as one more.
+  const sampleCount = listOf(OBJECT, profile, 'samples').length;
+  const times = listOf(OBJECT, profile, 'timestamps').slice(0, sampleCount + 1);
+  const timesUs = Float64Array.from(times, (time) => checkedNumber(time, 'timestamps'));
+  const sampleTimeUs = timesUs.subarray(0, sampleCount);
   return {
     nodes,
     ...sampleColumns(profile, nodes, sampleTimeUs),
-    startUs: numberOf(OBJECT, profile, 'startTime') * US_PER_S,
-    endUs: numberOf(OBJECT, profile, 'endTime') * US_PER_S,
+    // Its own start and end are whole seconds.
+    startUs: timesUs[0] ?? 0,
+    endUs: timesUs[timesUs.length - 1] ?? 0,
   };
 }
 
