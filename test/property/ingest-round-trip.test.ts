@@ -27,7 +27,8 @@ const location = fc.record({
   mapping: fc.nat(2),
   isFolded: fc.boolean(),
 });
-const label = fc.oneof(
+type PlainLabel = { key: string; str: string } | { key: string; num: bigint; unit: string };
+const label: fc.Arbitrary<PlainLabel> = fc.oneof(
   fc.record({ key: name, str: name }),
   fc.record({
     key: name,
@@ -39,7 +40,7 @@ const sample = fc.record({
   stack: fc.array(fc.nat(7), { maxLength: 6 }),
   values: fc.array(value, { minLength: 6, maxLength: 6 }),
   labels: fc.oneof(
-    { weight: 3, arbitrary: fc.constant([]) },
+    { weight: 3, arbitrary: fc.constant<PlainLabel[]>([]) },
     { weight: 1, arbitrary: fc.array(label, { maxLength: 3 }) },
   ),
 });

@@ -9,7 +9,7 @@ const TEMPORALITY = [undefined, 'delta', 'cumulative', 'gauge'] as const;
 const text = fc.string({ unit: 'grapheme', maxLength: 40 });
 const request = fc.record({
   labels: fc.array(fc.record({ name: text, value: text }), { maxLength: 20 }),
-  profile: fc.uint8Array({ maxLength: 300 }),
+  profile: fc.uint8Array({ maxLength: 300 }).map((bytes) => new Uint8Array(bytes)),
   profileId: text,
   temporality: fc.integer({ min: 0, max: 3 }),
 });

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { StoreError } from '../../../src/base/errors.js';
+import type { StoreError } from '../../../src/base/errors.js';
 import type { BlockLookup, StoredProfileKey } from '../../../src/ingest/block-lookup.js';
 import { cpuRequest, openTestIngest } from '../../support/ingest-store.js';
 import { LossyFiles } from '../../support/lossy-files.js';
