@@ -21,7 +21,7 @@ const wanted = createHash('sha256').update(lock).update(platform).digest('hex');
 
 if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) process.exit(0);
 // An install made by hand is as good when npm's own record of it agrees with the lock file.
-if (!existsSync(stamp) && installedAgrees()) {
+if (installedAgrees()) {
   writeFileSync(stamp, wanted);
   process.exit(0);
 }

@@ -23,7 +23,8 @@ export function readState() {
   const hash = new URLSearchParams(location.hash.slice(1));
   const state = { ...DEFAULTS };
   for (const key of Object.keys(DEFAULTS)) state[key] = hash.get(key) ?? DEFAULTS[key];
-  if (state.range !== 'custom' && !Object.hasOwn(RANGE_MS, state.range)) state.range = DEFAULTS.range;
+  if (state.range !== 'custom' && !Object.hasOwn(RANGE_MS, state.range))
+    state.range = DEFAULTS.range;
   return state;
 }
 

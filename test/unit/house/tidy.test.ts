@@ -56,6 +56,19 @@ describe('the house', () => {
     expect(text('package-lock.json')).not.toContain('"resolved"');
   });
 
+  it('has the packages of every platform in its lock file, without which npm ci refuses it', () => {
+    const { packages } = JSON.parse(text('package-lock.json')) as {
+      packages: Record<string, { optionalDependencies?: Record<string, string> }>;
+    };
+    const missing = Object.entries(packages).flatMap(([folder, entry]) =>
+      Object.keys(entry.optionalDependencies ?? {}).filter(
+        (name) =>
+          !(`node_modules/${name}` in packages || `${folder}/node_modules/${name}` in packages),
+      ),
+    );
+    expect(missing, 'run node scripts/complete-lock.mjs').toEqual([]);
+  });
+
   it('has the dependencies that it says, at exact versions', () => {
     const manifest = JSON.parse(text('package.json')) as {
       dependencies: Record<string, string>;
