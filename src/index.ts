@@ -23,6 +23,7 @@ export type {
   TopTable,
   TreeQuery,
 } from './query/api.js';
+export type { IngestReport } from './store/ingest-part.js';
 export type { InspectedBlock, Inspection } from './store/inspect.js';
 export type { Environment, StoreLocation, StoreOptions } from './store/options.js';
 export { openSnapshot, type Snapshot } from './store/snapshot.js';

@@ -8,6 +8,7 @@ import type { Bucket } from '../objstore/bucket.js';
 import type { QueryApi } from '../query/api.js';
 import { BackgroundCompaction } from './background-compaction.js';
 import { type Inspection, inspectPlace } from './inspect.js';
+import type { IngestReport } from './ingest-part.js';
 import { dataLayout, openStoreBucket } from './layout.js';
 import type { Environment, StoreOptions } from './options.js';
 import { openInlineParts, type StoreParts } from './parts.js';
@@ -144,6 +145,11 @@ export class Store implements AsyncDisposable {
     const [failure] = report.failures;
     if (failure !== undefined) throw failure.error;
     return report;
+  }
+
+  /** Counters of the write side since the start, and what that start found torn or damaged in the log. */
+  async report(): Promise<IngestReport> {
+    return this.#open().report();
   }
 
   /** What the store holds and what it costs on disk, by block, table and column. */

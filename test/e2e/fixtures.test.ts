@@ -84,7 +84,7 @@ describe.skipIf(!present)('fixtures of other projects', () => {
       tenantId: 'anonymous',
       selector: `{service_name=${JSON.stringify(service)}}`,
       startMs: 0,
-      endMs: 8.64e15,
+      endMs: 9_223_372_036_854,
       profileType: typeId,
       aggregation: 'sum',
     });

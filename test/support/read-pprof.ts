@@ -30,7 +30,15 @@ export function readPprof(body: Uint8Array): PlainPprof {
       const mapping = mappings.get(BigInt(l.mappingId));
       const file = mapping === undefined ? '' : text(mapping.filename);
       const buildId = mapping === undefined ? '' : text(mapping.buildId);
-      if (l.line.length === 0) {
+      // A single line that says nothing is as good as none.
+      const [only] = l.line;
+      const f = functions.get(BigInt(only?.functionId ?? 0));
+      const isBlank =
+        l.line.length === 1 &&
+        Number(only?.line) === 0 &&
+        text(f?.name) + text(f?.systemName) + text(f?.filename) === '' &&
+        Number(f?.startLine ?? 0) === 0;
+      if (l.line.length === 0 || isBlank) {
         const place =
           mapping === undefined
             ? []

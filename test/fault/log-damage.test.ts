@@ -1,0 +1,154 @@
+/**
+ * I8 for the log: cut at every byte of its last commit, and one bit turned at a thousand places. What is answered is
+ * right, and what is missing has been reported.
+ */
+import { beforeAll, describe, expect, it } from 'vitest';
+import { isKind, type StoreError } from '../../src/base/errors.js';
+import { LossyFiles, mulberry32 } from '../support/lossy-files.js';
+import {
+  growthWrite,
+  markedWrite,
+  numbers,
+  readMarked,
+  type MarkedAnswer,
+} from '../support/marked-profiles.js';
+import { filesOf, filesWith, flipped, openOn } from '../support/stored-files.js';
+
+const FLIPS = Number(process.env['BASALT_FLIPS'] ?? 1_000);
+const SEED = Number(process.env['BASALT_SEED'] ?? 11);
+const MARKED = 30;
+const STEPS = 8;
+
+interface Outcome extends MarkedAnswer {
+  /** Anything that tells an operator or a caller of damage. */
+  readonly isReported: boolean;
+  readonly tornBytes: number;
+  readonly damaged: number;
+}
+
+/** Opens the store, reads all, closes it. Throws for anything but right numbers and typed reports of damage. */
+async function outcomeOf(files: LossyFiles): Promise<Outcome> {
+  const nothing = { marked: new Set<number>(), steps: new Set<number>(), missing: [] };
+  const store = await openOn(files).catch((error: unknown) => onlyCorrupt(error));
+  if (store === undefined) return { ...nothing, isReported: true, tornBytes: 0, damaged: 0 };
+  try {
+    const { recovery } = await store.report();
+    const { tornBytes } = recovery;
+    const damaged = recovery.damaged.length;
+    const answer = await readMarked(store.query).catch((error: unknown) => onlyCorrupt(error));
+    const isReported =
+      answer === undefined || answer.missing.length > 0 || tornBytes > 0 || damaged > 0;
+    return { ...(answer ?? nothing), isReported, tornBytes, damaged };
+  } finally {
+    await store.close();
+  }
+}
+
+function onlyCorrupt(error: unknown): undefined {
+  if (!isKind(error, 'corrupt')) throw error;
+  expect((error as StoreError).message).toMatch(/^cannot .*: got .*; want /);
+  return undefined;
+}
+
+function isWhole({ marked, steps }: MarkedAnswer): boolean {
+  return marked.size === MARKED && steps.size === STEPS - 1;
+}
+
+interface StoredLog {
+  readonly stored: ReadonlyMap<string, Uint8Array>;
+  /** The segment that was open at the end, and where its last commit lies. */
+  readonly open: { readonly path: string; readonly start: number; readonly end: number };
+}
+
+/** Profiles 0 to `marked`, the last two of them in one commit. */
+async function storedLog(marked: number, steps: number): Promise<StoredLog> {
+  const files = new LossyFiles();
+  const store = await openOn(files);
+  for (const n of numbers(0, marked - 2)) {
+    await store.write(markedWrite(n));
+    if (n < steps) await store.write(growthWrite(n));
+    // Sealed segments, with footers, and an open one.
+    if (n === 9 || n === 18) await store.flush();
+  }
+  const committedBytes = async (): Promise<number> =>
+    (await store.ingest.position()).segments.at(-1)?.committedBytes ?? 0;
+  const start = await committedBytes();
+  await Promise.all(numbers(marked - 2, marked).map((n) => store.write(markedWrite(n))));
+  const end = await committedBytes();
+  await store.close();
+  const stored = await filesOf(files);
+  const segments = [...stored.keys()].filter((name) => name.endsWith('.segment'));
+  const path = segments.sort().at(-1) as string;
+  expect(stored.get(path)).toHaveLength(end);
+  return { stored, open: { path, start, end } };
+}
+
+describe('a damaged log (I8)', () => {
+  let stored: ReadonlyMap<string, Uint8Array>;
+  beforeAll(async () => {
+    ({ stored } = await storedLog(MARKED, STEPS));
+  });
+
+  it('is whole when nothing happened to it', async () => {
+    const outcome = await outcomeOf(await filesWith(stored));
+    expect(isWhole(outcome)).toBe(true);
+    expect(outcome.isReported).toBe(false);
+  });
+
+  it('loses no more than the last commit when cut anywhere in it', async () => {
+    // Few profiles: the commit has some thousand bytes, and each of them is a start of the store.
+    const { stored: small, open } = await storedLog(6, 2);
+    const bytes = small.get(open.path) as Uint8Array;
+    for (let cut = open.start; cut < open.end; cut++) {
+      const outcome = await outcomeOf(await filesWith(small, open.path, bytes.slice(0, cut)));
+      const name = `cut at ${cut} of [${open.start}, ${open.end})`;
+      expect([...outcome.marked].sort(), name).toEqual([0, 1, 2, 3]);
+      expect([...outcome.steps], name).toEqual([1]);
+      expect(outcome.tornBytes, name).toBe(cut - open.start);
+      expect(outcome.damaged, name).toBe(0);
+    }
+  }, 300_000);
+
+  it(`answers nothing wrong and loses nothing in silence over ${FLIPS} turned bits`, async () => {
+    const random = mulberry32(SEED);
+    const logs = [...stored.keys()].filter((name) => name.includes('/log/'));
+    const sizes = logs.map((name) => stored.get(name)?.length ?? 0);
+    const total = sizes.reduce((a, b) => a + b, 0);
+    let found = 0;
+    for (let flip = 0; flip < FLIPS; flip++) {
+      let at = Math.floor(random() * total);
+      const file = sizes.findIndex((size) => {
+        if (at < size) return true;
+        at -= size;
+        return false;
+      });
+      const path = logs[file] as string;
+      const bit = at * 8 + Math.floor(random() * 8);
+      const name = `seed ${SEED}, bit ${bit} of ${path}`;
+      const files = await filesWith(stored, path, flipped(stored.get(path) as Uint8Array, bit));
+      const outcome = await outcomeOf(files).catch((error: unknown) => {
+        throw new Error(name, { cause: error });
+      });
+      if (outcome.isReported) found++;
+      else expect(isWhole(outcome), `${name}: lost in silence`).toBe(true);
+      // A sender that sends all again brings back all that was lost, and nothing twice.
+      if (flip % 20 === 0) await sendAllAgain(files, name);
+    }
+    // Every byte of a segment is under a checksum.
+    expect(found).toBe(FLIPS);
+  }, 300_000);
+});
+
+async function sendAllAgain(files: LossyFiles, name: string): Promise<void> {
+  const store = await openOn(files);
+  const before = await readMarked(store.query);
+  for (const n of numbers(0, MARKED)) {
+    const { profiles } = await store.write(markedWrite(n));
+    expect(profiles, `${name}: profile ${n}`).toBe(before.marked.has(n) ? 0 : 1);
+  }
+  for (const step of numbers(0, STEPS)) await store.write(growthWrite(step));
+  expect(isWhole(await readMarked(store.query)), name).toBe(true);
+  await store.compact({ full: true });
+  expect(isWhole(await readMarked(store.query)), `${name}, compacted`).toBe(true);
+  await store.close();
+}
