@@ -219,6 +219,11 @@ class LevelZeroRun {
   }
 
   #markSampled(entry: DaySeries, symbols: DaySymbols, sampled: Uint8Array): void {
+    if (!entry.isCumulative) {
+      for (let at = entry.start; at < entry.end; at++)
+        markRows(this.#raw(entry, at, symbols), sampled);
+      return;
+    }
     this.#begin(entry, symbols);
     for (let at = entry.start; at < entry.end; at++) {
       const { rowCount, key } = this.#deltas.next(this.#raw(entry, at, symbols));
@@ -274,6 +279,18 @@ class LevelZeroRun {
     this.#options.undo.push(() => bucket.delete(objectKey));
     await bucket.put(objectKey, bytes);
     this.carries.push({ service, objectKey, sizeBytes: bytes.length });
+  }
+}
+
+/** Marks the keys of rows that are not 0 in every column. */
+function markRows({ firstRow, rowCount, key, values, keyMap }: RawRows, sampled: Uint8Array): void {
+  for (const column of values) {
+    const halves = new Int32Array(column.buffer, column.byteOffset + firstRow * 8, rowCount * 2);
+    for (let r = 0; r < rowCount; r++) {
+      if ((halves[2 * r]! | halves[2 * r + 1]!) === 0) continue;
+      const k = key[firstRow + r]!;
+      sampled[keyMap === undefined ? k : keyMap[k]!] = 1;
+    }
   }
 }
 

@@ -76,6 +76,9 @@ export class DeltaSeries {
   #lastStartNs = 0n;
   readonly #out: DeltaRows;
   #outHalves: Int32Array[] = [];
+  #kept: Int32Array = new Int32Array(0);
+  /** Value columns in use. */
+  #columnCount = 0;
 
   constructor() {
     for (let c = 0; c < VALUE_COLUMNS_MAX; c++) this.#last.push(new Int32Array(128));
@@ -96,6 +99,8 @@ export class DeltaSeries {
     if (this.#slotOf.length < keyCount) {
       this.#slotOf = new Int32Array(keyCount + (keyCount >>> 2)).fill(NO_SLOT);
     }
+    for (let c = temporalities.length; c < this.#columnCount; c++) this.#out.values[c]!.fill(0n);
+    this.#columnCount = temporalities.length;
     this.#slotCount = 0;
     this.#hasLast = false;
     this.#hasConsumed = false;
@@ -123,7 +128,7 @@ export class DeltaSeries {
     const isLater = !this.#hasLast || rows.startNs > this.#lastStartNs;
     const isConsumed = isLater && !rows.isIncomplete && this.#cumulative.length > 0;
     if (isConsumed) this.#assignSlots(rows);
-    for (let c = 0; c < VALUE_COLUMNS_MAX; c++) {
+    for (let c = 0; c < this.#columnCount; c++) {
       const column = rows.values[c]!;
       if (!this.#cumulative.includes(c)) {
         const end = rows.firstRow + rows.rowCount;
@@ -255,7 +260,8 @@ export class DeltaSeries {
     }
     if (positiveBefore < this.#positive[c]!) hasFallen = true;
     this.#positive[c] = positiveNow;
-    this.#clearUnseen(last);
+    // Rows are distinct keys, so as many rows as slots means that every slot was seen.
+    if (end < this.#slotCount) this.#clearUnseen(last);
     if (!this.#hasLast) out.fill(0, 0, 2 * end);
     else if (hasFallen) out.set(now.subarray(base, base + 2 * end));
     return this.#hasLast && hasFallen;
@@ -271,37 +277,36 @@ export class DeltaSeries {
     }
   }
 
+  /** Column by column: a row stays if any of its halves is not 0. Columns that are not in use are 0 already. */
   #dropZeroRows(rowCount: number): void {
-    const [a, b, c, d] = this.#outHalves as [Int32Array, Int32Array, Int32Array, Int32Array];
-    const key = this.#out.key;
-    let kept = 0;
-    for (let r = 0; r < rowCount; r++) {
-      const low = 2 * r;
-      const high = low + 1;
-      const isZero =
-        (a[low]! | a[high]! | b[low]! | b[high]! | c[low]! | c[high]! | d[low]! | d[high]!) === 0;
-      if (isZero) continue;
-      if (kept < r) {
-        key[kept] = key[r]!;
-        const to = 2 * kept;
-        a[to] = a[low]!;
-        a[to + 1] = a[high]!;
-        b[to] = b[low]!;
-        b[to + 1] = b[high]!;
-        c[to] = c[low]!;
-        c[to + 1] = c[high]!;
-        d[to] = d[low]!;
-        d[to + 1] = d[high]!;
-      }
-      kept++;
+    const kept = this.#kept;
+    const columnCount = this.#columnCount;
+    for (let c = 0; c < columnCount; c++) {
+      const column = this.#outHalves[c]!;
+      if (c === 0) for (let r = 0; r < rowCount; r++) kept[r] = column[2 * r]! | column[2 * r + 1]!;
+      else for (let r = 0; r < rowCount; r++) kept[r]! |= column[2 * r]! | column[2 * r + 1]!;
     }
-    this.#out.rowCount = kept;
+    let count = 0;
+    for (let r = 0; r < rowCount; r++) if (kept[r] !== 0) kept[count++] = r;
+    this.#out.rowCount = count;
+    if (count === rowCount) return;
+    const key = this.#out.key;
+    for (let i = 0; i < count; i++) key[i] = key[kept[i]!]!;
+    for (let c = 0; c < columnCount; c++) {
+      const column = this.#outHalves[c]!;
+      for (let i = 0; i < count; i++) {
+        const from = 2 * kept[i]!;
+        column[2 * i] = column[from]!;
+        column[2 * i + 1] = column[from + 1]!;
+      }
+    }
   }
 
   #reserveOut(rowCount: number): void {
     if (this.#out.key.length >= rowCount && this.#outHalves.length > 0) return;
     const size = Math.max(1024, rowCount + (rowCount >>> 1));
     this.#out.key = new Int32Array(size);
+    this.#kept = new Int32Array(size);
     this.#out.values = columns(size);
     this.#outHalves = this.#out.values.map(halves);
   }

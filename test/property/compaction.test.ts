@@ -63,7 +63,7 @@ const event = fc.record({
   restarts: fc.integer({ min: 0, max: 5 }),
   samples: fc.array(sample, { maxLength: 4 }),
   /** 0: then the segment is sealed; 1: and compacted. */
-  then: fc.integer({ min: 0, max: 5 }),
+  next: fc.integer({ min: 0, max: 5 }),
 });
 const events = fc.array(event, { minLength: 1, maxLength: 30 });
 type Event = typeof event extends fc.Arbitrary<infer T> ? T : never;
@@ -214,9 +214,9 @@ async function play(world: World, list: readonly Event[]): Promise<Map<string, M
   for (let i = 0; i < list.length; i++) {
     open.push(profiles[i]!);
     // The same profile again in one segment counts once.
-    if (list[i]!.then === 2) open.push(profiles[i]!);
-    if (list[i]!.then <= 1) seal();
-    if (list[i]!.then === 1) await compact();
+    if (list[i]!.next === 2) open.push(profiles[i]!);
+    if (list[i]!.next <= 1) seal();
+    if (list[i]!.next === 1) await compact();
   }
   seal();
   await compact();
