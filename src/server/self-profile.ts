@@ -10,9 +10,9 @@ import { openV8Sessions, type V8Target } from './v8-session.js';
  * Profiles every thread of this process into its own store: CPU in slices, and at the end of every few slices what the
  * heap holds. A slice that cannot be written is reported and lost; profiling goes on.
  *
- * What it costs: each thread is interrupted 100 times a second for some 10 us (0.1 %), a sampled heap allocation is
- * noted every 512 KiB, and each slice is converted and stored like a profile that was sent (a few ms every 10 s for
- * each thread). `bench/self-profile.bench.ts` measures it.
+ * What it costs each thread: V8 lists all compiled functions when a slice starts (25 to 70 ms of each 10 s on a busy
+ * machine), takes 100 samples a second of some 10 us each, notes one allocation in 512 KiB, and the slice is converted
+ * and stored like a profile that was sent. `bench/self-profile.bench.ts` measures the sum. Bounded by THREADS_MAX.
  */
 export interface SelfProfileOptions {
   readonly write: (request: WriteRequest) => Promise<unknown>;
