@@ -23,7 +23,7 @@ export interface TableMeta {
   readonly table: TableName;
   readonly sizeBytes: number;
   readonly rowCount: number;
-  /** The Parquet footer with its length and magic: the last bytes of the file. */
+  /** Page indexes, Parquet footer, its length and magic: everything after the last row group. */
   readonly footer: Uint8Array;
   readonly rowGroups: readonly RowGroupMeta[];
 }

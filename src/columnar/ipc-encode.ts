@@ -161,25 +161,33 @@ function addFixed(body: BatchBody, bytes: Uint8Array, count: number): void {
 function addColumn(body: BatchBody, column: Column, count: number): void {
   switch (column.type) {
     case 'int32':
-      return addFixed(body, bytesOf(column.values, count, 4), count);
+      addFixed(body, bytesOf(column.values, count, 4), count);
+      return;
     case 'int64':
     case 'timestamp':
     case 'float64':
-      return addFixed(body, bytesOf(column.values, count, 8), count);
+      addFixed(body, bytesOf(column.values, count, 8), count);
+      return;
     case 'dictionary':
-      return addFixed(body, bytesOf(column.indices, count, 4), count);
+      addFixed(body, bytesOf(column.indices, count, 4), count);
+      return;
     case 'bool':
-      return addFixed(body, packBits(column.values, count), count);
+      addFixed(body, packBits(column.values, count), count);
+      return;
     case 'utf8':
-      return addStrings(body, column.values, count);
+      addStrings(body, column.values, count);
+      return;
     case 'list-utf8': {
       const elements = addLists(body, column.values, count);
-      return addStrings(body, elements, elements.length);
+      addStrings(body, elements, elements.length);
+      return;
     }
     case 'map':
-      return addMaps(body, column.values, count);
+      addMaps(body, column.values, count);
+      return;
     case 'list-numeric':
-      return addNumericLists(body, column.values, count);
+      addNumericLists(body, column.values, count);
+      return;
   }
 }
 

@@ -45,7 +45,7 @@ function putVtable(
 ): void {
   view.setUint16(at, 4 + fields.length * 2, true);
   view.setUint16(at + 2, tableBytes, true);
-  fields.forEach((field, i) => view.setUint16(at + 4 + i * 2, field, true));
+  for (let i = 0; i < fields.length; i++) view.setUint16(at + 4 + i * 2, fields[i]!, true);
 }
 
 /** RecordBatch table with its vectors: vtable at `vtableAt`, table at `tableAt`. */

@@ -1,0 +1,52 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { describe, expect, it } from 'vitest';
+import { openBlock } from '../../src/block/reader.js';
+import { verifyBlock } from '../../src/block/verify.js';
+import { MemoryBucket } from '../../src/objstore/memory-bucket.js';
+import { BLOCK } from '../support/random-blocks.js';
+
+const dir = new URL('block-v1/', import.meta.url);
+
+/** The answers that were true when the files were made. */
+const expected = JSON.parse(readFileSync(new URL('expected.json', dir), 'utf8')) as unknown;
+
+function text(_: string, value: unknown): unknown {
+  return typeof value === 'bigint' ? value.toString() : value;
+}
+
+describe('blocks of format version 1', () => {
+  it('read as they did when they were written (I9)', async () => {
+    const bucket = new MemoryBucket();
+    for (const name of readdirSync(dir)) {
+      if (name === 'expected.json') continue;
+      const key = `blocks/${BLOCK.tenantId}/${BLOCK.blockId}/${name}`;
+      await bucket.put(key, readFileSync(new URL(name, dir)));
+    }
+    expect(await verifyBlock(bucket, BLOCK.tenantId, BLOCK.blockId)).toEqual([]);
+    const reader = await openBlock(bucket, BLOCK.tenantId, BLOCK.blockId);
+    const rows: unknown[] = [];
+    const all = { start: 0, end: reader.meta.sampleCount };
+    await reader.scan({ ranges: [all], valueColumns: [0, 1, 2, 3] }, (run) => {
+      for (let i = 0; i < run.rowCount; i++) rows.push([run.key[i], ...run.values.map((v) => v[i])]);
+    });
+    const symbols = [];
+    for (const { service } of reader.meta.services) {
+      const { frames, nodes, keys, labelSets } = await reader.symbols(service);
+      symbols.push({
+        service,
+        parent: [...nodes.parent],
+        frame: [...nodes.frame].map((f) => (f < 0 ? null : frames.frame(f))),
+        key: [...keys.node].map((node, k) => [node, labelSets.key(keys.labelSet[k] as number)]),
+      });
+    }
+    const answers = {
+      series: await reader.series(),
+      ids: await reader.profileIds(),
+      metadata: await reader.profileMetadata(),
+      starts: [...(await reader.profiles()).startNs],
+      rows,
+      symbols,
+    };
+    expect(JSON.parse(JSON.stringify(answers, text))).toEqual(expected);
+  });
+});
