@@ -78,12 +78,11 @@ export class FrameInterner {
     return fields[first + FUNCTION.name] !== 0 || fields[first + FUNCTION.system] !== 0;
   }
 
-  /** The frame in `frames.scratch`. */
-  intern(): number {
+  /** Writes to `out[i]` the frame of record i of `rows`, for the first `count` records. */
+  internAll(rows: Int32Array, count: number, out: Int32Array): void {
     const before = this.frames.count;
-    const frame = this.frames.intern();
-    if (this.frames.count !== before) this.#addId(frame);
-    return frame;
+    this.frames.internAll(rows, count, out);
+    for (let frame = before; frame < this.frames.count; frame++) this.#addId(frame);
   }
 
   #addId(frame: number): void {

@@ -19,6 +19,8 @@ import { StackInterner } from './intern-stacks.js';
 import { StringTable } from './intern-strings.js';
 
 const NONE = -1;
+/** A string that will be looked up with the others. */
+const WANTED = -2;
 
 /** The two halves of each element of a 64-bit array. */
 function halves(wide: BigInt64Array | BigUint64Array): Int32Array {
@@ -66,6 +68,11 @@ export class Interner {
   #placeOf = new Int32Array(64);
   #locationOf = new Int32Array(1024);
   #keyOf = new Int32Array(1024);
+  #labelSetOf = new Int32Array(1024);
+  #frameOf = new Int32Array(1024);
+  #wanted = new Int32Array(4096);
+  /** Records to look up. */
+  #rows = new Int32Array(8192);
 
   get sizeBytes(): number {
     return (
@@ -83,32 +90,51 @@ export class Interner {
   /** Key of each sample; the first `sampleCount` elements count, until the next call. */
   internSamples(pprof: DecodedPprof): Int32Array {
     const wide = halvesOf(pprof);
-    this.#internTables(pprof, wide);
-    const { sampleCount, sampleFirstLocation, sampleLocation, sampleFirstLabel } = pprof;
-    this.#keyOf = sized(this.#keyOf, sampleCount);
-    const keyOf = this.#keyOf;
-    const { stacks } = this;
-    const locationOf = this.#locationOf;
-    const hasLabels = sampleFirstLabel[sampleCount]! > 0;
-    for (let s = 0; s < sampleCount; s++) {
-      const labelSet =
-        hasLabels && sampleFirstLabel[s] !== sampleFirstLabel[s + 1]
-          ? this.#labelSet(pprof, s, wide)
-          : 0;
-      const first = sampleFirstLocation[s]!;
-      const end = sampleFirstLocation[s + 1]!;
-      const hash = stacks.gather(sampleLocation, first, end, locationOf);
-      keyOf[s] = stacks.key(hash, end - first, labelSet);
-    }
-    return keyOf;
-  }
-
-  #internTables(pprof: DecodedPprof, wide: Halves): void {
-    this.#stringOf = sized(this.#stringOf, pprof.stringCount);
-    this.#stringOf.fill(NONE, 0, pprof.stringCount);
+    this.#internStrings(pprof);
     this.#internFunctions(pprof, wide);
     this.#internPlaces(pprof);
     this.#internLocations(pprof, wide);
+    const { sampleCount, sampleFirstLocation, sampleLocation } = pprof;
+    this.#keyOf = sized(this.#keyOf, sampleCount);
+    const samples = {
+      count: sampleCount,
+      firstLocation: sampleFirstLocation,
+      items: sampleLocation,
+      location: this.#locationOf,
+      labelSet: this.#internLabelSets(pprof, wide),
+    };
+    this.stacks.internAll(samples, this.#keyOf);
+    return this.#keyOf;
+  }
+
+  /** All strings that functions and mappings use; those of labels follow when they are met. */
+  #internStrings(pprof: DecodedPprof): void {
+    const { stringCount, functionCount, mappingCount } = pprof;
+    this.#stringOf = sized(this.#stringOf, stringCount);
+    this.#wanted = sized(this.#wanted, stringCount);
+    const stringOf = this.#stringOf;
+    const wanted = this.#wanted;
+    stringOf.fill(NONE, 0, stringCount);
+    let count = 0;
+    const { functionName, functionSystemName, functionFile } = pprof;
+    for (let f = 0; f < functionCount; f++) {
+      const name = functionName[f]!;
+      const system = functionSystemName[f]!;
+      const file = functionFile[f]!;
+      if (stringOf[name] === NONE) wanted[count++] = name;
+      stringOf[name] = WANTED;
+      if (stringOf[system] === NONE) wanted[count++] = system;
+      stringOf[system] = WANTED;
+      if (stringOf[file] === NONE) wanted[count++] = file;
+      stringOf[file] = WANTED;
+    }
+    for (let m = 0; m < mappingCount; m++) {
+      for (const index of [pprof.mappingFile[m]!, pprof.mappingBuildId[m]!]) {
+        if (stringOf[index] === NONE) wanted[count++] = index;
+        stringOf[index] = WANTED;
+      }
+    }
+    this.strings.internAll(pprof, wanted, count, stringOf);
   }
 
   /** Process-wide number of the current profile's string `index`. */
@@ -125,17 +151,18 @@ export class Interner {
   #internFunctions(pprof: DecodedPprof, wide: Halves): void {
     const { functionCount, functionName, functionSystemName, functionFile } = pprof;
     this.#functionOf = sized(this.#functionOf, functionCount);
-    const { functions } = this.frames;
-    const { scratch } = functions;
+    this.#rows = sized(this.#rows, functionCount * FUNCTION.width);
+    const rows = this.#rows;
+    const stringOf = this.#stringOf;
     const { startLine } = wide;
-    for (let f = 0; f < functionCount; f++) {
-      scratch[FUNCTION.name] = this.#string(pprof, functionName[f]!);
-      scratch[FUNCTION.system] = this.#string(pprof, functionSystemName[f]!);
-      scratch[FUNCTION.file] = this.#string(pprof, functionFile[f]!);
-      scratch[FUNCTION.startLow] = startLine[f * 2]!;
-      scratch[FUNCTION.startHigh] = startLine[f * 2 + 1]!;
-      this.#functionOf[f] = functions.intern();
+    for (let f = 0, at = 0; f < functionCount; f++, at += FUNCTION.width) {
+      rows[at + FUNCTION.name] = stringOf[functionName[f]!]!;
+      rows[at + FUNCTION.system] = stringOf[functionSystemName[f]!]!;
+      rows[at + FUNCTION.file] = stringOf[functionFile[f]!]!;
+      rows[at + FUNCTION.startLow] = startLine[f * 2]!;
+      rows[at + FUNCTION.startHigh] = startLine[f * 2 + 1]!;
     }
+    this.frames.functions.internAll(rows, functionCount, this.#functionOf);
   }
 
   #internPlaces(pprof: DecodedPprof): void {
@@ -150,55 +177,68 @@ export class Interner {
   }
 
   #internLocations(pprof: DecodedPprof, wide: Halves): void {
-    const { locationCount, locationMapping, locationFolded, locationFirstLine, lineFunction } =
-      pprof;
+    const { locationCount, locationFirstLine, lineCount } = pprof;
+    // One frame for each line, and one for each location without any.
+    const countMax = lineCount + locationCount;
     this.#locationOf = sized(this.#locationOf, locationCount);
-    const { line, column } = wide;
-    const { frames, stacks } = this;
-    const { scratch } = frames.frames;
+    this.#rows = sized(this.#rows, countMax * FRAME.width);
+    this.#frameOf = sized(this.#frameOf, countMax);
+    const count = this.#frameRows(pprof, wide);
+    this.frames.internAll(this.#rows, count, this.#frameOf);
+    const frameOf = this.#frameOf;
+    const locationOf = this.#locationOf;
+    const { stacks } = this;
+    let next = 0;
     for (let l = 0; l < locationCount; l++) {
-      const mapping = locationMapping[l]!;
-      scratch[FRAME.place] = mapping < 0 ? NOTHING : this.#placeOf[mapping]!;
-      const folded = locationFolded[l] === 0 ? 0 : FRAME_FOLDED;
-      const innermost = locationFirstLine[l]!;
-      const length = locationFirstLine[l + 1]! - innermost;
-      if (length === 0) {
-        this.#locationOf[l] = this.#frameWithoutLine(this.#address(pprof, l, wide), folded);
+      const length = locationFirstLine[l + 1]! - locationFirstLine[l]!;
+      if (length <= 1) {
+        locationOf[l] = frameOf[next++]!;
         continue;
       }
-      if (length > 1) stacks.inlinedLocations.reserve(length);
-      let frame = 0;
-      // The last line is the outermost function: the caller of those before it.
-      for (let i = 0; i < length; i++) {
-        const at = innermost + length - 1 - i;
-        const fn = lineFunction[at]!;
-        const symbol = fn < 0 ? NOTHING : this.#functionOf[fn]!;
-        scratch[FRAME.function] = symbol;
-        scratch[FRAME.lineLow] = line[at * 2]!;
-        scratch[FRAME.lineHigh] = line[at * 2 + 1]!;
-        scratch[FRAME.columnLow] = column[at * 2]!;
-        scratch[FRAME.columnHigh] = column[at * 2 + 1]!;
-        scratch[FRAME.address] = frames.isSymbolized(symbol)
-          ? NOTHING
-          : this.#address(pprof, l, wide);
-        scratch[FRAME.flags] = i === 0 ? folded : folded | FRAME_INLINED;
-        frame = frames.intern();
-        if (length > 1) stacks.inlinedLocations.scratch[i] = frame;
-      }
-      this.#locationOf[l] = length === 1 ? frame : stacks.inlinedLocation(length);
+      stacks.inlinedLocations.reserve(length);
+      const { scratch } = stacks.inlinedLocations;
+      for (let i = 0; i < length; i++) scratch[i] = frameOf[next++]!;
+      locationOf[l] = stacks.inlinedLocation(length);
     }
   }
 
-  #frameWithoutLine(address: number, folded: number): number {
-    const { scratch } = this.frames.frames;
-    scratch[FRAME.function] = NOTHING;
-    scratch[FRAME.lineLow] = 0;
-    scratch[FRAME.lineHigh] = 0;
-    scratch[FRAME.columnLow] = 0;
-    scratch[FRAME.columnHigh] = 0;
-    scratch[FRAME.address] = address;
-    scratch[FRAME.flags] = folded;
-    return this.frames.intern();
+  /** Writes the frames of all locations to `rows`, each location's root first; returns how many there are. */
+  #frameRows(pprof: DecodedPprof, wide: Halves): number {
+    const { locationCount, locationMapping, locationFolded, locationFirstLine, lineFunction } =
+      pprof;
+    const { line, column } = wide;
+    const { frames } = this;
+    const rows = this.#rows;
+    let at = 0;
+    for (let l = 0; l < locationCount; l++) {
+      const mapping = locationMapping[l]!;
+      const place = mapping < 0 ? NOTHING : this.#placeOf[mapping]!;
+      const folded = locationFolded[l] === 0 ? 0 : FRAME_FOLDED;
+      const innermost = locationFirstLine[l]!;
+      const outermost = locationFirstLine[l + 1]! - 1;
+      if (outermost < innermost) {
+        rows.fill(0, at, at + FRAME.width);
+        rows[at + FRAME.place] = place;
+        rows[at + FRAME.address] = this.#address(pprof, l, wide);
+        rows[at + FRAME.flags] = folded;
+        at += FRAME.width;
+      }
+      // The last line is the outermost function: the caller of those before it.
+      for (let i = outermost; i >= innermost; i--, at += FRAME.width) {
+        const fn = this.#functionOf[lineFunction[i]!]!;
+        rows[at + FRAME.function] = fn;
+        rows[at + FRAME.lineLow] = line[i * 2]!;
+        rows[at + FRAME.lineHigh] = line[i * 2 + 1]!;
+        rows[at + FRAME.columnLow] = column[i * 2]!;
+        rows[at + FRAME.columnHigh] = column[i * 2 + 1]!;
+        rows[at + FRAME.place] = place;
+        rows[at + FRAME.address] = frames.isSymbolized(fn)
+          ? NOTHING
+          : this.#address(pprof, l, wide);
+        rows[at + FRAME.flags] = i === outermost ? folded : folded | FRAME_INLINED;
+      }
+    }
+    return at / FRAME.width;
   }
 
   #address(pprof: DecodedPprof, location: number, wide: Halves): number {
@@ -212,6 +252,19 @@ export class Interner {
     }
     copyWide(wide.address, location, scratch, ADDRESS.address);
     return this.frames.addresses.intern();
+  }
+
+  /** Label set of each sample, or undefined when no sample has a label. */
+  #internLabelSets(pprof: DecodedPprof, wide: Halves): Int32Array | undefined {
+    const { sampleCount, sampleFirstLabel } = pprof;
+    if (sampleFirstLabel[sampleCount] === 0) return undefined;
+    this.#labelSetOf = sized(this.#labelSetOf, sampleCount);
+    const labelSetOf = this.#labelSetOf;
+    for (let s = 0; s < sampleCount; s++) {
+      const isEmpty = sampleFirstLabel[s] === sampleFirstLabel[s + 1];
+      labelSetOf[s] = isEmpty ? 0 : this.#labelSet(pprof, s, wide);
+    }
+    return labelSetOf;
   }
 
   #labelSet(pprof: DecodedPprof, sample: number, wide: Halves): number {

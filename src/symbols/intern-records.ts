@@ -6,6 +6,9 @@
  *
  * Hashes are sums of one product for each item: without a chain from item to item the processor works on several at
  * once. They decide nothing, content is always compared.
+ *
+ * `internAll` looks a whole profile's records up together: first all the slots are read, then all the candidates are
+ * compared. A look-up is mostly waiting for memory, and so the waits overlap (docs/adr/0201-interning.md).
  */
 import { assert } from '../base/assert.js';
 import { mix32 } from '../base/hash.js';
@@ -44,6 +47,17 @@ const SALT = 0x85ebca6b | 0;
 const SALT_STEP = 0x9e3779b9 | 0;
 const PRODUCT = 0xcc9e2d51 | 0;
 
+function hashRecord(rows: Int32Array, first: number, width: number): number {
+  let hash = 0;
+  let salt = SALT;
+  for (let f = first; f < first + width; f++) {
+    const product = Math.imul(rows[f]! ^ salt, PRODUCT);
+    hash = (hash + (product ^ (product >>> 15))) | 0;
+    salt = (salt + SALT_STEP) | 0;
+  }
+  return mix32(hash);
+}
+
 /** Records of `width` fields. Write the fields wanted into `scratch`, then call `intern`. */
 export class RecordTable {
   readonly width: number;
@@ -52,6 +66,7 @@ export class RecordTable {
   fields: Int32Array;
   count = 0;
   #slots = emptySlots(ENTRIES_INITIAL);
+  #hashes = new Int32Array(ENTRIES_INITIAL);
 
   constructor(width: number) {
     this.width = width;
@@ -65,15 +80,10 @@ export class RecordTable {
 
   /** The entry whose fields equal `scratch`, made if there is none; it is new exactly when `count` has grown. */
   intern(): number {
-    const { width, scratch } = this;
-    let hash = 0;
-    let salt = SALT;
-    for (let f = 0; f < width; f++) {
-      const product = Math.imul(scratch[f]! ^ salt, PRODUCT);
-      hash = (hash + (product ^ (product >>> 15))) | 0;
-      salt = (salt + SALT_STEP) | 0;
-    }
-    hash = mix32(hash);
+    return this.#find(hashRecord(this.scratch, 0, this.width));
+  }
+
+  #find(hash: number): number {
     const slots = this.#slots;
     const mask = slots.length - 2;
     let at = (hash << 1) & mask;
@@ -83,6 +93,37 @@ export class RecordTable {
       if (slots[at] === hash && this.#equals(entry - 1)) return entry - 1;
     }
     return this.#add(at, hash);
+  }
+
+  /** Writes to `out[i]` the entry of record i of `rows` (`width` fields each), for the first `count` records. */
+  internAll(rows: Int32Array, count: number, out: Int32Array): void {
+    const { width, scratch } = this;
+    assert(rows.length >= count * width && out.length >= count, 'a place for each record');
+    if (this.#hashes.length < count) this.#hashes = new Int32Array(count * 2);
+    const hashes = this.#hashes;
+    const slots = this.#slots;
+    const mask = slots.length - 2;
+    for (let i = 0; i < count; i++) {
+      const hash = hashRecord(rows, i * width, width);
+      const at = (hash << 1) & mask;
+      hashes[i] = hash;
+      out[i] = slots[at] === hash ? slots[at + 1]! - 1 : -1;
+    }
+    const { fields } = this;
+    for (let i = 0; i < count; i++) {
+      const entry = out[i]!;
+      if (entry < 0) continue;
+      const first = entry * width;
+      const row = i * width;
+      let f = 0;
+      while (f < width && fields[first + f] === rows[row + f]) f++;
+      if (f !== width) out[i] = -1;
+    }
+    for (let i = 0; i < count; i++) {
+      if (out[i]! >= 0) continue;
+      for (let f = 0; f < width; f++) scratch[f] = rows[i * width + f]!;
+      out[i] = this.#find(hashes[i]!);
+    }
   }
 
   #equals(entry: number): boolean {

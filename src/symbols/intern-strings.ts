@@ -31,8 +31,19 @@ function hashText(bytes: Uint8Array, view: DataView, start: number, end: number)
   return mix32(a ^ Math.imul(b, 0x9e3779b1));
 }
 
+/** Byte ranges of a profile's strings. */
+export interface StringSource {
+  readonly bytes: Uint8Array;
+  /** Over the same bytes. */
+  readonly view: DataView;
+  readonly stringStart: Int32Array;
+  readonly stringEnd: Int32Array;
+}
+
 export class StringTable {
   count = 0;
+  #hashes = new Int32Array(ENTRIES_INITIAL);
+  #candidates = new Int32Array(ENTRIES_INITIAL);
   #bytes = new Uint8Array(64 * ENTRIES_INITIAL);
   #view = new DataView(this.#bytes.buffer);
   /** Bytes of string s are [start[s], start[s + 1]). */
@@ -54,16 +65,68 @@ export class StringTable {
 
   /** Number of the string `bytes[start, end)`; `view` is a DataView over the same bytes. */
   intern(bytes: Uint8Array, view: DataView, start: number, end: number): number {
-    const hash = hashText(bytes, view, start, end);
+    return this.#find({ bytes, view }, start, end, hashText(bytes, view, start, end));
+  }
+
+  #find(
+    source: Pick<StringSource, 'bytes' | 'view'>,
+    start: number,
+    end: number,
+    hash: number,
+  ): number {
     const slots = this.#slots;
     const mask = slots.length - 2;
     let at = (hash << 1) & mask;
     for (; ; at = (at + 2) & mask) {
       const string = slots[at + 1]! - 1;
       if (string < 0) break;
-      if (slots[at] === hash && this.#equals(string, bytes, view, start, end)) return string;
+      if (slots[at] === hash && this.#equals(string, source.view, start, end)) return string;
     }
-    return this.#add(at, hash, bytes, start, end);
+    this.#slots[at] = hash;
+    this.#slots[at + 1] = this.count + 1;
+    return this.#add(source.bytes.subarray(start, end));
+  }
+
+  /**
+   * Writes to `out[i]` the number of the source's string i, for each i of the first `count` of `wanted`. All slots are
+   * read before anything is compared, as in `RecordTable.internAll`.
+   */
+  internAll(source: StringSource, wanted: Int32Array, count: number, out: Int32Array): void {
+    const { bytes, view, stringStart, stringEnd } = source;
+    if (this.#hashes.length < count) {
+      this.#hashes = new Int32Array(count * 2);
+      this.#candidates = new Int32Array(count * 2);
+    }
+    const hashes = this.#hashes;
+    const candidates = this.#candidates;
+    const slots = this.#slots;
+    const mask = slots.length - 2;
+    for (let i = 0; i < count; i++) {
+      const index = wanted[i]!;
+      const hash = hashText(bytes, view, stringStart[index]!, stringEnd[index]!);
+      const at = (hash << 1) & mask;
+      hashes[i] = hash;
+      candidates[i] = slots[at] === hash ? slots[at + 1]! - 1 : -1;
+    }
+    // Where there is a candidate of the right length; what is read here is what is compared next.
+    const lengths = this.#start;
+    for (let i = 0; i < count; i++) {
+      const candidate = candidates[i]!;
+      const index = wanted[i]!;
+      if (candidate < 0) continue;
+      const length = lengths[candidate + 1]! - lengths[candidate]!;
+      if (length !== stringEnd[index]! - stringStart[index]!) candidates[i] = -1;
+    }
+    for (let i = 0; i < count; i++) {
+      const index = wanted[i]!;
+      const start = stringStart[index]!;
+      const end = stringEnd[index]!;
+      const candidate = candidates[i]!;
+      out[index] =
+        candidate >= 0 && this.#equals(candidate, view, start, end)
+          ? candidate
+          : this.#find(source, start, end, hashes[i]!);
+    }
   }
 
   text(string: number): string {
@@ -78,7 +141,7 @@ export class StringTable {
     return text;
   }
 
-  #equals(string: number, bytes: Uint8Array, view: DataView, start: number, end: number): boolean {
+  #equals(string: number, view: DataView, start: number, end: number): boolean {
     let own = this.#start[string]!;
     if (this.#start[string + 1]! - own !== end - start) return false;
     const ownView = this.#view;
@@ -89,19 +152,17 @@ export class StringTable {
         (ownView.getInt32(own + 4, true) ^ view.getInt32(i + 4, true));
       if (difference !== 0) return false;
     }
-    for (; i < end; i++, own++) if (this.#bytes[own] !== bytes[i]) return false;
+    for (; i < end; i++, own++) if (ownView.getUint8(own) !== view.getUint8(i)) return false;
     return true;
   }
 
-  #add(at: number, hash: number, bytes: Uint8Array, start: number, end: number): number {
+  #add(text: Uint8Array): number {
     const string = this.count++;
-    this.#slots[at] = hash;
-    this.#slots[at + 1] = string + 1;
     this.#texts.push(undefined);
     const first = this.#start[string]!;
-    const last = first + end - start;
+    const last = first + text.length;
     if (last > this.#bytes.length) this.#growBytes(last);
-    this.#bytes.set(bytes.subarray(start, end), first);
+    this.#bytes.set(text, first);
     if (this.count + 1 >= this.#start.length) this.#start = growInts(this.#start, 0);
     this.#start[string + 1] = last;
     if (this.count * 4 > this.#slots.length) this.#slots = growSlots(this.#slots);
