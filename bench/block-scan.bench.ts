@@ -11,6 +11,7 @@ import { openBlock } from '../src/block/reader.js';
 import { SAMPLES } from '../src/block/schemas.js';
 import { blockTableSizes } from '../src/block/table-sizes.js';
 import type { BlockMeta } from '../src/block/types.js';
+import { verifyBlock } from '../src/block/verify.js';
 import { createBlockWriter } from '../src/block/writer.js';
 import type { ColumnTable } from '../src/columnar/table.js';
 import { systemClock } from '../src/env/clock.js';
@@ -281,6 +282,16 @@ try {
     value: total / rows,
     unit: 'bytes/row',
     detail: { bytesByTable: tables, sampleBytesByColumn: onlySamples(columns) },
+  });
+
+  const verifyStart = process.cpuUsage();
+  const findings = await verifyBlock(bucket, TENANT, BLOCK_ID);
+  if (findings.length > 0) throw new Error(`the block is not sound: ${findings[0]?.message}`);
+  const { user, system } = process.cpuUsage(verifyStart);
+  printFigure({
+    figure: 'block verify',
+    value: rows / ((user + system) / 1e6),
+    unit: 'rows/CPU s',
   });
 
   const open = await openSamples(bucket, meta);
