@@ -8,8 +8,10 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { PprofDecoder } from '../src/formats/pprof/decode.js';
+import { encodePprof } from '../src/formats/pprof/encode.js';
 import { inflateProfile } from '../src/formats/pprof/inflate.js';
 import { isQuick, printFigure } from './support/figures.js';
+import { manyStacks } from './support/stacks.js';
 
 const ROUNDS = 7;
 const PROFILES_MAX = 2_000;
@@ -29,6 +31,11 @@ function recorded(directory: string): Uint8Array[] {
     .map((name) => readFileSync(join(directory, name)));
 }
 
+/** As many samples each as the recorded ones have on average. */
+function generated(): Uint8Array[] {
+  return Array.from({ length: 100 }, (_, seed) => encodePprof(manyStacks(400, seed)));
+}
+
 /** Milliseconds for all of `inputs`, the best of the rounds: what else the machine does only adds. */
 function bestMs<T>(inputs: readonly T[], rounds: number, work: (input: T) => void): number {
   let best = Number.POSITIVE_INFINITY;
@@ -42,7 +49,8 @@ function bestMs<T>(inputs: readonly T[], rounds: number, work: (input: T) => voi
 
 function main(): void {
   const directory = process.argv.slice(2).find((argument) => !argument.startsWith('--'));
-  const bodies = recorded(directory ?? join(import.meta.dirname, '../../shared/corpus'));
+  const files = recorded(directory ?? join(import.meta.dirname, '../../shared/corpus'));
+  const bodies = files.length > 0 ? files : generated();
   const plain = bodies.map((body) => new Uint8Array(gunzipSync(body)));
   const plainBytes = plain.reduce((sum, body) => sum + body.length, 0);
   const rounds = isQuick ? 3 : ROUNDS;
