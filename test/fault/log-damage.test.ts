@@ -3,7 +3,6 @@
  * right, and what is missing has been reported.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { isKind, type StoreError } from '../../src/base/errors.js';
 import { LossyFiles, mulberry32 } from '../support/lossy-files.js';
 import {
   growthWrite,
@@ -12,43 +11,13 @@ import {
   readMarked,
   type MarkedAnswer,
 } from '../support/marked-profiles.js';
+import { outcomeOf } from '../support/outcome.js';
 import { filesOf, filesWith, flipped, openOn } from '../support/stored-files.js';
 
 const FLIPS = Number(process.env['BASALT_FLIPS'] ?? 1_000);
 const SEED = Number(process.env['BASALT_SEED'] ?? 11);
 const MARKED = 30;
 const STEPS = 8;
-
-interface Outcome extends MarkedAnswer {
-  /** Anything that tells an operator or a caller of damage. */
-  readonly isReported: boolean;
-  readonly tornBytes: number;
-  readonly damaged: number;
-}
-
-/** Opens the store, reads all, closes it. Throws for anything but right numbers and typed reports of damage. */
-async function outcomeOf(files: LossyFiles): Promise<Outcome> {
-  const nothing = { marked: new Set<number>(), steps: new Set<number>(), missing: [] };
-  const store = await openOn(files).catch((error: unknown) => onlyCorrupt(error));
-  if (store === undefined) return { ...nothing, isReported: true, tornBytes: 0, damaged: 0 };
-  try {
-    const { recovery } = await store.report();
-    const { tornBytes } = recovery;
-    const damaged = recovery.damaged.length;
-    const answer = await readMarked(store.query).catch((error: unknown) => onlyCorrupt(error));
-    const isReported =
-      answer === undefined || answer.missing.length > 0 || tornBytes > 0 || damaged > 0;
-    return { ...(answer ?? nothing), isReported, tornBytes, damaged };
-  } finally {
-    await store.close();
-  }
-}
-
-function onlyCorrupt(error: unknown): undefined {
-  if (!isKind(error, 'corrupt')) throw error;
-  expect((error as StoreError).message).toMatch(/^cannot .*: got .*; want /);
-  return undefined;
-}
 
 function isWhole({ marked, steps }: MarkedAnswer): boolean {
   return marked.size === MARKED && steps.size === STEPS - 1;

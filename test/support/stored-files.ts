@@ -8,17 +8,19 @@ import { seededRng } from './virtual-clock.js';
 
 export const STORE_DIR = '/data';
 
+/** Every start draws other numbers, as on a real machine: ids of objects must not repeat. */
+let starts = 0;
+
 export function openOn(
   files: FileSystem,
-  options: { readonly seed?: number; readonly segmentBytesMax?: number } = {},
+  options: { readonly segmentBytesMax?: number } = {},
 ): Promise<Store> {
-  const { seed, ...rest } = options;
   return openStore({
     dir: STORE_DIR,
     threads: false,
     compaction: 'manual',
-    environment: { files, clock: new HastyClock(1_790_000_100_000), rng: seededRng(seed ?? 1) },
-    ...rest,
+    environment: { files, clock: new HastyClock(1_790_000_100_000), rng: seededRng(++starts) },
+    ...options,
   });
 }
 
