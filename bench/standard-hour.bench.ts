@@ -131,16 +131,16 @@ async function compactAndMeasure(
   budget: number,
 ): Promise<void> {
   const started = performance.now();
-  const timed = `${process.execPath} ${basalt} compact --data ${dataDir} --full`;
+  const timed = `${basalt} compact --data ${dataDir} --full`;
   const { stderr } = await run('/usr/bin/time', ['-f', '%U %S %M', 'sh', '-c', timed]).catch(
     async () => {
-      await run(process.execPath, [basalt, 'compact', '--data', dataDir, '--full']);
+      await run(basalt, ['compact', '--data', dataDir, '--full']);
       return { stderr: '' };
     },
   );
   const seconds = (performance.now() - started) / 1000;
   const [user, system, peakKb] = (stderr.trim().split('\n').at(-1) ?? '').split(' ').map(Number);
-  const { stdout } = await run(process.execPath, [basalt, 'inspect', '--data', dataDir, '--json'], {
+  const { stdout } = await run(basalt, ['inspect', '--data', dataDir, '--json'], {
     maxBuffer: 1 << 28,
   });
   const found = JSON.parse(stdout) as Inspection;

@@ -54,7 +54,7 @@ export class ManifestLookup implements BlockLookup {
     const before = this.#tenants.get(tenantId);
     if (before === undefined) return;
     // Blocks are immutable, so what is known of those that stay live is kept.
-    this.#set(
+    void this.#set(
       tenantId,
       before.then(
         (known) => known.blocks,

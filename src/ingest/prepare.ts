@@ -1,5 +1,5 @@
 /** From a request to what the commit needs: everything but the look-ups and the rows. */
-import { hash128Hex } from '../base/hash.js';
+import { hash128, hash128Hex } from '../base/hash.js';
 import { invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { DecodedPprof } from '../formats/pprof/decoded.js';
@@ -181,9 +181,13 @@ function checkParts(profileName: string, types: readonly TypeUnit[], period: Typ
   }
 }
 
-const scratch = Buffer.alloc(256 << 10);
+const HASH_BYTES = 16;
+const profileHash = new Uint32Array(HASH_BYTES / 4);
 
-/** The sender's id, or a hash of what it sent. Throws `invalid` PS_PROFILE_ID. */
+/**
+ * The sender's id, or a hash of what it sent (docs/format/content-ids.md): of the series key and of the profile's own
+ * hash, so that the profile need not be copied. Throws `invalid` PS_PROFILE_ID.
+ */
 function profileIdOf(
   given: string | undefined,
   groups: readonly ProfileGroup[],
@@ -200,13 +204,11 @@ function profileIdOf(
     return given;
   }
   const key = groups[0]?.seriesKey ?? '';
-  const keyBytes = key.length * 3;
-  const sizeBytes = keyBytes + bytes.length;
-  const isLarge = sizeBytes > scratch.length;
-  const buffer = isLarge ? Buffer.alloc(sizeBytes) : scratch;
-  const start = buffer.write(key, 'utf8');
-  buffer.set(bytes, start);
-  return hash128Hex(buffer.subarray(0, start + bytes.length));
+  hash128(bytes, profileHash);
+  const buffer = Buffer.allocUnsafe(key.length * 3 + HASH_BYTES);
+  let end = buffer.write(key, 'utf8');
+  for (const word of profileHash) end = buffer.writeUInt32LE(word, end);
+  return hash128Hex(buffer.subarray(0, end));
 }
 
 function metadataOf(input: PrepareInput): string {

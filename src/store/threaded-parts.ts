@@ -1,5 +1,5 @@
 /** The three parts of a store, each behind a thread: what the caller holds of them. */
-import { errorFromValue, StoreError } from '../base/errors.js';
+import { errorFromValue, type StoreError } from '../base/errors.js';
 import type { CompactionProgress, CompactionReport } from '../compaction/compactor.js';
 import { startThread, type Thread } from '../env/threads.js';
 import type { IngestApi, WriteRequest, WriteResult } from '../ingest/api.js';

@@ -55,10 +55,10 @@ function fuzzBytes(path: string): Uint8Array {
     "'": 39,
   };
   for (const m of literal.slice(1, -1).matchAll(pattern)) {
-    const [, hex, octal, u4, u8, escape, plain] = m;
+    const [, hex, octal, u4, u8, escaped, plain] = m;
     if (hex !== undefined) bytes.push(Number.parseInt(hex, 16));
     else if (octal !== undefined) bytes.push(Number.parseInt(octal, 8));
-    else if (escape !== undefined) bytes.push(simple[escape] ?? escape.charCodeAt(0));
+    else if (escaped !== undefined) bytes.push(simple[escaped] ?? escaped.charCodeAt(0));
     else
       bytes.push(
         ...Buffer.from(plain ?? String.fromCodePoint(Number.parseInt(u4 ?? (u8 as string), 16))),

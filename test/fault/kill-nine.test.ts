@@ -109,7 +109,13 @@ describe('kill -9 while writing', () => {
     // Small segments and an eager compaction, so that kills hit seals, compactions and deletions too.
     const options = {
       dataDir,
-      args: ['--self-profile=false', '--segment-bytes', '200000', '--compaction-interval-ms', '150'],
+      args: [
+        '--self-profile=false',
+        '--segment-bytes',
+        '200000',
+        '--compaction-interval-ms',
+        '150',
+      ],
     };
     for (let round = 0; round < KILLS; round++) {
       const server = await startServerProcess(options);

@@ -143,19 +143,13 @@ describe.skipIf(missing !== undefined)(
       await checkAll(second);
       expect(await second.stop()).toBe(0);
 
-      await run(process.execPath, [
-        join(root, 'bin/basalt.js'),
-        'compact',
-        '--data',
-        dataDir,
-        '--full',
-      ]);
+      await run(join(root, 'bin/basalt.js'), ['compact', '--data', dataDir, '--full']);
       const third = await start();
       await checkAll(third);
       await sendAll(third);
       await checkAll(third);
       await third.stop();
-      await run(process.execPath, [join(root, 'bin/basalt.js'), 'verify', '--data', dataDir]);
+      await run(join(root, 'bin/basalt.js'), ['verify', '--data', dataDir]);
     }, 600_000);
   },
 );

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/env/clock.js';
 import { nodeFileSystem } from '../../src/env/node-files.js';
 import { systemRng } from '../../src/env/rng.js';
-import { MeteredBucket } from '../../src/objstore/metered-bucket.js';
+import { MeteredBucket } from '../support/metered-bucket.js';
 import { openBucket, type S3Settings } from '../../src/objstore/open-bucket.js';
 import { bucketConformance } from '../conformance/bucket.js';
 import { hasS3Server, type S3Server, startS3Server } from '../support/s3-server.js';

@@ -1,5 +1,5 @@
 import { basename, dirname, join } from 'node:path';
-import { StoreError } from '../../src/base/errors.js';
+import type { StoreError } from '../../src/base/errors.js';
 import { fileClosed, fileError, lockedBy, shortFile } from '../../src/env/file-errors.js';
 import type { AppendFile, FileEntry, FileLock, FileSystem, ReadFile } from '../../src/env/files.js';
 

@@ -44,7 +44,9 @@ export function plainPprof(profile: PlainProfile): Uint8Array {
         filename: index(`${name}.go`),
       }),
     );
-    locationList.push(new Location({ id, line: [new Line({ functionId: id, line: name.length })] }));
+    locationList.push(
+      new Location({ id, line: [new Line({ functionId: id, line: name.length })] }),
+    );
     return id;
   };
   const encoded = new Profile({

@@ -42,18 +42,8 @@ export async function startServerProcess(options: ServerOptions): Promise<Server
   const grpc = `127.0.0.1:${await freePort()}`;
   const begin = performance.now();
   const child = spawn(
-    process.execPath,
-    [
-      `${root}bin/basalt.js`,
-      'serve',
-      '--data',
-      options.dataDir,
-      '--http',
-      http,
-      '--grpc',
-      grpc,
-      ...(options.args ?? []),
-    ],
+    `${root}bin/basalt.js`,
+    ['serve', '--data', options.dataDir, '--http', http, '--grpc', grpc, ...(options.args ?? [])],
     { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, ...options.env } },
   );
   let output = '';

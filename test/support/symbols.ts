@@ -45,7 +45,7 @@ export function symbolsOf(plain: readonly PlainKey[]): SymbolSource {
     keyLabelSet.push(find(labelSets, (set) => set === labelSet, labelSet));
   }
   const ids = new Uint32Array(frames.length * 2);
-  frames.forEach((frame, i) => frameContentId(frame, ids, i * 2));
+  for (const [i, frame] of frames.entries()) frameContentId(frame, ids, i * 2);
   return {
     frames: {
       count: frames.length,

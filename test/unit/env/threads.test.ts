@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { StoreError } from '../../../src/base/errors.js';
-import { inlineThread } from '../../../src/env/inline-thread.js';
+import { inlineThread } from '../../support/inline-thread.js';
 import { type CallContext, withTransfer } from '../../../src/env/thread-handler.js';
 import { startThread, type Thread, type ThreadStart } from '../../../src/env/threads.js';
 import type { echoHandlers } from '../../support/threads/echo-thread.js';

@@ -1,3 +1,4 @@
+import type { Temporality } from '../../../src/gen/basalt/v1/common_pb.js';
 import { create, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
@@ -11,7 +12,7 @@ const request = fc.record({
   labels: fc.array(fc.record({ name: text, value: text }), { maxLength: 20 }),
   profile: fc.uint8Array({ maxLength: 300 }).map((bytes) => new Uint8Array(bytes)),
   profileId: text,
-  temporality: fc.integer({ min: 0, max: 3 }),
+  temporality: fc.constantFrom<Temporality>(0, 1, 2, 3),
 });
 
 describe('a write request', () => {

@@ -1,17 +1,17 @@
-import { StoreError } from '../base/errors.js';
+import { StoreError } from '../../src/base/errors.js';
 import {
   type CallContext,
   type Handlers,
   type ServeOptions,
   Transferred,
-} from './thread-handler.js';
+} from '../../src/env/thread-handler.js';
 import {
   cancelledCall,
   closedThread,
   type ResultOf,
   type Thread,
   type ThreadCallOptions,
-} from './threads.js';
+} from '../../src/env/threads.js';
 
 export interface InlineOptions extends ServeOptions {
   readonly onEvent?: (name: string, value: unknown) => void;

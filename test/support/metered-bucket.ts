@@ -1,4 +1,4 @@
-import { StoreError } from '../base/errors.js';
+import { StoreError } from '../../src/base/errors.js';
 import type {
   Bucket,
   ByteRange,
@@ -8,7 +8,7 @@ import type {
   ObjectInfo,
   PutResult,
   Upload,
-} from './bucket.js';
+} from '../../src/objstore/bucket.js';
 
 export const BUCKET_OPERATIONS = [
   'get',
