@@ -1,6 +1,6 @@
 /**
  * What samples cost on disk and to read: rows/s of decoding and summing (key, v1) from a block in a local directory,
- * bytes a row by column, and the same rows under other codecs and encodings (docs/adr/0101). One JSON line a figure.
+ * bytes a row by column, and the same rows under other codecs and encodings (docs/adr/0006). One JSON line a figure.
  *
  *     npx tsx bench/block-scan.bench.ts [--quick]
  */

@@ -14,7 +14,7 @@ import type { CompactionReport } from '../src/compaction/compactor.js';
 import { systemClock } from '../src/env/clock.js';
 import { nodeFileSystem } from '../src/env/node-files.js';
 import { systemRng } from '../src/env/rng.js';
-import { NO_BLOCKS } from '../src/ingest/block-lookup.js';
+import { NO_BLOCKS } from '../test/support/no-blocks.js';
 import { openIngest } from '../src/ingest/ingest.js';
 import { ManifestStore } from '../src/manifest/manifest-store.js';
 import { openCompactionPart } from '../src/store/compaction-part.js';

@@ -13,7 +13,7 @@ import { nodeFileSystem } from '../src/env/node-files.js';
 import { systemRng } from '../src/env/rng.js';
 import { PprofDecoder } from '../src/formats/pprof/decode.js';
 import { inflateProfile } from '../src/formats/pprof/inflate.js';
-import { NO_BLOCKS } from '../src/ingest/block-lookup.js';
+import { NO_BLOCKS } from '../test/support/no-blocks.js';
 import { CommitBuilder } from '../src/ingest/commit-builder.js';
 import { openIngest } from '../src/ingest/ingest.js';
 import { prepareProfile } from '../src/ingest/prepare.js';

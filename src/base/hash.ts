@@ -1,36 +1,11 @@
 /**
  * Two hashes with two jobs.
  *
- * - `hashBytes`: 32 bits over a byte range, for in-memory tables only. Its values never reach disk.
- * - `Hash128`: MurmurHash3_x86_128 (seed 0, public domain, Austin Appleby), for content ids that are stored and
+ * - `mix32`, `hashPair`: 32 bits over integers, for in-memory tables only. Their values never reach disk.
+ * - `hash128`: MurmurHash3_x86_128 (seed 0, public domain, Austin Appleby), for content ids that are stored and
  *   compared for ever. docs/format/content-ids.md says what is fed to it. It is not keyed; whatever decides by a
  *   content id checks the content too.
  */
-
-/**
- * 32-bit hash of `bytes[start, end)`. `view` must be a DataView over the same bytes (the caller keeps one per
- * buffer, because making one per call costs more than the hash).
- */
-export function hashBytes(bytes: Uint8Array, view: DataView, start: number, end: number): number {
-  let h = 0x9747b28c ^ (end - start);
-  let i = start;
-  const wordsEnd = end - 3;
-  for (; i < wordsEnd; i += 4) {
-    let k = Math.imul(view.getInt32(i, true), 0xcc9e2d51);
-    k = (k << 15) | (k >>> 17);
-    h ^= Math.imul(k, 0x1b873593);
-    h = (h << 13) | (h >>> 19);
-    h = (Math.imul(h, 5) + 0xe6546b64) | 0;
-  }
-  let k = 0;
-  for (let shift = 0; i < end; i++, shift += 8) k |= (bytes[i] as number) << shift;
-  if (k !== 0) {
-    k = Math.imul(k, 0xcc9e2d51);
-    k = (k << 15) | (k >>> 17);
-    h ^= Math.imul(k, 0x1b873593);
-  }
-  return mix32(h);
-}
 
 /** Murmur3's finalizer: every input bit reaches every output bit. */
 export function mix32(value: number): number {

@@ -38,7 +38,7 @@ async function openUnlocked(place: StorePlace): Promise<Store> {
     throw new StoreError({
       kind: 'conflict',
       code: 'PS_DIR_LOCKED',
-      message: `cannot compact ${place.dir}: got a lock (${StoreError.from(error).message}); want no process on it: stop the server first, or leave it to the server, which compacts by itself`,
+      message: `cannot compact ${place.dir}: got a lock (${StoreError.from(error).message}); want no process on it: stop the server first, or ask it with POST /api/v1/compact`,
       cause: error,
     });
   }

@@ -74,6 +74,10 @@ export const serveCommand = command({
         metrics,
         ready: () => store.status === 'open',
         ui: await uiAssets(io.files),
+        compact: async (signal) => {
+          const { twoWriters: _, failures: __, ...counts } = await store.compact({ signal });
+          return { ...counts };
+        },
         report: (call, error) => io.err(`${call}: ${errorText(error)}\n`),
         httpAddress: values.http,
         grpcAddress: values.grpc,

@@ -16,9 +16,3 @@ export interface StoredProfileKey {
   readonly startNs: bigint;
   readonly profileId: string;
 }
-
-/** For a store that never had a block, as in tests of the log alone. */
-export const NO_BLOCKS: BlockLookup = {
-  lastStartNs: async () => undefined,
-  contains: async () => false,
-};

@@ -69,8 +69,3 @@ export function labelValue(labels: Labels, name: string): string {
   for (const label of labels) if (label.name === name) return label.value;
   return '';
 }
-
-/** Exact text key: equal if and only if the labels are equal. */
-export function labelsKey(labels: Labels): string {
-  return JSON.stringify(labels.map((l) => [l.name, l.value]));
-}

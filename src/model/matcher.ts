@@ -45,9 +45,3 @@ function memoized(test: (text: string) => boolean, wanted: boolean): (text: stri
     return verdict;
   };
 }
-
-/** The matcher as the selector grammar writes it. */
-export function formatMatcher({ name, operator, value }: Matcher): string {
-  const plain = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name : JSON.stringify(name);
-  return `${plain}${operator}${JSON.stringify(value)}`;
-}

@@ -12,6 +12,7 @@ import type { ErrorReporter } from './grpc-service.js';
 import { API_ROUTE_NAMES, findApiRoute } from './http-api.js';
 import { connectHandler, isConnectPath } from './http-connect.js';
 import { sendError, sendReply, type Reply } from './http-respond.js';
+import { compact, type CompactCall } from './http-compact.js';
 import { write } from './http-write.js';
 import { nearest } from './nearest.js';
 import type { MethodMetrics, RequestMetrics } from './request-metrics.js';
@@ -38,6 +39,7 @@ export interface HttpServerOptions {
   readonly ready: () => boolean;
   readonly ui: StaticAssets;
   readonly report: ErrorReporter;
+  readonly compact?: CompactCall | undefined;
 }
 
 export interface HttpServer {
@@ -52,6 +54,7 @@ const KEEP_ALIVE_TIMEOUT_MS = 65_000;
 /** What a Connect request without a declared length counts for. */
 const UNDECLARED_BODY_BYTES = 1 << 20;
 const WRITE_PATH = '/api/v1/write';
+const COMPACT_PATH = '/api/v1/compact';
 const TEXT_TYPE = 'text/plain; charset=utf-8';
 const METRICS_TYPE = 'text/plain; version=0.0.4; charset=utf-8';
 const NO_STORE = { 'cache-control': 'no-store' };
@@ -185,6 +188,14 @@ class HttpApp {
   /** Throws `not-found` PS_PATH_UNKNOWN. */
   private find(path: string): Handler {
     if (path === WRITE_PATH) return this.writeHandler();
+    const run = this.options.compact;
+    if (path === COMPACT_PATH && run !== undefined) {
+      return {
+        name: path,
+        methods: ['POST'],
+        run: ({ search }, signal) => compact(run, search, signal),
+      };
+    }
     const api = findApiRoute(path);
     if (api !== undefined) {
       const { route, pathValue } = api;

@@ -4,6 +4,7 @@ import type { IngestApi } from '../ingest/api.js';
 import type { QueryApi } from '../query/api.js';
 import { startGrpcServer } from './grpc-server.js';
 import type { ErrorReporter } from './grpc-service.js';
+import type { CompactCall } from './http-compact.js';
 import { startHttpServer, type StaticAssets } from './http-server.js';
 import { RequestMetrics } from './request-metrics.js';
 
@@ -17,6 +18,8 @@ export interface ServerOptions {
   readonly ready: () => boolean;
   /** The web page, by path. */
   readonly ui: StaticAssets;
+  /** Serves `POST /api/v1/compact`; without it there is no such path. */
+  readonly compact?: CompactCall;
   /** Told of errors that are our fault or damage, for the log. Must not throw. Default: they are counted only. */
   readonly report?: ErrorReporter;
   /** host:port; port 0 takes any that is free. */

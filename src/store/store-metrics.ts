@@ -1,4 +1,5 @@
 import type { MetricsRegistry } from '../base/metrics.js';
+import type { Clock } from '../env/clock.js';
 import type { CompactionTotals } from './background-compaction.js';
 import type { IngestReport } from './ingest-part.js';
 
@@ -30,28 +31,19 @@ const GAUGES = {
   failedCommits: ['basalt_log_failed_commits', 'Commits that failed since the start.'],
 } as const;
 
-/** How long a report from the ingest thread serves scrapes. */
-const REFRESH_EVERY_READS = Object.keys(COUNTERS).length + Object.keys(GAUGES).length;
+/** How old a figure may be: the write side is another thread, so scrapes read its last report. */
+const REPORT_EVERY_MS = 2_000;
 
-/** Registers the figures of a store. Scrapes see those of at most one scrape ago, since the write side is another thread. */
-export function registerStoreMetrics(metrics: MetricsRegistry, sources: MetricSources): void {
+/** Registers the figures of a store and keeps them fresh until `signal` aborts. */
+export function registerStoreMetrics(
+  metrics: MetricsRegistry,
+  sources: MetricSources,
+  { clock, signal }: { readonly clock: Clock; readonly signal: AbortSignal },
+): Promise<void> {
   let latest: IngestReport | undefined;
-  let reads = 0;
-  const refresh = (): void => {
-    void sources.report().then(
-      (report) => {
-        latest = report;
-      },
-      () => undefined,
-    );
-  };
   const read = (value: (report: IngestReport) => number): (() => number) => {
-    return () => {
-      if (reads++ % REFRESH_EVERY_READS === 0) refresh();
-      return latest === undefined ? 0 : value(latest);
-    };
+    return () => (latest === undefined ? 0 : value(latest));
   };
-  refresh();
   for (const [key, [name, help]] of Object.entries(COUNTERS)) {
     metrics.gaugeOf(
       { name, help },
@@ -87,4 +79,11 @@ export function registerStoreMetrics(metrics: MetricsRegistry, sources: MetricSo
     help: 'Runs of the background compaction that failed.',
   };
   metrics.gaugeOf(failures, () => sources.compaction()?.failures ?? 0);
+  const refresh = async (): Promise<void> => {
+    while (!signal.aborted) {
+      latest = await sources.report().catch(() => latest);
+      await clock.sleep(REPORT_EVERY_MS, signal).catch(() => undefined);
+    }
+  };
+  return refresh();
 }

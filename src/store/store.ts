@@ -68,6 +68,8 @@ export class Store implements AsyncDisposable {
   #parts: StoreParts | undefined;
   #background: BackgroundCompaction | undefined;
   #closing: Promise<void> | undefined;
+  #reporting: Promise<void> | undefined;
+  readonly #ended = new AbortController();
 
   /** @internal Use `openStore`. */
   constructor(place: StorePlace) {
@@ -176,7 +178,9 @@ export class Store implements AsyncDisposable {
 
   async #close(): Promise<void> {
     this.#status = 'closing';
+    this.#ended.abort();
     try {
+      await this.#reporting;
       await this.#background?.close();
       await this.#parts?.close();
     } finally {
@@ -203,10 +207,12 @@ export class Store implements AsyncDisposable {
 
   #register(metrics: MetricsRegistry): void {
     const parts = this.#open();
-    registerStoreMetrics(metrics, {
+    const sources = {
       report: () => parts.report(),
       compaction: () => this.#background?.totals,
-    });
+    };
+    const { clock } = this.#place.environment;
+    this.#reporting = registerStoreMetrics(metrics, sources, { clock, signal: this.#ended.signal });
   }
 
   #fail(error: StoreError): void {

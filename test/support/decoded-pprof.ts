@@ -2,7 +2,17 @@
  * A pprof in full as plain values, order kept, read by our decoder and by pprof-format: what the two are compared by.
  */
 import { Profile } from 'pprof-format';
-import { type DecodedPprof, stringAt } from '../../src/formats/pprof/decoded.js';
+import type { DecodedPprof } from '../../src/formats/pprof/decoded.js';
+
+const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** String `index` as text; invalid UTF-8 becomes U+FFFD. */
+function stringAt(decoded: DecodedPprof, index: number): string {
+  const start = decoded.stringStart[index] as number;
+  const end = decoded.stringEnd[index] as number;
+  if (start === end) return '';
+  return UTF8.decode(decoded.bytes.subarray(start, end));
+}
 
 export interface PlainMapping {
   readonly start: bigint;

@@ -90,13 +90,3 @@ export interface PprofRejection {
   readonly count: number;
   readonly message: string;
 }
-
-const UTF8 = new TextDecoder('utf-8', { ignoreBOM: true });
-
-/** String `index` as text; invalid UTF-8 becomes U+FFFD. */
-export function stringAt(decoded: DecodedPprof, index: number): string {
-  const start = decoded.stringStart[index]!;
-  const end = decoded.stringEnd[index]!;
-  if (start === end) return '';
-  return UTF8.decode(decoded.bytes.subarray(start, end));
-}

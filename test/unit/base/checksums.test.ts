@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { crc32c } from '../../../src/base/crc32c.js';
-import { hash128Hex, hashBytes } from '../../../src/base/hash.js';
+import { hash128Hex } from '../../../src/base/hash.js';
 
 const ascii = (text: string): Uint8Array => new TextEncoder().encode(text);
 
@@ -63,21 +63,6 @@ describe('hash128', () => {
         const other = bytes.slice();
         other[at % bytes.length] = (other[at % bytes.length] as number) ^ 1;
         expect(hash128Hex(other)).not.toBe(hash128Hex(bytes));
-      }),
-    );
-  });
-});
-
-describe('hashBytes', () => {
-  it('depends on the range alone, not on where it lies', () => {
-    fc.assert(
-      fc.property(fc.uint8Array({ maxLength: 64 }), fc.nat(9), (bytes, offset) => {
-        const at = (o: number): number => {
-          const all = new Uint8Array(o + bytes.length + 5).fill(7);
-          all.set(bytes, o);
-          return hashBytes(all, new DataView(all.buffer), o, o + bytes.length);
-        };
-        expect(at(offset)).toBe(at(0));
       }),
     );
   });

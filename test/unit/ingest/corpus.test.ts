@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { systemRng } from '../../../src/env/rng.js';
 import { SegmentReader } from '../../../src/head/segment-reader.js';
-import { NO_BLOCKS } from '../../../src/ingest/block-lookup.js';
+import { NO_BLOCKS } from '../../support/no-blocks.js';
 import { openIngest } from '../../../src/ingest/ingest.js';
 import { LossyFiles } from '../../support/lossy-files.js';
 import { ManualClock } from '../../support/manual-clock.js';

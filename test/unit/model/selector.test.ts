@@ -1,8 +1,14 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError } from '../../../src/base/errors.js';
-import { compileMatcher, formatMatcher, type Matcher } from '../../../src/model/matcher.js';
+import { compileMatcher, type Matcher } from '../../../src/model/matcher.js';
 import { compileAnchoredRegex } from '../../../src/model/safe-regex.js';
 import { parseSelector } from '../../../src/model/selector.js';
+
+/** The matcher as the selector grammar writes it. */
+function formatMatcher({ name, operator, value }: Matcher): string {
+  const plain = /^[A-Za-z_][A-Za-z0-9_]*$/.test(name) ? name : JSON.stringify(name);
+  return `${plain}${operator}${JSON.stringify(value)}`;
+}
 
 function codeOf(run: () => unknown): string {
   try {
