@@ -8,7 +8,7 @@
  * once. They decide nothing, content is always compared.
  *
  * `internAll` looks a whole profile's records up together: first all the slots are read, then all the candidates are
- * compared. A look-up is mostly waiting for memory, and so the waits overlap (docs/adr/0201-interning.md).
+ * compared. A look-up is mostly waiting for memory, and so the waits overlap (docs/adr/0007-interning.md).
  */
 import { assert } from '../base/assert.js';
 import { mix32 } from '../base/hash.js';
