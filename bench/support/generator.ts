@@ -10,6 +10,10 @@
  * which keeps frames far fewer than nodes, as in the recordings.
  */
 
+import { encodePprof } from '../../src/formats/pprof/encode.js';
+import { EMPTY_FRAME, type Frame } from '../../src/model/frame.js';
+import { NO_SAMPLE_LABELS } from '../../src/model/sample-labels.js';
+
 export interface RecordedService {
   readonly service: string;
   readonly samplesPerProfile: number;
@@ -114,6 +118,50 @@ export class StackGenerator {
       frames.unshift(this.#frame[n] as number);
     }
     return frames;
+  }
+
+  /** A profile as gzip pprof bytes: samples/count and cpu/nanoseconds at 100 Hz. */
+  pprof(startMs: number): Uint8Array {
+    const drawn = [...this.profile()].sort(([a], [b]) => a - b);
+    const counts = BigInt64Array.from(drawn, ([, count]) => BigInt(count));
+    return encodePprof({
+      sampleTypes: [
+        { type: 'samples', unit: 'count' },
+        { type: 'cpu', unit: 'nanoseconds' },
+      ],
+      periodType: 'cpu',
+      periodUnit: 'nanoseconds',
+      period: 10_000_000n,
+      timeNs: BigInt(startMs) * 1_000_000n,
+      durationNs: 10_000_000_000n,
+      key: Int32Array.from(drawn, ([stack]) => stack),
+      values: [counts, counts.map((count) => count * 10_000_000n)],
+      symbols: {
+        frames: { count: this.#frameCount, frame: (index) => this.#frameOf(index) },
+        nodes: {
+          count: this.#parent.length,
+          parent: Int32Array.from(this.#parent),
+          frame: Int32Array.from(this.#frame),
+        },
+        keys: {
+          node: Int32Array.from(this.#stacks),
+          labelSet: new Int32Array(this.#stacks.length),
+        },
+        labelSets: { count: 1, labels: () => NO_SAMPLE_LABELS },
+      },
+    });
+  }
+
+  #frameOf(index: number): Frame {
+    const module = `github.com/example/${this.#of.service}/p${index % 97}`;
+    return {
+      ...EMPTY_FRAME,
+      functionName: `${module}.(*T${index % 31}).Func${index}`,
+      systemName: `${module}.(*T${index % 31}).Func${index}`,
+      fileName: `/src/${module}/file${index % 7}.go`,
+      line: BigInt(index % 900) + 1n,
+      mappingFile: `/bin/${this.#of.service}`,
+    };
   }
 
   #draw(): number {
