@@ -18,7 +18,6 @@ import type { LogPosition } from '../log/segment-view.js';
 import { checkTenantId } from '../model/tenant-id.js';
 import type { IngestApi, Rejection, WriteRequest, WriteResult } from './api.js';
 import type { BlockLookup } from './block-lookup.js';
-import { checkTotals } from './check-totals.js';
 import { COMMIT_SETTINGS, CommitQueue, type CommitSettings } from './commit-queue.js';
 import { decodeWriteRequest } from './envelope.js';
 import { Lookups, type ProfileRef } from './lookups.js';
@@ -307,7 +306,6 @@ export class Ingest implements IngestApi {
   /** Decodes the profile and settles what it is: new, known, or a question to the blocks. */
   #decide(item: QueuedWrite): void {
     const pprof = this.#decoder.decode(item.request.profile);
-    checkTotals(pprof);
     const prepared = prepareProfile({
       request: item.request,
       pprof,

@@ -16,6 +16,7 @@ import { checkTypePart, deriveProfileName, type TypeUnit } from '../model/profil
 import { type Series, seriesKey, type Temporality, VALUE_COLUMNS_MAX } from '../model/series.js';
 import { temporalityOf } from '../model/temporality.js';
 import type { StringTable } from '../symbols/intern-strings.js';
+import { checkTotals } from './check-totals.js';
 import type { WriteRequest } from './api.js';
 
 /** `false` says that the values are deltas already: agents that subtract by themselves send it. */
@@ -139,6 +140,15 @@ function groupsOf(input: PrepareInput, identity: Identity): ProfileGroup[] {
   checkParts(profileName, types, period);
   const requested: Temporality | undefined =
     request.temporality ?? (identity.isDelta ? 'delta' : undefined);
+  const temporalities = types.map(({ type }) =>
+    temporalityOf({
+      sampleType: type,
+      periodType: period.type,
+      durationNs: pprof.durationNs,
+      requested,
+    }),
+  );
+  checkTotals(pprof, temporalities);
   const groups: ProfileGroup[] = [];
   for (let first = 0; first < types.length; first += VALUE_COLUMNS_MAX) {
     const members = types.slice(first, first + VALUE_COLUMNS_MAX);
@@ -148,15 +158,10 @@ function groupsOf(input: PrepareInput, identity: Identity): ProfileGroup[] {
       labels: identity.labels,
       periodType: period.type,
       periodUnit: period.unit,
-      sampleTypes: members.map(({ type, unit }) => ({
+      sampleTypes: members.map(({ type, unit }, i) => ({
         type,
         unit,
-        temporality: temporalityOf({
-          sampleType: type,
-          periodType: period.type,
-          durationNs: pprof.durationNs,
-          requested,
-        }),
+        temporality: temporalities[first + i]!,
       })),
       group: first / VALUE_COLUMNS_MAX,
     };

@@ -56,7 +56,7 @@ beforeAll(async () => {
   const { scripts } = JSON.parse(readFileSync(join(ROOT, 'package.json'), 'utf8')) as {
     scripts: Record<string, string>;
   };
-  expect(scripts['start']).toBe('node bin/basalt.js serve');
+  expect(scripts['start']).toBe('node --single-threaded-gc bin/basalt.js serve');
   expect(scripts['prestart']).toContain('ensure-install');
   expect(scripts['pretest']).toContain('ensure-install');
   server = await startServerProcess({ dataDir: join(folder, 'data') });

@@ -29,6 +29,19 @@ describe('values near the end of 64 bits', () => {
       await expect(write(1_000, [2n ** 61n, -(2n ** 61n)])).rejects.toMatchObject({
         code: 'PS_PROFILE_TOTAL',
       });
+      // A delta may use all 64 bits, as long as its total does.
+      await store.write({
+        labels,
+        profile: profile(9_000, [2n ** 63n - 1n]),
+        temporality: 'delta',
+      });
+      await expect(
+        store.write({
+          labels,
+          profile: profile(9_000, [2n ** 63n - 1n, 1n]),
+          temporality: 'delta',
+        }),
+      ).rejects.toMatchObject({ code: 'PS_PROFILE_TOTAL' });
       await write(2_000, [-(2n ** 61n), 2n ** 60n]);
       await write(3_000, [2n ** 61n, 2n ** 60n]);
       await store.compact({ full: true });
@@ -36,7 +49,7 @@ describe('values near the end of 64 bits', () => {
         tenantId: 'anonymous',
         selector: '{}',
         startMs: 0,
-        endMs: 10_000,
+        endMs: 8_000,
         profileType: 'process_cpu:cpu:nanoseconds:cpu:nanoseconds',
       });
       expect(Buffer.from(answer.body).toString()).toBe(`main;f0 ${2n ** 62n}\n`);

@@ -50,7 +50,7 @@ async function writeSegment(): Promise<Uint8Array> {
     periodUnit: 'bytes',
     startMs: 1_600_000_003_000,
     samples: [
-      { functions: [], values: [1n, 2n ** 62n, -1n, 0n, 7n] },
+      { functions: [], values: [1n, 2n ** 61n, -1n, 0n, 7n] },
       {
         functions: ['main', 'alloc'],
         values: [3n, 2n ** 33n, 0n, 0n, 0n],
