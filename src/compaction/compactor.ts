@@ -309,7 +309,7 @@ export class Compactor implements AsyncDisposable {
       watermarkOf(now, instance) === watermarkOf(base, instance) &&
       // Other instances share the carries: whoever comes second computes its deltas anew.
       [...touched].every((service) => carryKeyOf(now, service) === carryKeyOf(base, service));
-    await this.#commit(tenantId, isValid, (now) => ({
+    await this.#commit(run, tenantId, isValid, (now) => ({
       blocks: [...now.blocks, ...blocks],
       watermarks: [
         ...now.watermarks.filter((w) => w.instance !== instance),
@@ -342,7 +342,7 @@ export class Compactor implements AsyncDisposable {
     const merged = new Set(spec.blocks.map((input) => input.blockId));
     const isValid = (now: Manifest): boolean =>
       now.blocks.filter((live) => merged.has(live.blockId)).length === merged.size;
-    await this.#commit(spec.tenantId, isValid, (now) => ({
+    await this.#commit(run, spec.tenantId, isValid, (now) => ({
       blocks: [...now.blocks.filter((live) => !merged.has(live.blockId)), block],
       watermarks: now.watermarks,
       carries: now.carries,
@@ -358,8 +358,9 @@ export class Compactor implements AsyncDisposable {
     run.report.duplicates += output.duplicateCount;
   }
 
-  /** Commits on the newest manifest as long as the inputs are what they were. */
+  /** Commits on the newest manifest as long as the inputs are what they were. From then on nothing is undone. */
   async #commit(
+    { undo }: ExecutorRun,
     tenantId: string,
     isValid: (now: Manifest) => boolean,
     change: ManifestChange,
@@ -376,6 +377,8 @@ export class Compactor implements AsyncDisposable {
       }
       try {
         await manifests.commit(now, change);
+        // The outputs are live: a failure after this, of telling the log for example, must not remove them.
+        undo.length = 0;
         return;
       } catch (error) {
         if (!isKind(error, 'conflict') || attempt >= COMMIT_ATTEMPTS) throw error;

@@ -108,7 +108,7 @@ export class ManifestStore {
     const bytes = encodeManifest(next);
     options.signal?.throwIfAborted();
     await this.#create(next, nonce, bytes);
-    if (next.version <= (await this.#boundary(next.tenantId))) {
+    if (next.version <= (await this.#boundaryAfter(next))) {
       await this.#bucket.delete(manifestKey(next.tenantId, next.version));
       throw race(next);
     }
@@ -213,12 +213,16 @@ export class ManifestStore {
       if (held === 'own') return;
       if (held === 'other') throw race(next, cause);
     }
-    throw new StoreError({
-      kind: 'unavailable',
-      code: 'PS_MANIFEST_UNCERTAIN',
-      message: `cannot commit manifest version ${next.version}: got no answer to ${PUT_ATTEMPTS} attempts; want one`,
-      cause,
-    });
+    throw uncertain(next, `no answer to ${PUT_ATTEMPTS} attempts`, cause);
+  }
+
+  /** The boundary, read after `next` was created: whatever goes wrong now, `next` may be what everybody reads. */
+  async #boundaryAfter(next: Manifest): Promise<number> {
+    try {
+      return await this.#boundary(next.tenantId);
+    } catch (cause) {
+      throw uncertain(next, 'no answer to what was collected meanwhile', cause);
+    }
   }
 
   /** Who holds the version that `next` wants. */
@@ -230,9 +234,9 @@ export class ManifestStore {
       if ((await this.#boundary(next.tenantId)) < next.version) return 'unknown';
       const newest = await this.#find(next.tenantId, {});
       return newest.recentNonces.includes(nonce) ? 'own' : 'other';
-    } catch (error) {
-      if (isKind(error, 'unavailable')) return 'unknown';
-      throw error;
+    } catch {
+      // Of whatever kind: the create may have happened all the same.
+      return 'unknown';
     }
   }
 
@@ -264,6 +268,15 @@ function race(next: Manifest, cause?: unknown): StoreError {
     kind: 'conflict',
     code: 'PS_MANIFEST_RACE',
     message: `cannot commit manifest version ${next.version}: got one by another process; want to be first`,
+    cause,
+  });
+}
+
+function uncertain(next: Manifest, got: string, cause: unknown): StoreError {
+  return new StoreError({
+    kind: 'unavailable',
+    code: 'PS_MANIFEST_UNCERTAIN',
+    message: `cannot commit manifest version ${next.version}: got ${got}; want one`,
     cause,
   });
 }

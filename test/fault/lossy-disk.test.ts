@@ -144,6 +144,37 @@ describe('a store on a disk that loses what was not synced', () => {
     }
   }, 300_000);
 
+  it('removes nothing live after a call that failed late, whichever of a compaction', async () => {
+    const sweep = async (at?: number): Promise<number> => {
+      const files = new LossyFiles(SEED);
+      const expected = new Expected();
+      let store = await openOn(files);
+      const send = async (numbersSent: readonly number[]): Promise<void> => {
+        await together(numbersSent.map((n) => expected.write(store, n)));
+        await expected.grow(store);
+      };
+      await send([0, 1, 2]);
+      await store.compact();
+      await send([3, 4]);
+      await store.close();
+      store = await openOn(files);
+      const before = files.callCount;
+      if (at !== undefined) files.failNth(at, 'late-EIO');
+      await store.compact({ full: true }).catch(() => undefined);
+      const calls = files.callCount - before;
+      await store.close().catch(() => undefined);
+      files.crash();
+      await checkAfter(files, expected);
+      return calls;
+    };
+    const calls = await sweep();
+    for (let at = 1; at <= calls; at++) {
+      await sweep(at).catch((error: unknown) => {
+        throw new Error(`late-EIO at call ${at} of ${calls}`, { cause: error });
+      });
+    }
+  }, 240_000);
+
   it.each(['EIO', 'ENOSPC', 'short-write', 'late-EIO'] satisfies FaultKind[])(
     'goes on after one %s',
     async (kind) => {
