@@ -21,10 +21,10 @@ export default defineConfig({
     maxWorkers: 2,
     restoreMocks: true,
     projects: [
-      project('unit', 20_000),
-      project('property', 60_000),
+      project('unit', 60_000),
+      project('property', 120_000),
       project('golden', 60_000),
-      project('conformance', 60_000),
+      project('conformance', 120_000),
       project('fault', 120_000),
       project('e2e', 180_000),
       project('interop', 600_000),
