@@ -51,6 +51,8 @@ const RETRIED_CODES = new Set([
   'InternalError',
   'ServiceUnavailable',
   'TokenRefreshRequired',
+  // Servers that keep objects as files: a folder was being removed with its last object at that moment.
+  'ExistingObjectIsDirectory',
 ]);
 
 /** Maps what the S3 client threw while it did `verb` to `key` (or a prefix). */
