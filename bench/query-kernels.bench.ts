@@ -143,7 +143,7 @@ function benchTree(nodeCount: number, name: string): void {
     'nodes',
     measure(() => nodeSums(symbols, sums)),
   );
-  const cutTree = (): void => void cut(new NameTree(symbols, sums), 8_192, nodeCount);
+  const cutTree = (): void => void cut(new NameTree(symbols, sums), 8_192);
   report(`${name}: pass, names, cut to 8,192`, nodeCount, 'nodes', measure(cutTree));
   const settings = { unit: 'count', maxNodes: 8_192, stats: STATS };
   report(

@@ -17,7 +17,7 @@ export function renderFolded(merged: MergedValues): Uint8Array {
   const tree = new NameTree(merged.symbols, merged.sums);
   tree.expandAll();
   const order = depthFirst(tree, new Uint8Array(tree.count).fill(1));
-  const names = tree.names.map(safeName);
+  const names: string[] = [];
   const self = new BigInt64Array(1);
   const into = { words: new Int32Array(self.buffer), at: 0 };
   const text = new TextChunks();
@@ -26,7 +26,9 @@ export function renderFolded(merged: MergedValues): Uint8Array {
     const depth = tree.depth[node]!;
     let path = EMPTY_STACK;
     if (node > 0) {
-      const name = names[tree.name[node]!]!;
+      const number = tree.name[node]!;
+      names[number] ??= safeName(tree.names[number]!);
+      const name = names[number];
       path = depth === 1 ? name : `${paths[depth - 1]!};${name}`;
       paths[depth] = path;
     }

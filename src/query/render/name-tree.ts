@@ -1,46 +1,18 @@
 /**
- * The trie with frames merged by name, grown from the root as far as it is wanted.
+ * The trie with frames merged by name.
  *
  * A *member* of a name node is a trie node that is merged into it; members of one name node form a linked list. To
- * expand a name node is to go over the children of its members once and group them by name. A node's weight is at
- * least its descendants', so expanding the heaviest node first meets the heaviest nodes of the whole tree in order:
- * a cut at n nodes expands only what it shows, and is exact, because nothing was pruned before it was merged.
+ * expand a name node is to go over the children of its members once and group them by name: all of it is one step for
+ * each node of the trie. Cuts are exact, because nothing is pruned before it was merged.
  *
- * Ties are broken by depth, then by the path's names, so that equal data gives equal cuts.
+ * Name nodes are ordered by weight, then depth, then the names of their paths, so that equal data gives equal cuts.
  */
-import { frameName } from '../../model/frame.js';
 import type { SymbolSource } from '../../symbols/source.js';
 import type { ExactSums } from '../sums.js';
+import { type NameRanks, namesOf } from './frame-names.js';
 import { type NodeSums, nodeSums } from './node-sums.js';
 
 const NONE = -1;
-
-/** Names of the frames of some symbols; equal names share a number. */
-export interface FrameNames {
-  readonly names: readonly string[];
-  /** By frame number; -1 for a frame that no node uses. */
-  readonly nameOf: Int32Array;
-}
-
-export function frameNames(symbols: SymbolSource): FrameNames {
-  const { frames, nodes } = symbols;
-  const nameOf = new Int32Array(frames.count).fill(NONE);
-  const numbers = new Map<string, number>();
-  const names: string[] = [];
-  for (let n = 1; n < nodes.count; n++) {
-    const f = nodes.frame[n]!;
-    if (nameOf[f] !== NONE) continue;
-    const name = frameName(frames.frame(f));
-    let number = numbers.get(name);
-    if (number === undefined) {
-      number = names.length;
-      numbers.set(name, number);
-      names.push(name);
-    }
-    nameOf[f] = number;
-  }
-  return { names, nameOf };
-}
 
 /** Children of trie nodes as linked lists: firstChild[n], then nextSibling, -1 ends. Nodes without weight are left out. */
 export interface ChildLists {
@@ -63,6 +35,7 @@ export function childLists(parent: Int32Array, weight: Float64Array): ChildLists
 /** Name nodes in order of their making; parents come first. Node 0 is the root. */
 export class NameTree {
   readonly names: readonly string[];
+  readonly ranks: NameRanks;
   readonly sums: NodeSums;
   count = 1;
   parent = new Int32Array(1024);
@@ -72,36 +45,36 @@ export class NameTree {
   readonly #nameOf: Int32Array;
   readonly #trieFrame: Int32Array;
   readonly #lists: ChildLists;
-  /** First member of each name node; `#nextMember` by trie node. */
-  #firstMember = new Int32Array(1024);
-  readonly #nextMember: Int32Array;
+  /** First member of each name node; `nextMember` by trie node, -1 ends. */
+  firstMember = new Int32Array(1024);
+  readonly nextMember: Int32Array;
   /** Name node of each name among the children now being made, -1 elsewhere. */
   readonly #childOf: Int32Array;
 
   constructor(symbols: SymbolSource, values: ExactSums) {
-    const { names, nameOf } = frameNames(symbols);
+    const { names, nameOf, ranks } = namesOf(symbols);
     this.names = names;
+    this.ranks = ranks;
     this.sums = nodeSums(symbols, values);
     this.#nameOf = nameOf;
     this.#trieFrame = symbols.nodes.frame;
     this.#lists = childLists(symbols.nodes.parent, this.sums.weight);
-    this.#nextMember = new Int32Array(symbols.nodes.count).fill(NONE);
+    this.nextMember = new Int32Array(symbols.nodes.count).fill(NONE);
     this.#childOf = new Int32Array(names.length).fill(NONE);
     this.parent[0] = NONE;
     this.name[0] = NONE;
     this.weight[0] = this.sums.weight[0]!;
   }
 
-  /** Makes the children of name node `node`: numbers from the old `count` to the new one. Call it once for a node. */
-  expand(node: number): void {
-    this.#group(node, this.#firstMember[node]!);
+  expandAll(): void {
+    for (let node = 0; node < this.count; node++) this.#expand(node);
   }
 
-  #group(parent: number, members: number): void {
+  #expand(parent: number): void {
     const { firstChild, nextSibling } = this.#lists;
     const weightOf = this.sums.weight;
     const start = this.count;
-    for (let m = members; m !== NONE; m = this.#nextMember[m]!) {
+    for (let m = this.firstMember[parent]!; m !== NONE; m = this.nextMember[m]!) {
       for (let c = firstChild[m]!; c !== NONE; c = nextSibling[c]!) {
         const name = this.#nameOf[this.#trieFrame[c]!]!;
         let child = this.#childOf[name]!;
@@ -109,35 +82,12 @@ export class NameTree {
           child = this.#make(parent, name);
           this.#childOf[name] = child;
         }
-        this.#nextMember[c] = this.#firstMember[child]!;
-        this.#firstMember[child] = c;
+        this.nextMember[c] = this.firstMember[child]!;
+        this.firstMember[child] = c;
         this.weight[child]! += weightOf[c]!;
       }
     }
     for (let child = start; child < this.count; child++) this.#childOf[this.name[child]!] = NONE;
-  }
-
-  expandAll(): void {
-    for (let node = 0; node < this.count; node++) this.expand(node);
-  }
-
-  /** How many nodes there are under `node`, itself included, without keeping them. */
-  countUnder(node: number): number {
-    // Nodes made here go on top of the others and are taken off again: the last one gives way to its children.
-    const before = this.count;
-    let counted = 1;
-    this.expand(node);
-    while (this.count > before) {
-      counted++;
-      this.count--;
-      this.#group(0, this.#firstMember[this.count]!);
-    }
-    return counted;
-  }
-
-  /** Trie nodes merged into `node`, in no particular order. */
-  forEachMember(node: number, visit: (trieNode: number) => void): void {
-    for (let m = this.#firstMember[node]!; m !== NONE; m = this.#nextMember[m]!) visit(m);
   }
 
   /** True if `a` comes before `b` in a cut: heavier, then nearer to the root, then by the names of its path. */
@@ -152,7 +102,8 @@ export class NameTree {
       x = this.parent[x]!;
       y = this.parent[y]!;
     }
-    return this.names[this.name[x]!]! < this.names[this.name[y]!]!;
+    const { rank } = this.ranks;
+    return rank[this.name[x]!]! < rank[this.name[y]!]!;
   }
 
   #make(parent: number, name: number): number {
@@ -162,7 +113,7 @@ export class NameTree {
     this.name[node] = name;
     this.depth[node] = this.depth[parent]! + 1;
     this.weight[node] = 0;
-    this.#firstMember[node] = NONE;
+    this.firstMember[node] = NONE;
     return node;
   }
 
@@ -172,7 +123,7 @@ export class NameTree {
     this.parent = widened(this.parent, capacity);
     this.name = widened(this.name, capacity);
     this.depth = widened(this.depth, capacity);
-    this.#firstMember = widened(this.#firstMember, capacity);
+    this.firstMember = widened(this.firstMember, capacity);
     const weight = new Float64Array(capacity);
     weight.set(this.weight);
     this.weight = weight;

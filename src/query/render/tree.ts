@@ -3,7 +3,7 @@ import type { FlameTree, QueryStats } from '../api.js';
 import { WORD } from '../kernels.js';
 import { pairToBigint, storeWords } from '../sums.js';
 import type { MergedValues } from '../aggregate.js';
-import { NodeHeap } from './node-heap.js';
+import { kthGreatest } from './kth-greatest.js';
 import { NameTree } from './name-tree.js';
 import type { NodeValues } from './node-sums.js';
 
@@ -15,7 +15,7 @@ export interface TreeSettings {
 
 export function renderTree(merged: MergedValues, settings: TreeSettings): FlameTree {
   const tree = new NameTree(merged.symbols, merged.sums);
-  const { shown, hiddenNodes } = cut(tree, settings.maxNodes, merged.symbols.nodes.count);
+  const { shown, hiddenNodes } = cut(tree, settings.maxNodes);
   const order = depthFirst(tree, shown);
   const total = bigintOf(tree.sums.total, 0);
   const out = collect(tree, order);
@@ -35,52 +35,66 @@ export function renderTree(merged: MergedValues, settings: TreeSettings): FlameT
   };
 }
 
-/** `shown[node]` is 1 for the heaviest `maxNodes` name nodes. */
+/**
+ * `shown[node]` is 1 for the heaviest `maxNodes` name nodes, ties by depth and then by the names of their paths. An
+ * ancestor comes before its descendants in that order, so what is shown is a tree.
+ */
 export function cut(
   tree: NameTree,
   maxNodes: number,
-  trieNodes: number,
-): { shown: Uint8Array; hiddenNodes: number } {
-  if (trieNodes <= maxNodes) {
-    tree.expandAll();
-    return { shown: new Uint8Array(tree.count).fill(1), hiddenNodes: 0 };
+): { readonly shown: Uint8Array; readonly hiddenNodes: number } {
+  tree.expandAll();
+  const { count, depth } = tree;
+  const shown = new Uint8Array(count);
+  if (count <= maxNodes) return { shown: shown.fill(1), hiddenNodes: 0 };
+  const weight = tree.weight.subarray(0, count);
+  const least = kthGreatest(weight, maxNodes);
+  let left = maxNodes;
+  const ties: number[] = [];
+  for (let n = 0; n < count; n++) {
+    if (weight[n]! > least) {
+      shown[n] = 1;
+      left--;
+    } else if (weight[n]! === least) ties.push(n);
   }
-  const heap = new NodeHeap((a, b) => tree.isBefore(a, b));
-  const chosen: number[] = [];
-  heap.push(0);
-  for (let node = heap.pop(); node !== undefined; node = heap.pop()) {
-    if (chosen.length === maxNodes) {
-      heap.push(node);
-      break;
-    }
-    chosen.push(node);
-    const start = tree.count;
-    tree.expand(node);
-    for (let child = start; child < tree.count; child++) heap.push(child);
+  // Only ties of one depth need the comparison of their paths.
+  const depthOf = Float64Array.from(ties, (n) => -depth[n]!);
+  const deepest = -kthGreatest(depthOf, left);
+  for (const n of ties) {
+    if (depth[n]! >= deepest) continue;
+    shown[n] = 1;
+    left--;
   }
-  const shown = new Uint8Array(tree.count);
-  for (const node of chosen) shown[node] = 1;
-  let hiddenNodes = 0;
-  for (const node of heap.items()) hiddenNodes += tree.countUnder(node);
-  return { shown, hiddenNodes };
+  const last = ties.filter((n) => depth[n]! === deepest);
+  if (last.length > left) last.sort((a, b) => (tree.isBefore(a, b) ? -1 : 1));
+  for (let i = 0; i < left; i++) shown[last[i]!] = 1;
+  return { shown, hiddenNodes: count - maxNodes };
 }
 
 /** The shown nodes, parents first, siblings by name in the order of code units. */
 export function depthFirst(tree: NameTree, shown: Uint8Array): Int32Array {
-  const { names, name, parent } = tree;
-  const nodes: number[] = [];
-  for (let n = 1; n < shown.length; n++) if (shown[n] === 1) nodes.push(n);
-  const rank = rankNames(names, nodes, name);
-  nodes.sort((a, b) => rank[name[a]!]! - rank[name[b]!]!);
+  const { name, parent, ranks } = tree;
+  const withRank = new Int32Array(ranks.count).fill(-1);
+  const next = new Int32Array(shown.length);
+  let shownCount = 1;
+  for (let n = 1; n < shown.length; n++) {
+    if (shown[n] === 0) continue;
+    const rank = ranks.rank[name[n]!]!;
+    next[n] = withRank[rank]!;
+    withRank[rank] = n;
+    shownCount++;
+  }
   // Dealt to their parents from the last name to the first, each list ends up sorted.
   const first = new Int32Array(shown.length).fill(-1);
-  const next = new Int32Array(shown.length);
-  for (let i = nodes.length - 1; i >= 0; i--) {
-    const n = nodes[i]!;
-    next[n] = first[parent[n]!]!;
-    first[parent[n]!] = n;
+  for (let rank = ranks.count - 1; rank >= 0; rank--) {
+    for (let n = withRank[rank]!; n !== -1; ) {
+      const following = next[n]!;
+      next[n] = first[parent[n]!]!;
+      first[parent[n]!] = n;
+      n = following;
+    }
   }
-  const order = new Int32Array(nodes.length + 1);
+  const order = new Int32Array(shownCount);
   let at = 0;
   for (let n = 0; ; ) {
     order[at++] = n;
@@ -93,21 +107,6 @@ export function depthFirst(tree: NameTree, shown: Uint8Array): Int32Array {
     n = next[n]!;
   }
   return order;
-}
-
-/** Ranks of the names that `nodes` have, by code units. */
-function rankNames(
-  names: readonly string[],
-  nodes: readonly number[],
-  nameOf: Int32Array,
-): Int32Array {
-  const order = [...new Set(nodes.map((n) => nameOf[n]!))];
-  order.sort((a, b) => (names[a]! < names[b]! ? -1 : 1));
-  const rank = new Int32Array(names.length);
-  order.forEach((number, i) => {
-    rank[number] = i;
-  });
-  return rank;
 }
 
 const ROOT_NAME = 'total';
@@ -150,21 +149,20 @@ export function storeMembers(
   values: NodeValues,
   into: { readonly words: Int32Array; readonly at: number },
 ): void {
+  const { firstMember, nextMember } = tree;
+  const { low: lows, high: highs } = values;
   let low = 0;
   let high = 0;
-  tree.forEachMember(node, (m) => {
-    if (values.high === undefined) {
-      low += values.low[m]!;
-    } else {
-      low += values.low[m]!;
-      high += values.high[m]!;
-      if (low >= WORD) {
-        low -= WORD;
-        high++;
-      }
+  for (let m = firstMember[node]!; m !== -1; m = nextMember[m]!) {
+    low += lows[m]!;
+    if (highs === undefined) continue;
+    high += highs[m]!;
+    if (low >= WORD) {
+      low -= WORD;
+      high++;
     }
-  });
-  if (values.high === undefined) {
+  }
+  if (highs === undefined) {
     high = Math.floor(low / WORD);
     low -= high * WORD;
   }
