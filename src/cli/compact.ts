@@ -32,7 +32,8 @@ export const compactCommand = command({
 async function openUnlocked(place: StorePlace): Promise<Store> {
   try {
     const { openStore } = await import('../index.js');
-    return await openStore({ ...place, compaction: 'manual' });
+    // One thing at a time: a thread each for ingest and query would only cost memory.
+    return await openStore({ ...place, compaction: 'manual', threads: false });
   } catch (error) {
     if (!isKind(error, 'conflict')) throw error;
     throw new StoreError({

@@ -16,8 +16,8 @@ export interface CompactionPartOptions {
   readonly consumed: (tenantId: string, sequence: number) => Promise<void>;
 }
 
-/** Segments are looked at for their tenants before they are compacted: kept so long, two at the default size. */
-const SEGMENT_CACHE_BYTES = 64 << 20;
+/** Segments are looked at for their tenants before they are compacted: kept so long, one at the default size. */
+const SEGMENT_CACHE_BYTES = 36 << 20;
 
 export function openCompactionPart(options: CompactionPartOptions): Compactor {
   const { layout, bucket, environment } = options;
