@@ -17,7 +17,7 @@ export interface BlockTable {
 }
 
 /** Rows of a row group of `samples`: a query reads whole column chunks of it. */
-export const SAMPLE_ROW_GROUP_ROWS = 131_072;
+export const SAMPLE_ROW_GROUP_ROWS = 65_536;
 const SMALL_ROW_GROUP_ROWS = 65_536;
 
 /** Fields as `name:type`, numbered from 1 in the order of their lines. */

@@ -47,7 +47,6 @@ async function openUnlocked(place: StorePlace): Promise<Store> {
 
 async function compactWithProgress(io: CommandIo, store: Store, full: boolean): Promise<void> {
   const progress = startProgress(io);
-  const before = await store.inspect();
   try {
     await store.compact({
       full,
@@ -60,8 +59,7 @@ async function compactWithProgress(io: CommandIo, store: Store, full: boolean): 
   } finally {
     progress.end();
   }
-  const after = await store.inspect();
-  await io.out(`${sizeText(before)} became ${sizeText(after)}\n`);
+  await io.out(`now ${sizeText(await store.inspect())}\n`);
 }
 
 function sizeText({ bytes, blocks, log }: Inspection): string {

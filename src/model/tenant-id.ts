@@ -4,6 +4,9 @@ import { LIMITS } from '../base/limits.js';
 // Tenants become parts of object keys and file names: nothing that any of them gives a meaning, no leading dot.
 const TENANT_PATTERN = /^[A-Za-z0-9_][A-Za-z0-9_.-]*$/;
 
+/** Whose the data is where a call names no tenant. */
+export const TENANT_DEFAULT = 'anonymous';
+
 /** Throws `invalid` PS_TENANT. */
 export function checkTenantId(tenantId: string): void {
   if (tenantId.length > LIMITS.tenantBytesMax) {

@@ -5,6 +5,7 @@ import type { CompactionProgress, CompactionReport } from '../compaction/compact
 import type { FileLock } from '../env/files.js';
 import type { IngestApi, WriteRequest, WriteResult } from '../ingest/api.js';
 import type { Bucket } from '../objstore/bucket.js';
+import { TENANT_DEFAULT } from '../model/tenant-id.js';
 import type { QueryApi } from '../query/api.js';
 import { BackgroundCompaction } from './background-compaction.js';
 import { type Inspection, inspectPlace } from './inspect.js';
@@ -18,7 +19,6 @@ import { openThreadedParts } from './threaded-parts.js';
 import { systemEnvironment } from './threads/settings.js';
 import { type Finding, verifyPlace } from './verify.js';
 
-export const DEFAULT_TENANT = 'anonymous';
 const COMPACTION_INTERVAL_MS = 5_000;
 
 export interface CompactOptions {
@@ -123,7 +123,7 @@ export class Store implements AsyncDisposable {
   }
 
   /** Resolves when the profile is durable (fsynced) and readable. */
-  async write(request: WriteRequest, tenantId: string = DEFAULT_TENANT): Promise<WriteResult> {
+  async write(request: WriteRequest, tenantId: string = TENANT_DEFAULT): Promise<WriteResult> {
     return this.#open().ingest.write(tenantId, request);
   }
 
