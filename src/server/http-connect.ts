@@ -23,7 +23,7 @@ import type { MethodMetrics, RequestMetrics } from './request-metrics.js';
 import { TENANT_HEADER, tenantOf } from './tenant.js';
 import { ERROR_DOMAIN, retryInfo, wireError } from './wire-errors.js';
 
-/** Connect, gRPC-Web and JSON for both services, over HTTP/1.1. */
+/** Connect, gRPC-Web and JSON for both services over HTTP/1.1 and HTTP/2, and gRPC over the latter. */
 
 const MESSAGE_SLACK_BYTES = 1 << 20;
 
@@ -152,8 +152,6 @@ export function connectHandler(
       router.service(IngestService, ingestService(options));
       router.service(QueryService, queryService(options));
     },
-    // gRPC itself needs HTTP/2 and has its own port.
-    grpc: false,
     readMaxBytes: LIMITS.profileBytesMax + MESSAGE_SLACK_BYTES,
     // Without: a broken UTF-8 text or an unknown JSON field is refused rather than guessed.
     jsonOptions: { ignoreUnknownFields: false },

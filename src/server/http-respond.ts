@@ -85,7 +85,8 @@ export function sendError(
     ...(error.retryAfterMs === undefined
       ? {}
       : { 'retry-after': String(Math.ceil(error.retryAfterMs / 1_000)) }),
-    ...(request.complete ? {} : { connection: 'close' }),
+    // HTTP/2 ends the stream alone, and knows no such header.
+    ...(request.complete || request.httpVersionMajor > 1 ? {} : { connection: 'close' }),
     ...headers,
   });
   response.end(request.method === 'HEAD' ? undefined : body);

@@ -10,6 +10,7 @@ import { BodyBudget } from './body-budget.js';
 import { listenError, splitAddress } from './address.js';
 import type { ErrorReporter } from './grpc-service.js';
 import { API_ROUTE_NAMES, findApiRoute } from './http-api.js';
+import { serveH2c } from './h2c.js';
 import { connectHandler, isConnectPath } from './http-connect.js';
 import { sendError, sendReply, type Reply } from './http-respond.js';
 import { compact, type CompactCall } from './http-compact.js';
@@ -323,6 +324,8 @@ function listen(server: Server, address: string): Promise<number> {
 export async function startHttpServer(options: HttpServerOptions): Promise<HttpServer> {
   const closing = new AbortController();
   const app = new HttpApp(options, closing.signal);
+  const listener = (request: IncomingMessage, response: ServerResponse): void =>
+    app.listener(request, response);
   const server = createServer(
     {
       maxHeaderSize: LIMITS.httpHeaderBytesMax,
@@ -330,13 +333,19 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
       requestTimeout: REQUEST_TIMEOUT_MS,
       keepAliveTimeout: KEEP_ALIVE_TIMEOUT_MS,
     },
-    (request, response) => app.listener(request, response),
+    listener,
   );
+  const h2c = serveH2c(server, listener, {
+    helloTimeoutMs: HEADERS_TIMEOUT_MS,
+    idleTimeoutMs: KEEP_ALIVE_TIMEOUT_MS,
+    streamTimeoutMs: REQUEST_TIMEOUT_MS,
+  });
   server.maxConnections = LIMITS.httpConnectionsMax;
   const port = await listen(server, options.address);
   let closed: Promise<void> | undefined;
   const close = async (drainMs: number): Promise<void> => {
     const stopped = new Promise<void>((resolve) => server.close(() => resolve()));
+    h2c.drain();
     const timer = new AbortController();
     const late = options.clock.sleep(drainMs, timer.signal).catch(() => undefined);
     await Promise.race([app.idle(), late]);
@@ -345,6 +354,7 @@ export async function startHttpServer(options: HttpServerOptions): Promise<HttpS
     // What is left are calls past their time, and connections on which nothing was ever asked: those would hold up
     // `server.close` until they time out.
     server.closeAllConnections();
+    h2c.destroy();
     await stopped;
   };
   return {
