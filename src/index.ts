@@ -11,6 +11,8 @@ export type {
   MergeQuery,
   MissingPart,
   ProfileTypeInfo,
+  PprofQuery,
+  ProfileBounds,
   QueryApi,
   QueryStats,
   RangeQuery,

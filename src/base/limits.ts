@@ -57,6 +57,8 @@ export const LIMITS = {
   /** Bytes of a block's `meta`: footers and checksums of its files. */
   blockMetaBytesMax: 256 << 20,
 
+  /** Tenants that one query may name, `a|b`. */
+  queryTenantsMax: 32,
   queryDeadlineMs: 60_000,
   /** Rows that one query may scan. */
   queryRowsMax: 2_000_000_000,

@@ -15,6 +15,10 @@ export const SERVICE_NAME = 'service_name';
 export const PROFILE_NAME = '__name__';
 /** Virtual: the whole profile type id, for selectors and grouping. */
 export const PROFILE_TYPE = '__profile_type__';
+/** Virtual: the parts of the profile type id after the name, as Pyroscope names them. */
+export const PROFILE_TYPE_PARTS = ['__type__', '__unit__', '__period_type__', '__period_unit__'];
+/** Virtual: another name of the service, which Pyroscope's older clients use. */
+export const SERVICE_NAME_ALIAS = '__service_name__';
 export const UNKNOWN_SERVICE = 'unknown_service';
 
 /**

@@ -5,6 +5,7 @@ import type { Temporality } from '../model/series.js';
  * Ranges are half-open, unix milliseconds; a profile belongs to a range by its start.
  */
 export interface RangeQuery {
+  /** One tenant, or several as `a|b`, read as if they were one. */
   readonly tenantId: string;
   /** Prometheus grammar, for example `{service_name="api"}`; empty or `{}` selects all. */
   readonly selector: string;
@@ -26,6 +27,11 @@ export interface MergeQuery extends RangeQuery {
 export interface TreeQuery extends MergeQuery {
   /** Cuts the tree at the end only; what it hid is reported. Default 16,384. */
   readonly maxNodes?: number;
+}
+
+export interface PprofQuery extends MergeQuery {
+  /** Default true: gzip. */
+  readonly compress?: boolean;
 }
 
 export interface TimeSeriesQuery extends MergeQuery {
@@ -100,7 +106,7 @@ export interface TopTable {
   readonly stats: QueryStats;
 }
 
-/** Bytes of a rendered answer: gzip pprof, or folded text. */
+/** Bytes of a rendered answer: pprof, or folded text. */
 export interface RenderedMerge {
   readonly body: Uint8Array;
   readonly stats: QueryStats;
@@ -122,15 +128,26 @@ export interface TimeSeriesAnswer {
 /** A series as a listing shows it: its labels with `__name__` and `__profile_type__`. */
 export type SeriesLabels = Readonly<Record<string, string>>;
 
+/** Starts of profiles, unix milliseconds. */
+export interface ProfileBounds {
+  readonly oldestMs: number;
+  readonly newestMs: number;
+}
+
 /** The query engine. Every method throws StoreError: `invalid` for a bad request, `limit`, `cancelled`, ... */
 export interface QueryApi {
   profileTypes(query: RangeQuery): Promise<readonly ProfileTypeInfo[]>;
   labelNames(query: RangeQuery): Promise<readonly string[]>;
   labelValues(query: LabelValuesQuery): Promise<readonly string[]>;
   series(query: RangeQuery): Promise<readonly SeriesLabels[]>;
+  /**
+   * Bounds of what is stored, undefined without any. Whole blocks that overlap the range count, whatever the selector: it
+   * is meant for the whole of time.
+   */
+  profileBounds(query: RangeQuery): Promise<ProfileBounds | undefined>;
   mergeTree(query: TreeQuery): Promise<FlameTree>;
   mergeTop(query: MergeQuery): Promise<TopTable>;
-  mergePprof(query: MergeQuery): Promise<RenderedMerge>;
+  mergePprof(query: PprofQuery): Promise<RenderedMerge>;
   mergeFolded(query: MergeQuery): Promise<RenderedMerge>;
   timeSeries(query: TimeSeriesQuery): Promise<TimeSeriesAnswer>;
 }

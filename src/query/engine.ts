@@ -4,6 +4,7 @@ import { LIMITS } from '../base/limits.js';
 import type { Clock } from '../env/clock.js';
 import { parseProfileType, profileTypesOf } from '../model/profile-type.js';
 import { PROFILE_NAME, PROFILE_TYPE, SERVICE_NAME } from '../model/labels.js';
+import { queriedTenantIds } from '../model/tenant-id.js';
 import { FramePool } from '../symbols/frame-pool.js';
 import { aggregate, type MergedValues } from './aggregate.js';
 import type {
@@ -13,6 +14,8 @@ import type {
   ProfileTypeInfo,
   QueryApi,
   QueryStats,
+  PprofQuery,
+  ProfileBounds,
   RangeQuery,
   RenderedMerge,
   SeriesLabels,
@@ -24,21 +27,16 @@ import type {
 import { WeightedCache } from './cache.js';
 import { DEFAULT_BUDGET, type QueryBudget, QueryContext } from './context.js';
 import { QueryGate } from './gate.js';
-import {
-  type Listing,
-  ListingBuilder,
-  listLabelNames,
-  listLabelValues,
-  mayBeSampleLabel,
-} from './listing.js';
+import { type Listing, ListingBuilder, listLabelNames, listLabelValues } from './listing.js';
 import { timeRange } from './plan.js';
 import { renderFolded } from './render/folded.js';
 import { renderPprof } from './render/pprof.js';
 import { renderTop } from './render/top.js';
 import { renderTree } from './render/tree.js';
 import { checkMaxNodes, checkMerge, checkRange, checkSteps } from './request.js';
-import { compileSelector, typeIdsOf } from './select.js';
-import { type SelectedSources, Snapshot, type SnapshotParts } from './snapshot.js';
+import { compileSelector, isVirtualLabel, typeIdsOf } from './select.js';
+import type { SelectedSources, SnapshotParts } from './snapshot.js';
+import { Snapshots } from './snapshots.js';
 import { timeSeries } from './time-series.js';
 
 export interface QueryDependencies extends SnapshotParts {
@@ -65,7 +63,7 @@ export function openQueryEngine(
 
 interface Scope {
   readonly context: QueryContext;
-  readonly snapshot: Snapshot;
+  readonly snapshot: Snapshots;
 }
 
 export class QueryEngine implements QueryApi {
@@ -107,7 +105,7 @@ export class QueryEngine implements QueryApi {
     return this.#merge(query, ({ merged, stats }) => ({ body: renderFolded(merged), stats }));
   }
 
-  async mergePprof(query: MergeQuery): Promise<RenderedMerge> {
+  async mergePprof(query: PprofQuery): Promise<RenderedMerge> {
     return this.#merge(query, async ({ merged, selected, context }) => {
       const body = await renderPprof(merged, { sources: selected.sources, query, context });
       return { body, stats: statsOf(selected, context, rowsOf(selected)) };
@@ -122,7 +120,7 @@ export class QueryEngine implements QueryApi {
       const selected = await snapshot.select({ selector, typeId: query.profileType }, this.#pool());
       const { series, rows } = await timeSeries({
         sources: selected.sources,
-        series: selected.registry.sorted(),
+        series: selected.series,
         selector,
         aggregation: query.aggregation,
         groupBy: [...new Set(query.groupBy)],
@@ -157,7 +155,7 @@ export class QueryEngine implements QueryApi {
   }
 
   async labelValues(query: LabelValuesQuery): Promise<readonly string[]> {
-    const listing = await this.#list(query, mayBeSampleLabel(query.name));
+    const listing = await this.#list(query, !isVirtualLabel(query.name));
     return listLabelValues(listing, query.name);
   }
 
@@ -173,15 +171,23 @@ export class QueryEngine implements QueryApi {
     );
   }
 
+  async profileBounds(query: RangeQuery): Promise<ProfileBounds | undefined> {
+    return this.#run(query, async ({ snapshot }) => {
+      const bounds = await snapshot.bounds();
+      if (bounds === undefined) return undefined;
+      return { oldestMs: msOf(bounds.firstNs), newestMs: msOf(bounds.lastNs) };
+    });
+  }
+
   #list(query: RangeQuery, needsLabelSets: boolean): Promise<Listing> {
     return this.#run(query, async ({ context, snapshot }) => {
       const selector = compileSelector(query.selector);
       const builder = new ListingBuilder({ selector, range: snapshot.range, needsLabelSets });
       await snapshot.forEachBlock(async (handle) => void (await builder.addBlock(handle)));
-      for (const view of await snapshot.segments()) {
+      await snapshot.forEachSegment((view, tenantId) => {
         context.check();
-        builder.addSegment(view, query.tenantId);
-      }
+        builder.addSegment(view, tenantId);
+      });
       return builder.finish();
     });
   }
@@ -235,15 +241,14 @@ export class QueryEngine implements QueryApi {
     work: (scope: Scope) => Promise<T>,
   ): Promise<T> {
     const range = timeRange(query.startMs, query.endMs);
-    const { tenantId } = query;
+    const tenantIds = queriedTenantIds(query.tenantId);
     for (let attempt = 1; ; attempt++) {
       context.check();
       context.lastAttempt = attempt === LIMITS.queryAttemptsMax;
       context.forgetMissing();
       try {
         const parts = this.#dependencies;
-        const snapshot = await Snapshot.take({
-          tenantId,
+        const snapshot = await Snapshots.take(tenantIds, {
           range,
           parts,
           cache: this.#cache,
@@ -266,6 +271,10 @@ interface MergeScope {
   readonly stats: QueryStats;
 }
 
+function msOf(ns: bigint): number {
+  return Number(ns / 1_000_000n);
+}
+
 function rowsOf(selected: SelectedSources): number {
   let rows = 0;
   for (const source of selected.sources) {
@@ -281,7 +290,7 @@ function statsOf(selected: SelectedSources, context: QueryContext, rows: number)
   }
   return {
     profiles,
-    series: selected.registry.count,
+    series: selected.series.length,
     rows,
     blocks: selected.blocks,
     segments: selected.segments,

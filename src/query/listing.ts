@@ -169,11 +169,6 @@ export function listLabelNames(listing: Listing): readonly string[] {
   return [...names].sort();
 }
 
-/** Whether values of `name` may come from samples: always, except for the names that every series has. */
-export function mayBeSampleLabel(name: string): boolean {
-  return name !== PROFILE_NAME && name !== PROFILE_TYPE && name !== SERVICE_NAME;
-}
-
 export function listLabelValues(listing: Listing, name: string): readonly string[] {
   const values = new Set<string>();
   for (const { series, columns } of listing.series) {

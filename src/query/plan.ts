@@ -11,6 +11,24 @@ export interface TimeRange {
   readonly endNs: bigint;
 }
 
+/** Starts of a first and a last profile: both ends included. */
+export interface TimeBounds {
+  readonly firstNs: bigint;
+  readonly lastNs: bigint;
+}
+
+/** Bounds of what either holds. */
+export function widenedBounds(
+  a: TimeBounds | undefined,
+  b: TimeBounds | undefined,
+): TimeBounds | undefined {
+  if (a === undefined || b === undefined) return a ?? b;
+  return {
+    firstNs: a.firstNs < b.firstNs ? a.firstNs : b.firstNs,
+    lastNs: a.lastNs > b.lastNs ? a.lastNs : b.lastNs,
+  };
+}
+
 const NS_PER_MS = 1_000_000n;
 
 export function timeRange(startMs: number, endMs: number): TimeRange {

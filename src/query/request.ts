@@ -2,6 +2,7 @@
 import { invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { parseProfileType } from '../model/profile-type.js';
+import { queriedTenantIds } from '../model/tenant-id.js';
 import type { Aggregation, RangeQuery, TimeSeriesQuery } from './api.js';
 
 /** Greatest time in milliseconds whose nanoseconds fit in 64 bits. */
@@ -9,13 +10,7 @@ const TIME_MS_MAX = 9_223_372_036_854;
 const AGGREGATIONS: readonly Aggregation[] = ['sum', 'avg', 'last', 'max'];
 
 export function checkRange(query: RangeQuery): void {
-  const tenantBytes = Buffer.byteLength(query.tenantId);
-  if (tenantBytes === 0 || tenantBytes > LIMITS.tenantBytesMax) {
-    throw invalid(
-      'PS_TENANT',
-      `cannot answer query: got a tenant of ${tenantBytes} bytes; want 1 to ${LIMITS.tenantBytesMax}`,
-    );
-  }
+  queriedTenantIds(query.tenantId);
   for (const [name, value] of [
     ['startMs', query.startMs],
     ['endMs', query.endMs],

@@ -1,7 +1,14 @@
 /** Which series a selector takes, and which of its matchers are left for the samples' own labels. */
 import type { CompiledMatcher } from '../model/matcher.js';
 import { compileMatcher } from '../model/matcher.js';
-import { labelValue, PROFILE_NAME, PROFILE_TYPE, SERVICE_NAME } from '../model/labels.js';
+import {
+  labelValue,
+  PROFILE_NAME,
+  PROFILE_TYPE,
+  PROFILE_TYPE_PARTS,
+  SERVICE_NAME,
+  SERVICE_NAME_ALIAS,
+} from '../model/labels.js';
 import { formatProfileType, profileTypesOf } from '../model/profile-type.js';
 import { parseSelector } from '../model/selector.js';
 import { type Series, seriesKey } from '../model/series.js';
@@ -42,11 +49,23 @@ export function typeIdsOf(series: Series): readonly string[] {
 
 /** Value of label `name` as selectors and grouping see it for one value column; undefined if the series has no such label. */
 export function seriesLabel(series: Series, typeId: string, name: string): string | undefined {
-  if (name === SERVICE_NAME) return series.service;
+  if (name === SERVICE_NAME || name === SERVICE_NAME_ALIAS) return series.service;
   if (name === PROFILE_NAME) return series.profileName;
   if (name === PROFILE_TYPE) return typeId;
-  const value = labelValue(series.labels, name);
+  const part = PROFILE_TYPE_PARTS.indexOf(name);
+  const value = part < 0 ? labelValue(series.labels, name) : typeId.split(':')[part + 1];
   return value === '' ? undefined : value;
+}
+
+/** Names that every series has a value for, whatever its sender said. */
+export function isVirtualLabel(name: string): boolean {
+  return (
+    name === SERVICE_NAME ||
+    name === SERVICE_NAME_ALIAS ||
+    name === PROFILE_NAME ||
+    name === PROFILE_TYPE ||
+    PROFILE_TYPE_PARTS.includes(name)
+  );
 }
 
 const NONE_DEFERRED: CompiledSelector = [];

@@ -14,10 +14,17 @@ import type { WeightedCache } from './cache.js';
 import type { QueryContext } from './context.js';
 import { planLevelZero } from './level-zero.js';
 import { mapInOrder } from './ordered.js';
-import { type PlannedParts, planBlock, planParts, type TimeRange } from './plan.js';
+import {
+  type PlannedParts,
+  planBlock,
+  planParts,
+  type TimeBounds,
+  type TimeRange,
+  widenedBounds,
+} from './plan.js';
 import { segmentName } from './segment-source.js';
 import type { CompiledSelector } from './select.js';
-import { type ProfileSource, SeriesRegistry } from './source.js';
+import { type ProfileSource, type QuerySeries, SeriesRegistry } from './source.js';
 
 /** What queries need of others, as narrow as they need it. */
 export interface SnapshotParts {
@@ -35,10 +42,16 @@ export interface SnapshotParts {
 
 export interface SelectedSources {
   readonly sources: readonly ProfileSource[];
-  readonly registry: SeriesRegistry;
+  /** In the order of their keys, which does not depend on where they are stored. */
+  readonly series: readonly QuerySeries[];
   /** Blocks and segments that have a selected profile. */
   readonly blocks: number;
   readonly segments: number;
+}
+
+export interface SelectRequest {
+  readonly selector: CompiledSelector;
+  readonly typeId: string;
 }
 
 const PARTS_AT_ONCE = 8;
@@ -104,10 +117,7 @@ export class Snapshot {
   }
 
   /** All selected profiles of one profile type. */
-  async select(
-    request: { readonly selector: CompiledSelector; readonly typeId: string },
-    frames: FramePool,
-  ): Promise<SelectedSources> {
+  async select(request: SelectRequest, frames: FramePool): Promise<SelectedSources> {
     const registry = new SeriesRegistry();
     const sources: ProfileSource[] = [];
     const { range, tenantId } = this;
@@ -129,7 +139,25 @@ export class Snapshot {
       { registry, context: this.#context },
     );
     sources.push(...levelZero);
-    return { sources, registry, blocks, segments: levelZero.length > 0 ? views.length : 0 };
+    const segments = levelZero.length > 0 ? views.length : 0;
+    return { sources, series: registry.sorted(), blocks, segments };
+  }
+
+  /** Of the profiles in the range's blocks and of the tenant's profiles in segments. */
+  async bounds(): Promise<TimeBounds | undefined> {
+    let bounds: TimeBounds | undefined;
+    for (const { startNsMin, startNsMax } of this.#planned.blocks) {
+      bounds = widenedBounds(bounds, { firstNs: startNsMin, lastNs: startNsMax });
+    }
+    for (const { series, profiles } of await this.segments()) {
+      const isOwn = series.map(({ tenantId }) => tenantId === this.tenantId);
+      for (let p = 0; p < profiles.count; p++) {
+        const start = profiles.startNs[p]!;
+        if (!isOwn[profiles.series[p]!]) continue;
+        bounds = widenedBounds(bounds, { firstNs: start, lastNs: start });
+      }
+    }
+    return bounds;
   }
 
   #openBlock(blockId: string): Promise<BlockHandle> {

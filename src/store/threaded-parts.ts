@@ -80,6 +80,7 @@ function threadedQuery(slot: ThreadSlot<QueryHandlers>, box: PositionBox): Query
     labelNames: ask('labelNames'),
     labelValues: ask('labelValues'),
     series: ask('series'),
+    profileBounds: ask('profileBounds'),
     mergeTree: ask('mergeTree'),
     mergeTop: ask('mergeTop'),
     mergePprof: ask('mergePprof'),

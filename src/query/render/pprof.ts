@@ -9,14 +9,14 @@ import type { ProfileMetadata } from '../../log/segment-view.js';
 import { parseProfileType } from '../../model/profile-type.js';
 import { numberDepthFirst } from '../../symbols/depth-first.js';
 import type { MergedValues } from '../aggregate.js';
-import type { MergeQuery } from '../api.js';
+import type { PprofQuery } from '../api.js';
 import type { QueryContext } from '../context.js';
 import type { ProfileSource } from '../source.js';
 import { storeWords } from '../sums.js';
 
 export interface PprofSettings {
   readonly sources: readonly ProfileSource[];
-  readonly query: MergeQuery;
+  readonly query: PprofQuery;
   readonly context: QueryContext;
 }
 
@@ -37,6 +37,7 @@ export async function renderPprof(
     values: [values],
     periodType,
     periodUnit,
+    ...(settings.query.compress === false ? { gzipLevel: 0 } : {}),
     ...times(settings.sources),
     ...metadata,
     defaultSampleType: metadata.defaultSampleType === sampleType ? sampleType : '',

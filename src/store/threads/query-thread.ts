@@ -5,6 +5,7 @@ import type { LogPosition } from '../../log/segment-view.js';
 import type {
   LabelValuesQuery,
   MergeQuery,
+  PprofQuery,
   RangeQuery,
   TimeSeriesQuery,
   TreeQuery,
@@ -43,12 +44,14 @@ async function handlers() {
     labelValues: (call: QueryCall<LabelValuesQuery>, c: CallContext) =>
       engine.labelValues(ready(call, c)),
     series: (call: QueryCall<RangeQuery>, c: CallContext) => engine.series(ready(call, c)),
+    profileBounds: (call: QueryCall<RangeQuery>, c: CallContext) =>
+      engine.profileBounds(ready(call, c)),
     mergeTree: async (call: QueryCall<TreeQuery>, c: CallContext) => {
       const tree = await engine.mergeTree(ready(call, c));
       return withTransfer(tree, [tree.parent, tree.name, tree.self, tree.value]);
     },
     mergeTop: (call: QueryCall<MergeQuery>, c: CallContext) => engine.mergeTop(ready(call, c)),
-    mergePprof: (call: QueryCall<MergeQuery>, c: CallContext) => engine.mergePprof(ready(call, c)),
+    mergePprof: (call: QueryCall<PprofQuery>, c: CallContext) => engine.mergePprof(ready(call, c)),
     mergeFolded: (call: QueryCall<MergeQuery>, c: CallContext) =>
       engine.mergeFolded(ready(call, c)),
     timeSeries: (call: QueryCall<TimeSeriesQuery>, c: CallContext) =>

@@ -129,6 +129,11 @@ export class FakeQuery implements QueryApi {
     return [{ service_name: 'api', __name__: 'process_cpu' }];
   }
 
+  async profileBounds(query: RangeQuery) {
+    await this.note('profileBounds', query);
+    return { oldestMs: 1_000, newestMs: 2_000 };
+  }
+
   async mergeTree(query: TreeQuery) {
     await this.note('mergeTree', query);
     return { ...this.tree, stats: this.stats };
