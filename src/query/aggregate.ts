@@ -26,7 +26,7 @@ import {
   sumSlices,
 } from './merge.js';
 import { mapInOrder } from './ordered.js';
-import type { CompiledSelector } from './select.js';
+import type { CompiledSelector } from '../symbols/select.js';
 import type { ProfileSource, QuerySeries, Slice } from './source.js';
 import { divideFloor, ExactSums, pairToBigint, roundFraction } from './sums.js';
 

@@ -34,7 +34,7 @@ import { renderPprof } from './render/pprof.js';
 import { renderTop } from './render/top.js';
 import { renderTree } from './render/tree.js';
 import { checkMaxNodes, checkMerge, checkRange, checkSteps } from './request.js';
-import { compileSelector, isVirtualLabel, typeIdsOf } from './select.js';
+import { compileSelector, isVirtualLabel, typeIdsOf } from '../symbols/select.js';
 import type { SelectedSources, SnapshotParts } from './snapshot.js';
 import { Snapshots } from './snapshots.js';
 import { timeSeries } from './time-series.js';

@@ -25,7 +25,7 @@ import {
   SegmentSource,
   type SeriesProfiles,
 } from './segment-source.js';
-import { type CompiledSelector, keyOfSeries, matchSeries, typeIdsOf } from './select.js';
+import { type CompiledSelector, keyOfSeries, matchSeries, typeIdsOf } from '../symbols/select.js';
 import type { ProfileSource, SeriesRegistry } from './source.js';
 
 export interface LevelZeroRequest {

@@ -15,7 +15,7 @@ import {
   matchSeries,
   seriesLabel,
   typeIdsOf,
-} from './select.js';
+} from '../symbols/select.js';
 
 /** A series with the value columns that match. */
 export interface ListedSeries {

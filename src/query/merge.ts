@@ -16,7 +16,7 @@ import {
   sumWords,
 } from './kernels.js';
 import type { RowRun } from './block-handle.js';
-import { type CompiledSelector, deferredKey, keyMask } from './select.js';
+import { type CompiledSelector, deferredKey, keyMask } from '../symbols/select.js';
 import type { ProfileSource, Slice } from './source.js';
 import type { ExactSums } from './sums.js';
 

@@ -2,7 +2,7 @@
 import type { BlockProfiles, BlockSeries, RowRange } from '../block/types.js';
 import type { LogPosition, SegmentPosition } from '../log/segment-view.js';
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
-import { type CompiledSelector, matchSeries, typeIdsOf } from './select.js';
+import { type CompiledSelector, matchSeries, typeIdsOf } from '../symbols/select.js';
 import type { SeriesRegistry, Slice } from './source.js';
 
 /** Half-open, unix nanoseconds. */

@@ -2,7 +2,7 @@
 import type { LabelSetTable } from '../symbols/source.js';
 import type { RowRun } from './block-handle.js';
 import { EXACT_ROWS_MAX, normalizeWords } from './kernels.js';
-import { type CompiledSelector, labelSetMask } from './select.js';
+import { type CompiledSelector, labelSetMask } from '../symbols/select.js';
 
 export interface LabelSetGroups {
   /** JSON of the values, one for each name. */

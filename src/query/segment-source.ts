@@ -3,7 +3,7 @@ import type { ProfileMetadata, SegmentView } from '../log/segment-view.js';
 import type { SymbolSource } from '../symbols/source.js';
 import type { RowRun } from './block-handle.js';
 import { magnitudeBound, normalizeWords, wordsOf } from './kernels.js';
-import type { CompiledSelector } from './select.js';
+import type { CompiledSelector } from '../symbols/select.js';
 import type { ProfileSource, QuerySeries, ScanCall, Slice, SourceProfiles } from './source.js';
 import { storeWords } from './sums.js';
 

@@ -23,7 +23,7 @@ import {
   widenedBounds,
 } from './plan.js';
 import { segmentName } from './segment-source.js';
-import type { CompiledSelector } from './select.js';
+import type { CompiledSelector } from '../symbols/select.js';
 import { type ProfileSource, type QuerySeries, SeriesRegistry } from './source.js';
 
 /** What queries need of others, as narrow as they need it. */

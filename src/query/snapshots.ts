@@ -3,7 +3,7 @@ import type { SegmentView } from '../log/segment-view.js';
 import type { FramePool } from '../symbols/frame-pool.js';
 import type { BlockHandle } from './block-handle.js';
 import { type TimeBounds, type TimeRange, widenedBounds } from './plan.js';
-import { keyOfSeries } from './select.js';
+import { keyOfSeries } from '../symbols/select.js';
 import {
   type SelectedSources,
   type SelectRequest,

@@ -6,8 +6,8 @@ import type { ProfileMetadata } from '../log/segment-view.js';
 import type { Series, Temporality } from '../model/series.js';
 import type { SymbolSource } from '../symbols/source.js';
 import type { RowRun } from './block-handle.js';
-import type { CompiledSelector } from './select.js';
-import { keyOfSeries } from './select.js';
+import type { CompiledSelector } from '../symbols/select.js';
+import { keyOfSeries } from '../symbols/select.js';
 
 /** One series with one of its value columns, wherever its profiles lie. */
 export interface QuerySeries {

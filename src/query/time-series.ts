@@ -16,7 +16,7 @@ import type { QueryContext } from './context.js';
 import { lastProfiles } from './last-profile.js';
 import { checkKeys } from './merge.js';
 import { GroupSums, labelSetGroups, type LabelSetGroups } from './sample-groups.js';
-import { type CompiledSelector, seriesLabel } from './select.js';
+import { type CompiledSelector, seriesLabel } from '../symbols/select.js';
 import type { ProfileSource, QuerySeries, Slice } from './source.js';
 import { SeriesSteps, StepGroup } from './step-sums.js';
 

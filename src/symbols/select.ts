@@ -12,7 +12,7 @@ import {
 import { formatProfileType, profileTypesOf } from '../model/profile-type.js';
 import { parseSelector } from '../model/selector.js';
 import { type Series, seriesKey } from '../model/series.js';
-import type { LabelSetTable, SymbolSource } from '../symbols/source.js';
+import type { LabelSetTable, SymbolSource } from './source.js';
 
 export type CompiledSelector = readonly CompiledMatcher[];
 
