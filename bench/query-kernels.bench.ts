@@ -4,6 +4,7 @@
  */
 import type { BlockReader } from '../src/block/types.js';
 import { systemClock } from '../src/env/clock.js';
+import { NO_LINEAGE } from '../src/manifest/lineage.js';
 import { MemoryBucket } from '../src/objstore/memory-bucket.js';
 import { openQueryEngine } from '../src/query/engine.js';
 import { FramePool } from '../src/symbols/frame-pool.js';
@@ -220,6 +221,7 @@ function hourBlock(profileCount: number, symbols: SymbolSource): BlockReader {
       tables: [
         { table: 'samples', sizeBytes: 0, rowCount: rows, footer: new Uint8Array(0), rowGroups },
       ],
+      lineage: NO_LINEAGE,
     },
     series: async () => list,
     profiles: async () => ({
@@ -268,6 +270,7 @@ async function benchEngine(): Promise<void> {
     watermarks: [],
     carries: [],
     tombstones: [],
+    fenceVersion: 0,
     recentNonces: [],
   };
   const engine = openQueryEngine({

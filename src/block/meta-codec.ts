@@ -8,6 +8,7 @@ import {
   type BlockTable as BlockTableMessage,
 } from '../gen/basalt/storage/v1/block_pb.js';
 import { type EnvelopeKind, seal, unseal } from '../manifest/envelope.js';
+import { decodeBlockLineage, encodeBlockLineage } from '../manifest/lineage-codec.js';
 import { BLOCK_FORMAT_VERSION, BLOCK_TABLES } from './schemas.js';
 import type { BlockMeta, ColumnChunkMeta, RowGroupMeta, ServiceMeta, TableMeta } from './types.js';
 
@@ -52,6 +53,7 @@ export function encodeBlockMeta(meta: BlockMeta): Uint8Array {
         crc32c: group.columns.map((chunk) => chunk.crc32c),
       })),
     })),
+    lineage: encodeBlockLineage(meta.lineage),
   });
   return seal(META, toBinary(BlockMetaSchema, message));
 }
@@ -94,6 +96,7 @@ export function decodeBlockMeta(bytes: Uint8Array): BlockMeta {
       }),
     ),
     tables: decodeTables(message.tables),
+    lineage: decodeBlockLineage(message.lineage),
   };
 }
 

@@ -1,4 +1,5 @@
 import type { ProfileMetadata } from '../log/segment-view.js';
+import type { BlockLineage } from '../manifest/lineage.js';
 import type { Series } from '../model/series.js';
 import type { SymbolSource } from '../symbols/source.js';
 
@@ -56,6 +57,7 @@ export interface BlockMeta {
   readonly valueMagnitudeMax: readonly [bigint, bigint, bigint, bigint];
   readonly services: readonly ServiceMeta[];
   readonly tables: readonly TableMeta[];
+  readonly lineage: BlockLineage;
 }
 
 /** One series of a block; its position in `BlockReader.series()` is its number in the block. */

@@ -4,6 +4,7 @@
  */
 import { assert } from '../base/assert.js';
 import { StoreError, invalid } from '../base/errors.js';
+import { type BlockLineage, NO_LINEAGE } from '../manifest/lineage.js';
 import { formatProfileType, profileTypesOf } from '../model/profile-type.js';
 import { type Series, seriesKey } from '../model/series.js';
 import type { Bucket } from '../objstore/bucket.js';
@@ -35,6 +36,8 @@ export interface BlockWriterOptions {
   readonly blockId: string;
   readonly level: number;
   readonly createdMs: number;
+  /** Default: none, and then a rebuild of the manifest leaves the block out. */
+  readonly lineage?: BlockLineage;
 }
 
 const INT64_MAX = 2n ** 63n - 1n;
@@ -267,7 +270,7 @@ class BucketBlockWriter implements BlockWriter {
     return this.#guard(async () => {
       assert(this.#profileCount > 0, 'a block must have profiles');
       await this.#endService();
-      const { bucket, tenantId, blockId, level, createdMs } = this.#options;
+      const { bucket, tenantId, blockId, level, createdMs, lineage = NO_LINEAGE } = this.#options;
       const { samples, frames } = this.#tables;
       if (this.#samples.rowCount > 0) await samples.append(this.#samples.take());
       for (let start = 0; start < this.#frames.count; start += FRAME_BUFFER_ROWS) {
@@ -289,6 +292,7 @@ class BucketBlockWriter implements BlockWriter {
         valueMagnitudeMax: this.#magnitudeMax,
         services: this.#services,
         tables,
+        lineage,
       };
       await bucket.put(metaKey(tenantId, blockId), encodeBlockMeta(meta));
       this.#status = 'finished';

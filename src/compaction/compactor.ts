@@ -12,6 +12,7 @@ import type { SegmentPosition } from '../log/segment-view.js';
 import { collectTenant } from '../manifest/collect.js';
 import type { ManifestChange } from '../manifest/manifest-store.js';
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
+import { advanced, sequenceOf } from '../manifest/watermarks.js';
 import type { CompactionDependencies } from './dependencies.js';
 import { compactLevelZero } from './level-zero.js';
 import { mergeBlocks } from './merge-blocks.js';
@@ -285,7 +286,7 @@ export class Compactor implements AsyncDisposable {
     const undo: (() => Promise<void>)[] = [];
     try {
       if (spec.kind === 'level-zero') await this.#levelZero(base, spec, { ...run, undo });
-      else await this.#merge(spec, { ...run, undo });
+      else await this.#merge(base, spec, { ...run, undo });
     } catch (error) {
       const isUncertain = error instanceof StoreError && error.code === 'PS_MANIFEST_UNCERTAIN';
       if (!isUncertain) await undoAll(undo);
@@ -306,15 +307,13 @@ export class Compactor implements AsyncDisposable {
     const touched = new Set(output.carries.map((c) => c.service));
     const replaced = base.carries.filter((c) => touched.has(c.service));
     const isValid = (now: Manifest): boolean =>
-      watermarkOf(now, instance) === watermarkOf(base, instance) &&
+      sequenceOf(now.watermarks, instance) === sequenceOf(base.watermarks, instance) &&
       // Other instances share the carries: whoever comes second computes its deltas anew.
       [...touched].every((service) => carryKeyOf(now, service) === carryKeyOf(base, service));
-    await this.#commit(run, tenantId, isValid, (now) => ({
+    await this.#commit(run, base, isValid, (now) => ({
+      ...now,
       blocks: [...now.blocks, ...blocks],
-      watermarks: [
-        ...now.watermarks.filter((w) => w.instance !== instance),
-        { instance, sequence },
-      ],
+      watermarks: advanced(now.watermarks, { instance, sequence }),
       carries: [...now.carries.filter((c) => !touched.has(c.service)), ...output.carries],
       tombstones: [
         ...now.tombstones,
@@ -330,10 +329,10 @@ export class Compactor implements AsyncDisposable {
     await this.#dependencies.segments.consumed(tenantId, instance, sequence);
   }
 
-  async #merge(spec: MergeSpec, run: ExecutorRun): Promise<void> {
+  async #merge(base: Manifest, spec: MergeSpec, run: ExecutorRun): Promise<void> {
     const level = 1 + Math.max(...spec.blocks.map((block) => block.level));
     const total = spec.blocks.reduce((sum, block) => sum + block.profileCount, 0);
-    const output = await mergeBlocks(this.#dependencies, spec, {
+    const output = await mergeBlocks(this.#dependencies, base, spec, {
       undo: run.undo,
       signal: run.options.signal,
       onProfiles: progressOf(run, spec, { level, total }),
@@ -342,10 +341,9 @@ export class Compactor implements AsyncDisposable {
     const merged = new Set(spec.blocks.map((input) => input.blockId));
     const isValid = (now: Manifest): boolean =>
       now.blocks.filter((live) => merged.has(live.blockId)).length === merged.size;
-    await this.#commit(run, spec.tenantId, isValid, (now) => ({
+    await this.#commit(run, base, isValid, (now) => ({
+      ...now,
       blocks: [...now.blocks.filter((live) => !merged.has(live.blockId)), block],
-      watermarks: now.watermarks,
-      carries: now.carries,
       tombstones: [
         ...now.tombstones,
         ...spec.blocks.map(({ blockId, sizeBytes }) =>
@@ -361,18 +359,19 @@ export class Compactor implements AsyncDisposable {
   /** Commits on the newest manifest as long as the inputs are what they were. From then on nothing is undone. */
   async #commit(
     { undo }: ExecutorRun,
-    tenantId: string,
+    base: Manifest,
     isValid: (now: Manifest) => boolean,
     change: ManifestChange,
   ): Promise<void> {
     const { manifests } = this.#dependencies;
     for (let attempt = 1; ; attempt++) {
-      const now = await manifests.load(tenantId);
-      if (!isValid(now)) {
+      const now = await manifests.load(base.tenantId);
+      // Orphans were swept since: what was written on an older base may be gone.
+      if (now.fenceVersion > base.version || !isValid(now)) {
         throw new StoreError({
           kind: 'conflict',
           code: 'PS_COMPACTION_INPUTS',
-          message: `cannot commit compaction of tenant ${tenantId}: got inputs that another process has compacted; want live ones`,
+          message: `cannot commit compaction of tenant ${base.tenantId}: got inputs or outputs that another process has compacted or swept; want live ones`,
         });
       }
       try {
@@ -473,10 +472,6 @@ function batchesOf(segments: readonly SegmentPosition[], bytesMax: number): Segm
     }
   }
   return batches;
-}
-
-function watermarkOf(manifest: Manifest, instance: string): number {
-  return manifest.watermarks.find((w) => w.instance === instance)?.sequence ?? 0;
 }
 
 function carryKeyOf(manifest: Manifest, service: string): string | undefined {

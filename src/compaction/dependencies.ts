@@ -3,6 +3,7 @@ import type { Clock } from '../env/clock.js';
 import type { Rng } from '../env/rng.js';
 import type { BlockReader, BlockWriter } from '../block/types.js';
 import type { LogPosition, SegmentPosition, SegmentView } from '../log/segment-view.js';
+import type { BlockLineage } from '../manifest/lineage.js';
 import type { ManifestStore } from '../manifest/manifest-store.js';
 import type { Bucket } from '../objstore/bucket.js';
 
@@ -11,6 +12,7 @@ export interface NewBlock {
   readonly tenantId: string;
   readonly level: number;
   readonly createdMs: number;
+  readonly lineage: BlockLineage;
 }
 
 /** Blocks in the bucket. */

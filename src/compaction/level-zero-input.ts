@@ -38,7 +38,7 @@ export interface LevelZeroInput {
   readonly duplicateCount: number;
 }
 
-const DAY_NS = 86_400_000_000_000n;
+export const DAY_NS = 86_400_000_000_000n;
 
 interface OpenSeries {
   readonly series: Series;

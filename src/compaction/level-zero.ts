@@ -16,14 +16,17 @@ import type { BlockMeta, BlockWriter } from '../block/types.js';
 import { ulid } from '../env/rng.js';
 import { PROFILE_INCOMPLETE, type SegmentView } from '../log/segment-view.js';
 import { CarryBuilder, carryRows, decodeCarry, type ServiceCarry } from '../manifest/carry.js';
+import type { BlockLineage } from '../manifest/lineage.js';
 import { carryKey } from '../manifest/object-keys.js';
 import type { CarryRef, Manifest } from '../manifest/types.js';
+import { advanced, sequenceOf } from '../manifest/watermarks.js';
 import { keyContentIds } from '../symbols/content-id.js';
 import { type CarryRows, DeltaSeries, hasTwoWriters, type RawRows } from '../symbols/deltas.js';
 import { FramePool } from '../symbols/frame-pool.js';
 import { SymbolMerger } from '../symbols/merge.js';
 import type { CompactionDependencies } from './dependencies.js';
 import {
+  DAY_NS,
   gatherLevelZero,
   type InputSeries,
   type InputService,
@@ -68,9 +71,9 @@ export async function compactLevelZero(
     views.push(await dependencies.segments.read(segment, options.signal));
   }
   const input = gatherLevelZero(views, spec.tenantId);
-  const run = new LevelZeroRun(dependencies, base, input, options);
+  const run = new LevelZeroRun(dependencies, { base, spec, input }, options);
   const blocks: BlockMeta[] = [];
-  for (const day of input.days) blocks.push(await run.day(spec.tenantId, day));
+  for (const day of input.days) blocks.push(await run.day(day));
   return {
     blocks,
     carries: run.carries,
@@ -109,6 +112,7 @@ class LevelZeroRun {
   carriesDropped = 0;
   readonly #dependencies: CompactionDependencies;
   readonly #base: Manifest;
+  readonly #spec: LevelZeroSpec;
   readonly #input: LevelZeroInput;
   readonly #options: LevelZeroOptions & { readonly undo: Undo };
   readonly #frames = new FramePool();
@@ -118,29 +122,55 @@ class LevelZeroRun {
 
   constructor(
     dependencies: CompactionDependencies,
-    base: Manifest,
-    input: LevelZeroInput,
+    what: {
+      readonly base: Manifest;
+      readonly spec: LevelZeroSpec;
+      readonly input: LevelZeroInput;
+    },
     options: LevelZeroOptions & { readonly undo: Undo },
   ) {
     this.#dependencies = dependencies;
-    this.#base = base;
-    this.#input = input;
+    this.#base = what.base;
+    this.#spec = what.spec;
+    this.#input = what.input;
     this.#options = options;
   }
 
-  async day(tenantId: string, day: number): Promise<BlockMeta> {
+  async day(day: number): Promise<BlockMeta> {
     const { blocks, clock, rng } = this.#dependencies;
+    const { tenantId } = this.#spec;
     const createdMs = clock.nowMs();
     const blockId = ulid(createdMs, rng);
-    const writer = blocks.createWriter({ blockId, tenantId, level: 1, createdMs });
+    const lineage = this.#lineage(day);
+    const writer = blocks.createWriter({ blockId, tenantId, level: 1, createdMs, lineage });
     this.#options.undo.push(() => writer.abort());
     for (const service of this.#input.services) {
       const series = seriesOfDay(this.#input, service, day);
       if (series.length === 0) continue;
       await this.#service(writer, service, series);
-      if (lastDay(service) === day) await this.#finishCarry(tenantId, service);
+      if (lastDay(service) === day) await this.#finishCarry(service);
     }
     return await writer.finish();
+  }
+
+  #lineage(day: number): BlockLineage {
+    const { version, watermarks } = this.#base;
+    const { instance, segments } = this.#spec;
+    return {
+      baseVersion: version,
+      watermarks,
+      claims: [
+        {
+          instance,
+          afterSequence: sequenceOf(watermarks, instance),
+          sequence: segments.at(-1)?.sequence ?? 0,
+          startNs: BigInt(day) * DAY_NS,
+          endNs: BigInt(day + 1) * DAY_NS,
+        },
+      ],
+      firstSequence: segments[0]?.sequence ?? 0,
+      isLast: day === this.#input.days.at(-1),
+    };
   }
 
   async #service(
@@ -266,14 +296,18 @@ class LevelZeroRun {
     return decodeCarry(service, body);
   }
 
-  async #finishCarry(tenantId: string, { service }: InputService): Promise<void> {
+  async #finishCarry({ service }: InputService): Promise<void> {
     const builder = this.#builders.get(service);
     if (builder === undefined) return;
     this.#builders.delete(service);
     const { bucket, clock, rng } = this.#dependencies;
     const old = await this.#oldCarry(service);
     if (old !== undefined) builder.inherit(old, this.#options.carryAgeNsMax);
-    const { bytes, dropped } = builder.encode();
+    const { version, watermarks } = this.#base;
+    const { tenantId, instance, segments } = this.#spec;
+    const sequence = segments.at(-1)?.sequence ?? 0;
+    const consumed = advanced(watermarks, { instance, sequence });
+    const { bytes, dropped } = builder.encode({ baseVersion: version, consumed });
     this.carriesDropped += dropped;
     const objectKey = carryKey(tenantId, ulid(clock.nowMs(), rng));
     this.#options.undo.push(() => bucket.delete(objectKey));

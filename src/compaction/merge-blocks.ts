@@ -6,6 +6,8 @@
  */
 import type { BlockMeta, BlockWriter } from '../block/types.js';
 import { ulid } from '../env/rng.js';
+import { mergedLineage } from '../manifest/lineage.js';
+import type { Manifest } from '../manifest/types.js';
 import { type Series, seriesKey } from '../model/series.js';
 import { FramePool } from '../symbols/frame-pool.js';
 import { SymbolMerger } from '../symbols/merge.js';
@@ -44,6 +46,7 @@ interface MergeSeries {
 
 export async function mergeBlocks(
   dependencies: CompactionDependencies,
+  base: Manifest,
   spec: MergeSpec,
   options: MergeOptions,
 ): Promise<MergeOutput> {
@@ -63,6 +66,10 @@ export async function mergeBlocks(
     tenantId: spec.tenantId,
     level,
     createdMs,
+    lineage: mergedLineage(
+      base,
+      inputs.map(({ reader }) => reader.meta.lineage),
+    ),
   });
   options.undo.push(() => writer.abort());
   const run = new MergeRun(inputs, writer, options);

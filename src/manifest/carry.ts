@@ -14,6 +14,8 @@ import { VALUE_COLUMNS_MAX } from '../model/series.js';
 import type { CarryRows } from '../symbols/deltas.js';
 import { IdTable } from '../symbols/id-table.js';
 import { type EnvelopeKind, seal, unseal } from './envelope.js';
+import type { CarryLineage } from './lineage.js';
+import { decodeCarryLineage, encodeCarryLineage } from './lineage-codec.js';
 import { readSteps, readZigzags, VarintWriter } from './varint-columns.js';
 
 const CARRY: EnvelopeKind = {
@@ -84,12 +86,16 @@ export class CarryBuilder {
   }
 
   /** The object. Leaves out the oldest series while it would exceed LIMITS.carryBytesMax; `dropped` says how many. */
-  encode(): { bytes: Uint8Array; dropped: number } {
+  encode(lineage: CarryLineage): { bytes: Uint8Array; dropped: number } {
     const newestFirst = [...this.#series].sort(([, a], [, b]) =>
       a.startNs > b.startNs ? -1 : a.startNs < b.startNs ? 1 : 0,
     );
     for (let kept = newestFirst.length; ; kept >>>= 1) {
-      const bytes = encodeSeries(this.#service, newestFirst.slice(0, kept), this.#ids);
+      const bytes = encodeSeries(
+        { service: this.#service, lineage },
+        newestFirst.slice(0, kept),
+        this.#ids,
+      );
       if (bytes.length <= LIMITS.carryBytesMax || kept === 0) {
         return { bytes, dropped: newestFirst.length - kept };
       }
@@ -99,7 +105,7 @@ export class CarryBuilder {
 
 /** Rows sorted by id and ids renumbered by value, so that equal carries are equal bytes. */
 function encodeSeries(
-  service: string,
+  head: { readonly service: string; readonly lineage: CarryLineage },
   series: readonly (readonly [string, CarryRows])[],
   ids: IdTable,
 ): Uint8Array {
@@ -113,7 +119,8 @@ function encodeSeries(
   const writer = new VarintWriter();
   const byKey = [...series].sort(([a], [b]) => (a < b ? -1 : 1));
   const message = create(CarrySchema, {
-    service,
+    service: head.service,
+    lineage: encodeCarryLineage(head.lineage),
     keyIds,
     series: byKey.map(([seriesKey, rows]) => {
       const numbered = rows.key.map((id) => rank[id] as number);
@@ -198,6 +205,15 @@ export function decodeCarry(service: string, bytes: Uint8Array): ServiceCarry {
     series.set(entry.seriesKey, { startNs: entry.startNs, rowCount, key, values });
   }
   return { service, ids, series };
+}
+
+/** Whose carry it is and where it comes from. Throws as `decodeCarry`. */
+export function decodeCarryOrigin(bytes: Uint8Array): {
+  readonly service: string;
+  readonly lineage: CarryLineage;
+} {
+  const { service, lineage } = decodeMessage(bytes);
+  return { service, lineage: decodeCarryLineage(lineage) };
 }
 
 function decodeMessage(bytes: Uint8Array): CarryMessage {

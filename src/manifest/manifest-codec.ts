@@ -35,6 +35,7 @@ export function emptyManifest(tenantId: string): Manifest {
     watermarks: [],
     carries: [],
     tombstones: [],
+    fenceVersion: 0,
     recentNonces: [],
   };
 }
@@ -68,6 +69,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
       sizeBytes: BigInt(tombstone.sizeBytes),
       deleteAfterMs: BigInt(tombstone.deleteAfterMs),
     })),
+    fenceVersion: BigInt(manifest.fenceVersion),
     recentNonces: [...manifest.recentNonces],
   });
   const bytes = seal(MANIFEST, toBinary(ManifestSchema, message));
@@ -118,6 +120,7 @@ export function decodeManifest(tenantId: string, version: number, bytes: Uint8Ar
       sizeBytes: Number(tombstone.sizeBytes),
       deleteAfterMs: Number(tombstone.deleteAfterMs),
     })),
+    fenceVersion: Number(message.fenceVersion),
     recentNonces: message.recentNonces,
   };
 }

@@ -289,6 +289,7 @@ function sorted(next: ReturnType<ManifestChange>): ReturnType<ManifestChange> {
     watermarks: [...next.watermarks].sort((a, b) => byText(a.instance, b.instance)),
     carries: [...next.carries].sort((a, b) => byText(a.service, b.service)),
     tombstones: next.tombstones,
+    fenceVersion: next.fenceVersion,
   };
 }
 

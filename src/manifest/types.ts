@@ -43,6 +43,11 @@ export interface Manifest {
   readonly watermarks: readonly Watermark[];
   readonly carries: readonly CarryRef[];
   readonly tombstones: readonly BlockTombstone[];
+  /**
+   * The version of the newest orphan sweep, 0 before the first: a change that names objects which were written for a
+   * base before it is void, since they may have been swept.
+   */
+  readonly fenceVersion: number;
   /** Nonces of the newest commits: a commit that timed out finds its own success here. */
   readonly recentNonces: readonly string[];
 }

@@ -314,7 +314,7 @@ describe('compaction', () => {
           });
           for (const { blockId } of (await manifests.load('one')).blocks) {
             const { meta, ...content } = await new PlainBlocks(world.store).content('one', blockId);
-            contents.push({ content, ...meta, blockId: '', createdMs: 0 });
+            contents.push({ content, ...meta, blockId: '', createdMs: 0, lineage: undefined });
           }
         }
         const half = contents.length / 2;

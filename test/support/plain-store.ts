@@ -10,6 +10,7 @@ import type {
   SampleRows,
 } from '../../src/block/types.js';
 import type { SegmentView } from '../../src/log/segment-view.js';
+import { NO_LINEAGE } from '../../src/manifest/lineage.js';
 import { formatProfileType, profileTypesOf } from '../../src/model/profile-type.js';
 import { type Series, seriesKey } from '../../src/model/series.js';
 import type { SymbolSource } from '../../src/symbols/source.js';
@@ -198,6 +199,7 @@ export function memoryBlock(
       tenantId: place.tenantId,
       level: 1,
       createdMs: 0,
+      lineage: NO_LINEAGE,
       startNsMin: profiles.reduce((m, p) => (p.startNs < m ? p.startNs : m), profiles[0]!.startNs),
       startNsMax: profiles.reduce((m, p) => (p.startNs > m ? p.startNs : m), profiles[0]!.startNs),
       profileCount: profiles.length,

@@ -4,6 +4,7 @@ import type { BlockReader } from '../../src/block/types.js';
 import { systemClock } from '../../src/env/clock.js';
 import type { SegmentView } from '../../src/log/segment-view.js';
 import { CarryBuilder } from '../../src/manifest/carry.js';
+import { emptyManifest } from '../../src/manifest/manifest-codec.js';
 import type { Manifest } from '../../src/manifest/types.js';
 import { seriesKey } from '../../src/model/series.js';
 import { type QueryEngine, type QuerySettings, openQueryEngine } from '../../src/query/engine.js';
@@ -53,14 +54,11 @@ export function memoryStore(profiles: readonly PlainProfile[], layout: Layout): 
   views.set(2 + PLACES, memorySegment(other, profiles));
   const objects = new Map<string, Uint8Array>();
   const manifest: Manifest = {
-    formatVersion: 1,
-    tenantId: TENANT,
+    ...emptyManifest(TENANT),
     version: 1,
     blocks: [...blocks.values()].map(({ meta }) => ({ ...meta, sizeBytes: 0 })),
     watermarks: [{ instance: 'i', sequence: 1 }],
     carries: carriesOf(consumed, objects),
-    tombstones: [],
-    recentNonces: [],
   };
   const store: Omit<MemoryStore, 'engine'> = { blocks, views, manifest };
   const notFound = (what: string): StoreError =>
@@ -126,7 +124,7 @@ function carriesOf(
   }
   return [...builders].map(([service, builder]) => {
     const objectKey = `carry/${service}`;
-    const { bytes } = builder.encode();
+    const { bytes } = builder.encode({ baseVersion: 0, consumed: [] });
     objects.set(objectKey, bytes);
     return { service, objectKey, sizeBytes: bytes.length };
   });

@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { CarryBuilder, carryRows, decodeCarry } from '../../../src/manifest/carry.js';
+import {
+  CarryBuilder,
+  carryRows,
+  decodeCarry,
+  decodeCarryOrigin,
+} from '../../../src/manifest/carry.js';
 import { readSteps, readZigzags, VarintWriter } from '../../../src/manifest/varint-columns.js';
 import type { CarryRows } from '../../../src/symbols/deltas.js';
 
@@ -24,6 +29,8 @@ function rowsOf(
   };
 }
 
+const ORIGIN = { baseVersion: 3, consumed: [{ instance: 'i', sequence: 7 }] };
+
 const plain = (rows: CarryRows | undefined): unknown =>
   rows && Array.from(rows.key, (k, r) => [k, rows.values[0][r], rows.values[1][r]]).sort();
 
@@ -39,7 +46,11 @@ describe('carry objects', () => {
       ids(10, 11, 12),
     );
     builder.set('b', rowsOf(9n, [[1, -4n, 1n]]), ids(10, 11, 12));
-    const carry = decodeCarry('api', builder.encode().bytes);
+    const carry = decodeCarry('api', builder.encode(ORIGIN).bytes);
+    expect(decodeCarryOrigin(builder.encode(ORIGIN).bytes)).toEqual({
+      service: 'api',
+      lineage: ORIGIN,
+    });
     const mapped = carryRows(carry, ids(12, 99, 11));
     expect(mapped.get('a')?.startNs).toBe(5n);
     expect(plain(mapped.get('a'))).toEqual([
@@ -59,8 +70,8 @@ describe('carry objects', () => {
       old.set(name, rowsOf(at, [[0, at, 1n]]), ids(3));
     const builder = new CarryBuilder('api');
     builder.set('a', rowsOf(8n, [[0, 8n, 1n]]), ids(4));
-    builder.inherit(decodeCarry('api', old.encode().bytes), 3n);
-    const series = decodeCarry('api', builder.encode().bytes).series;
+    builder.inherit(decodeCarry('api', old.encode(ORIGIN).bytes), 3n);
+    const series = decodeCarry('api', builder.encode(ORIGIN).bytes).series;
     expect([...series].map(([name, rows]) => [name, rows.startNs])).toEqual([
       ['a', 8n],
       ['b', 6n],
@@ -88,7 +99,7 @@ describe('carry objects', () => {
       ]),
       ids(2, 1),
     );
-    expect(one.encode().bytes).toEqual(two.encode().bytes);
+    expect(one.encode(ORIGIN).bytes).toEqual(two.encode(ORIGIN).bytes);
   });
 
   it('finds every flipped bit and every cut', () => {
@@ -101,7 +112,7 @@ describe('carry objects', () => {
       ]),
       ids(1, 2),
     );
-    const { bytes } = builder.encode();
+    const { bytes } = builder.encode(ORIGIN);
     for (let i = 0; i < bytes.length * 8; i++) {
       const damaged = bytes.slice();
       damaged[i >> 3]! ^= 1 << (i & 7);

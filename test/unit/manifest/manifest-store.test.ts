@@ -68,6 +68,7 @@ describe('manifest store', () => {
       watermarks: [{ instance: 'i', sequence: 7 }],
       carries: [{ service: 's', objectKey: 'carry/t/x', sizeBytes: 9 }],
       tombstones: [{ objectPrefix: 'blocks/t/old/', sizeBytes: 1, deleteAfterMs: 2 }],
+      fenceVersion: 0,
     };
     const one = await store.commit(await store.load('t'), () => state);
     expect(one).toMatchObject({ ...state, blocks: [block('a'), block('b')], version: 1 });

@@ -4,13 +4,15 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { BlockLineage } from "./lineage_pb.js";
+import { file_basalt_storage_v1_lineage } from "./lineage_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file basalt/storage/v1/block.proto.
  */
 export const file_basalt_storage_v1_block: GenFile = /*@__PURE__*/
-  fileDesc("Ch1iYXNhbHQvc3RvcmFnZS92MS9ibG9jay5wcm90bxIRYmFzYWx0LnN0b3JhZ2UudjEiqwIKCUJsb2NrTWV0YRIQCghibG9ja19pZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDQoFbGV2ZWwYAyABKA0SEgoKY3JlYXRlZF9tcxgEIAEoAxIUCgxzdGFydF9uc19taW4YBSABKBASFAoMc3RhcnRfbnNfbWF4GAYgASgQEhUKDXByb2ZpbGVfY291bnQYByABKAQSFAoMc2FtcGxlX2NvdW50GAggASgEEhsKE3ZhbHVlX21hZ25pdHVkZV9tYXgYCSADKAQSMQoIc2VydmljZXMYCiADKAsyHy5iYXNhbHQuc3RvcmFnZS52MS5CbG9ja1NlcnZpY2USLQoGdGFibGVzGAsgAygLMh0uYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tUYWJsZSKMAQoMQmxvY2tTZXJ2aWNlEg8KB3NlcnZpY2UYASABKAkSFQoNZmlyc3Rfa2V5X3JvdxgCIAEoBBIRCglrZXlfY291bnQYAyABKA0SFgoOZmlyc3Rfbm9kZV9yb3cYBCABKAQSEgoKbm9kZV9jb3VudBgFIAEoDRIVCg1wcm9maWxlX3R5cGVzGAYgAygJIpgBCgpCbG9ja1RhYmxlEgwKBG5hbWUYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoBBIRCglyb3dfY291bnQYAyABKAQSDgoGZm9vdGVyGAQgASgMEg8KB2NvbHVtbnMYBSADKAkSNAoKcm93X2dyb3VwcxgGIAMoCzIgLmJhc2FsdC5zdG9yYWdlLnYxLkJsb2NrUm93R3JvdXAiRgoNQmxvY2tSb3dHcm91cBIRCglyb3dfY291bnQYASABKA0SEgoKc2l6ZV9ieXRlcxgCIAMoDRIOCgZjcmMzMmMYAyADKAdiBnByb3RvMw");
+  fileDesc("Ch1iYXNhbHQvc3RvcmFnZS92MS9ibG9jay5wcm90bxIRYmFzYWx0LnN0b3JhZ2UudjEi3QIKCUJsb2NrTWV0YRIQCghibG9ja19pZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDQoFbGV2ZWwYAyABKA0SEgoKY3JlYXRlZF9tcxgEIAEoAxIUCgxzdGFydF9uc19taW4YBSABKBASFAoMc3RhcnRfbnNfbWF4GAYgASgQEhUKDXByb2ZpbGVfY291bnQYByABKAQSFAoMc2FtcGxlX2NvdW50GAggASgEEhsKE3ZhbHVlX21hZ25pdHVkZV9tYXgYCSADKAQSMQoIc2VydmljZXMYCiADKAsyHy5iYXNhbHQuc3RvcmFnZS52MS5CbG9ja1NlcnZpY2USLQoGdGFibGVzGAsgAygLMh0uYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tUYWJsZRIwCgdsaW5lYWdlGBAgASgLMh8uYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tMaW5lYWdlIowBCgxCbG9ja1NlcnZpY2USDwoHc2VydmljZRgBIAEoCRIVCg1maXJzdF9rZXlfcm93GAIgASgEEhEKCWtleV9jb3VudBgDIAEoDRIWCg5maXJzdF9ub2RlX3JvdxgEIAEoBBISCgpub2RlX2NvdW50GAUgASgNEhUKDXByb2ZpbGVfdHlwZXMYBiADKAkimAEKCkJsb2NrVGFibGUSDAoEbmFtZRgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgEEhEKCXJvd19jb3VudBgDIAEoBBIOCgZmb290ZXIYBCABKAwSDwoHY29sdW1ucxgFIAMoCRI0Cgpyb3dfZ3JvdXBzGAYgAygLMiAuYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tSb3dHcm91cCJGCg1CbG9ja1Jvd0dyb3VwEhEKCXJvd19jb3VudBgBIAEoDRISCgpzaXplX2J5dGVzGAIgAygNEg4KBmNyYzMyYxgDIAMoB2IGcHJvdG8z", [file_basalt_storage_v1_lineage]);
 
 /**
  * The `meta` object of a block: one read opens the block. docs/format/block.md explains it.
@@ -78,6 +80,11 @@ export type BlockMeta = Message<"basalt.storage.v1.BlockMeta"> & {
    * @generated from field: repeated basalt.storage.v1.BlockTable tables = 11;
    */
   tables: BlockTable[];
+
+  /**
+   * @generated from field: basalt.storage.v1.BlockLineage lineage = 16;
+   */
+  lineage?: BlockLineage | undefined;
 };
 
 /**

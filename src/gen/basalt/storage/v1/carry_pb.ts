@@ -6,13 +6,15 @@
 
 import type { GenFile, GenMessage } from "@bufbuild/protobuf/codegenv2";
 import { fileDesc, messageDesc } from "@bufbuild/protobuf/codegenv2";
+import type { CarryLineage } from "./lineage_pb.js";
+import { file_basalt_storage_v1_lineage } from "./lineage_pb.js";
 import type { Message } from "@bufbuild/protobuf";
 
 /**
  * Describes the file basalt/storage/v1/carry.proto.
  */
 export const file_basalt_storage_v1_carry: GenFile = /*@__PURE__*/
-  fileDesc("Ch1iYXNhbHQvc3RvcmFnZS92MS9jYXJyeS5wcm90bxIRYmFzYWx0LnN0b3JhZ2UudjEiWQoFQ2FycnkSDwoHc2VydmljZRgBIAEoCRIPCgdrZXlfaWRzGAIgASgMEi4KBnNlcmllcxgDIAMoCzIeLmJhc2FsdC5zdG9yYWdlLnYxLkNhcnJ5U2VyaWVzIooBCgtDYXJyeVNlcmllcxISCgpzZXJpZXNfa2V5GAEgASgJEhAKCHN0YXJ0X25zGAIgASgQEhEKCXJvd19jb3VudBgDIAEoDRIRCglrZXlfc3RlcHMYBCABKAwSLwoHY29sdW1ucxgFIAMoCzIeLmJhc2FsdC5zdG9yYWdlLnYxLkNhcnJ5Q29sdW1uIjMKC0NhcnJ5Q29sdW1uEhQKDHZhbHVlX2NvbHVtbhgBIAEoDRIOCgZ2YWx1ZXMYAiABKAxiBnByb3RvMw");
+  fileDesc("Ch1iYXNhbHQvc3RvcmFnZS92MS9jYXJyeS5wcm90bxIRYmFzYWx0LnN0b3JhZ2UudjEiiwEKBUNhcnJ5Eg8KB3NlcnZpY2UYASABKAkSDwoHa2V5X2lkcxgCIAEoDBIuCgZzZXJpZXMYAyADKAsyHi5iYXNhbHQuc3RvcmFnZS52MS5DYXJyeVNlcmllcxIwCgdsaW5lYWdlGAQgASgLMh8uYmFzYWx0LnN0b3JhZ2UudjEuQ2FycnlMaW5lYWdlIooBCgtDYXJyeVNlcmllcxISCgpzZXJpZXNfa2V5GAEgASgJEhAKCHN0YXJ0X25zGAIgASgQEhEKCXJvd19jb3VudBgDIAEoDRIRCglrZXlfc3RlcHMYBCABKAwSLwoHY29sdW1ucxgFIAMoCzIeLmJhc2FsdC5zdG9yYWdlLnYxLkNhcnJ5Q29sdW1uIjMKC0NhcnJ5Q29sdW1uEhQKDHZhbHVlX2NvbHVtbhgBIAEoDRIOCgZ2YWx1ZXMYAiABKAxiBnByb3RvMw", [file_basalt_storage_v1_lineage]);
 
 /**
  * The body of `carry/<tenant>/<ulid>`.
@@ -38,6 +40,11 @@ export type Carry = Message<"basalt.storage.v1.Carry"> & {
    * @generated from field: repeated basalt.storage.v1.CarrySeries series = 3;
    */
   series: CarrySeries[];
+
+  /**
+   * @generated from field: basalt.storage.v1.CarryLineage lineage = 4;
+   */
+  lineage?: CarryLineage | undefined;
 };
 
 /**
