@@ -207,7 +207,7 @@ export function decodeCarry(service: string, bytes: Uint8Array): ServiceCarry {
   return { service, ids, series };
 }
 
-/** Whose carry it is and where it comes from. Throws as `decodeCarry`. */
+/** @public Whose carry it is and where it comes from. Throws as `decodeCarry`. */
 export function decodeCarryOrigin(bytes: Uint8Array): {
   readonly service: string;
   readonly lineage: CarryLineage;
