@@ -224,6 +224,7 @@ function hourBlock(profileCount: number, symbols: SymbolSource): BlockReader {
       lineage: NO_LINEAGE,
     },
     series: async () => list,
+    profileGroup: () => Promise.reject(new Error('queries read all profiles at once')),
     profiles: async () => ({
       count: profileCount,
       series: Int32Array.from({ length: profileCount }, (_, p) =>

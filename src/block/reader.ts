@@ -1,4 +1,5 @@
 /** Opens a block with one read and reads its tables. Holds the meta and no more; callers cache what they want to keep. */
+import { assert } from '../base/assert.js';
 import { corrupt, invalid, StoreError } from '../base/errors.js';
 import {
   type ColumnTable,
@@ -25,6 +26,7 @@ import type {
   BlockProfiles,
   BlockReader,
   BlockSeries,
+  ProfileGroup,
   RowRange,
   SampleRows,
   ScanRequest,
@@ -111,8 +113,28 @@ class BucketBlockReader implements BlockReader {
   }
 
   async profiles(signal?: AbortSignal): Promise<BlockProfiles> {
-    const open = this.#tables.profiles;
-    const count = open.meta.rowCount;
+    const range = { start: 0, end: this.#tables.profiles.meta.rowCount };
+    const profiles = await this.#profileNumbers(range, signal);
+    this.#checkProfiles(profiles);
+    return profiles;
+  }
+
+  async profileGroup(group: number, signal?: AbortSignal): Promise<ProfileGroup> {
+    const meta = this.#tables.profiles.meta.rowGroups[group];
+    assert(meta !== undefined, 'a row group is one of the table');
+    const range = { start: meta.firstRow, end: meta.firstRow + meta.rowCount };
+    const numbers = await this.#profileNumbers(range, signal);
+    const names = ['profile_id', ...METADATA_COLUMNS];
+    const [part] = await readTableParts(this.#tables.profiles, range, names, signal);
+    assert(part !== undefined, 'a row group has a table');
+    return {
+      ...numbers,
+      id: utf8Values(part.table, 'profile_id'),
+      metadata: metadataOf(part.table),
+    };
+  }
+
+  async #profileNumbers(range: RowRange, signal?: AbortSignal): Promise<BlockProfiles> {
     const names = [
       'series',
       'start',
@@ -126,11 +148,11 @@ class BucketBlockReader implements BlockReader {
       'sample_count',
       'first_row',
     ];
-    const columns = await readNumbers(open, { start: 0, end: count }, names, signal);
+    const columns = await readNumbers(this.#tables.profiles, range, names, signal);
     const int32 = (name: string): Int32Array => columns[names.indexOf(name)] as Int32Array;
     const int64 = (name: string): BigInt64Array => columns[names.indexOf(name)] as BigInt64Array;
-    const profiles: BlockProfiles = {
-      count,
+    return {
+      count: range.end - range.start,
       series: int32('series'),
       startNs: int64('start'),
       durationNs: int64('duration_ns'),
@@ -140,8 +162,6 @@ class BucketBlockReader implements BlockReader {
       firstRow: Float64Array.from(int64('first_row'), Number),
       rowCount: int32('sample_count'),
     };
-    this.#checkProfiles(profiles);
-    return profiles;
   }
 
   #checkProfiles({ count, series, firstRow, rowCount }: BlockProfiles): void {
@@ -257,13 +277,30 @@ function metadataOf(table: ColumnTable): ProfileMetadata[] {
   const keepFrames = dictionaryValues(table, 'keep_frames');
   const defaultSampleType = dictionaryValues(table, 'default_sample_type');
   const docUrl = dictionaryValues(table, 'doc_url');
-  return Array.from({ length: table.rowCount }, (_, row) => ({
-    comments: comments[row] as readonly string[],
-    dropFrames: dropFrames[row] as string,
-    keepFrames: keepFrames[row] as string,
-    defaultSampleType: defaultSampleType[row] as string,
-    docUrl: docUrl[row] as string,
-  }));
+  let last: ProfileMetadata | undefined;
+  return Array.from({ length: table.rowCount }, (_, row) => {
+    const metadata = {
+      comments: comments[row] as readonly string[],
+      dropFrames: dropFrames[row] as string,
+      keepFrames: keepFrames[row] as string,
+      defaultSampleType: defaultSampleType[row] as string,
+      docUrl: docUrl[row] as string,
+    };
+    // Profiles of a series mostly have the same: one object for a run of them.
+    if (last === undefined || !isEqualMetadata(last, metadata)) last = metadata;
+    return last;
+  });
+}
+
+function isEqualMetadata(a: ProfileMetadata, b: ProfileMetadata): boolean {
+  return (
+    a.dropFrames === b.dropFrames &&
+    a.keepFrames === b.keepFrames &&
+    a.defaultSampleType === b.defaultSampleType &&
+    a.docUrl === b.docUrl &&
+    a.comments.length === b.comments.length &&
+    a.comments.every((comment, i) => comment === b.comments[i])
+  );
 }
 
 function seriesOf(table: ColumnTable): BlockSeries[] {

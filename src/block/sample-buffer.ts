@@ -64,6 +64,7 @@ export interface ProfilePlace {
 export class SampleBuffer {
   readonly #blockId: string;
   readonly #capacity: number;
+  readonly #zeros: Int32Array;
   readonly #service: Int32Array;
   readonly #profileName: Int32Array;
   readonly #series: Int32Array;
@@ -78,6 +79,7 @@ export class SampleBuffer {
   constructor(blockId: string, capacity: number) {
     this.#blockId = blockId;
     this.#capacity = capacity;
+    this.#zeros = new Int32Array(capacity);
     this.#service = new Int32Array(capacity);
     this.#profileName = new Int32Array(capacity);
     this.#series = new Int32Array(capacity);
@@ -126,7 +128,7 @@ export class SampleBuffer {
       dictionary: [...numbers.keys()],
     });
     const columns: Column[] = [
-      text(new Int32Array(rowCount), new Map([[this.#blockId, 0]])),
+      { type: 'dictionary', indices: this.#zeros, dictionary: [this.#blockId] },
       text(this.#service, this.#services),
       text(this.#profileName, this.#profileNames),
       { type: 'int32', values: this.#series },

@@ -19,6 +19,8 @@ export interface BlockTable {
 /** Rows of a row group of `samples`: a query reads whole column chunks of it. */
 export const SAMPLE_ROW_GROUP_ROWS = 65_536;
 const SMALL_ROW_GROUP_ROWS = 65_536;
+/** A merge holds one row group of profiles of each input, with their ids and comments. */
+const PROFILE_ROW_GROUP_ROWS = 8_192;
 
 /** Fields as `name:type`, numbered from 1 in the order of their lines. */
 function schema(...fields: readonly `${string}:${ColumnType}`[]): TableSchema {
@@ -55,7 +57,7 @@ export const PROFILES: BlockTable = {
     'default_sample_type:dictionary',
     'doc_url:dictionary',
   ),
-  rowGroupRows: SMALL_ROW_GROUP_ROWS,
+  rowGroupRows: PROFILE_ROW_GROUP_ROWS,
   encodings: {
     profile: 'delta',
     series: 'delta',

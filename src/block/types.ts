@@ -84,6 +84,12 @@ export interface BlockProfiles {
   readonly rowCount: Int32Array;
 }
 
+/** Everything of the profiles of one row group. Parallel arrays. */
+export interface ProfileGroup extends BlockProfiles {
+  readonly id: readonly string[];
+  readonly metadata: readonly ProfileMetadata[];
+}
+
 /** A run of sample rows; arrays are valid until the visitor returns. */
 export interface SampleRows {
   readonly firstRow: number;
@@ -107,6 +113,8 @@ export interface BlockReader {
   /** Ids of all profiles, in the order of `profiles()`. Kept apart: only de-duplication and listings need them. */
   profileIds(signal?: AbortSignal): Promise<readonly string[]>;
   profileMetadata(signal?: AbortSignal): Promise<readonly ProfileMetadata[]>;
+  /** Profiles of one row group, 0 ... `meta` row groups of `profiles` - 1: for readers that cannot hold all at once. */
+  profileGroup(group: number, signal?: AbortSignal): Promise<ProfileGroup>;
   /** Symbols of one service, key numbers as in `samples`. Keys are in depth-first order of the trie. */
   symbols(service: string, signal?: AbortSignal): Promise<SymbolSource>;
   /**

@@ -230,8 +230,14 @@ function putMessage(
 /** A stream may not exceed this: sizes and offsets inside are 32-bit. */
 const STREAM_BYTES_MAX = 2 ** 31 - 1;
 
-/** The table as one Arrow IPC stream: schema, dictionaries, one record batch, end. The caller may keep the result. */
-export function encodeIpcStream(table: ColumnTable): Uint8Array {
+/**
+ * The table as one Arrow IPC stream: schema, dictionaries, one record batch, end. The result lies in what `allocate`
+ * gives for its size, which must be zero; the caller may keep it as long as that.
+ */
+export function encodeIpcStream(
+  table: ColumnTable,
+  allocate: (sizeBytes: number) => Uint8Array = (sizeBytes) => new Uint8Array(sizeBytes),
+): Uint8Array {
   const { schema, rowCount, columns } = table;
   const layout = layoutOf(schema);
   assert(columns.length === schema.fields.length, 'a table must have one column for each field');
@@ -253,10 +259,11 @@ export function encodeIpcStream(table: ColumnTable): Uint8Array {
   messages.push({ template: layout.recordBatch, body });
   for (const message of messages) sizeBytes += messageBytes(message.template, message.body);
   assert(sizeBytes <= STREAM_BYTES_MAX, 'a stream must stay below 2 GiB');
-  const out = new Uint8Array(sizeBytes);
+  const out = allocate(sizeBytes);
+  assert(out.length === sizeBytes, 'a stream fills its buffer');
   out.set(layout.schemaMessage);
   let end = layout.schemaMessage.length;
   for (const message of messages) end = putMessage(out, end, message.template, message.body);
-  new DataView(out.buffer).setUint32(end, CONTINUATION, true);
+  new DataView(out.buffer, out.byteOffset).setUint32(end, CONTINUATION, true);
   return out;
 }

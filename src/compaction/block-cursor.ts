@@ -1,30 +1,25 @@
 /**
- * Reads the rows of one block front to back, one row group in memory at a time. Profiles come in the order of the
- * block, so each row group is fetched once, unless the merge returns to it for a profile that began in it.
+ * Reads the profiles of one block and their rows front to back: one row group of each in memory at a time, however
+ * large the block is.
  */
 import { assert } from '../base/assert.js';
-import { corrupt } from '../base/errors.js';
-import type { BlockProfiles, BlockReader, BlockSeries, RowGroupMeta } from '../block/types.js';
+import { corrupt, type StoreError } from '../base/errors.js';
+import type { BlockReader, ProfileGroup, RowGroupMeta } from '../block/types.js';
 import type { ProfileMetadata } from '../log/segment-view.js';
 import { type FourColumns, fourColumns } from './sorted-rows.js';
 
-/** One block with the small tables that its merge needs all along. */
-export interface CursorTables {
-  readonly series: readonly BlockSeries[];
-  readonly profiles: BlockProfiles;
-  readonly profileIds: readonly string[];
-  readonly metadata: readonly ProfileMetadata[];
-}
-
-export async function readCursorTables(
-  reader: BlockReader,
-  signal?: AbortSignal,
-): Promise<CursorTables> {
-  const series = await reader.series(signal);
-  const profiles = await reader.profiles(signal);
-  const profileIds = await reader.profileIds(signal);
-  const metadata = await reader.profileMetadata(signal);
-  return { series, profiles, profileIds, metadata };
+/** The profile that a cursor stands at. */
+export interface CursorProfile {
+  /** Number of its series in the block. */
+  readonly series: number;
+  readonly startNs: bigint;
+  readonly id: string;
+  readonly durationNs: bigint;
+  readonly period: bigint;
+  readonly flags: number;
+  readonly metadata: ProfileMetadata;
+  readonly firstRow: number;
+  readonly rowCount: number;
 }
 
 /** Rows of one profile; valid until the cursor's next call. */
@@ -40,6 +35,14 @@ export class BlockCursor {
   /** Value columns that are not 0 all over the block. */
   readonly #columns: readonly number[];
   readonly #signal: AbortSignal | undefined;
+  readonly #profileGroups: number;
+  #profiles: ProfileGroup | undefined;
+  #nextProfileGroup = 0;
+  /** Within `#profiles`. */
+  #profile = 0;
+  /** Row that the next profile must begin with: their rows lie without gaps. */
+  #nextRow = 0;
+  #current: CursorProfile | undefined;
   #group: RowGroupMeta | undefined;
   #key = new Int32Array(0);
   #values = fourColumns(0);
@@ -50,11 +53,64 @@ export class BlockCursor {
     this.#reader = reader;
     this.#signal = signal;
     this.#groups = reader.meta.tables.find((t) => t.table === 'samples')?.rowGroups ?? [];
+    this.#profileGroups =
+      reader.meta.tables.find((t) => t.table === 'profiles')?.rowGroups.length ?? 0;
     this.#columns = [0, 1, 2, 3].filter((c) => reader.meta.valueMagnitudeMax[c] !== 0n);
   }
 
-  /** Rows [firstRow, firstRow + rowCount). */
-  async rows(firstRow: number, rowCount: number): Promise<CursorRows> {
+  /** The profile at which the cursor stands; undefined before the first `advance` and after the last. */
+  get current(): CursorProfile | undefined {
+    return this.#current;
+  }
+
+  /** Goes on to the next profile. */
+  async advance(): Promise<void> {
+    this.#profile++;
+    if (this.#profiles === undefined || this.#profile >= this.#profiles.count) {
+      this.#current = undefined;
+      if (this.#nextProfileGroup >= this.#profileGroups) {
+        this.#checkEnd();
+        return;
+      }
+      this.#profiles = undefined;
+      this.#profiles = await this.#reader.profileGroup(this.#nextProfileGroup++, this.#signal);
+      this.#profile = 0;
+    }
+    const profiles = this.#profiles;
+    const p = this.#profile;
+    const firstRow = profiles.firstRow[p]!;
+    const rowCount = profiles.rowCount[p]!;
+    if (firstRow !== this.#nextRow || rowCount < 0) throw this.#gap(firstRow, this.#nextRow);
+    this.#nextRow = firstRow + rowCount;
+    this.#current = {
+      series: profiles.series[p]!,
+      startNs: profiles.startNs[p]!,
+      id: profiles.id[p]!,
+      durationNs: profiles.durationNs[p]!,
+      period: profiles.period[p]!,
+      flags: profiles.flags[p]!,
+      metadata: profiles.metadata[p]!,
+      firstRow,
+      rowCount,
+    };
+  }
+
+  #checkEnd(): void {
+    const { sampleCount } = this.#reader.meta;
+    if (this.#nextRow !== sampleCount) throw this.#gap(this.#nextRow, sampleCount);
+  }
+
+  #gap(got: number, want: number): StoreError {
+    return corrupt(
+      'PS_BLOCK_PROFILES',
+      `cannot merge block ${this.#reader.meta.blockId}: got profiles whose rows go on at ${got}; want ${want}`,
+    );
+  }
+
+  /** Rows of the current profile. */
+  async rows(): Promise<CursorRows> {
+    assert(this.#current !== undefined, 'a cursor past the end has no rows');
+    const { firstRow, rowCount } = this.#current;
     this.#reserve(rowCount);
     let at = firstRow;
     const end = firstRow + rowCount;

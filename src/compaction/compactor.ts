@@ -168,6 +168,8 @@ export class Compactor implements AsyncDisposable {
       // A segment that cannot be read: what comes after it waits, for every tenant; blocks can still be merged.
       if (signal.aborted) throw StoreError.from(error);
       report.failures.push({ tenantId: '', error: StoreError.from(error) });
+    } finally {
+      this.#dependencies.segments.release();
     }
     const { manifests } = this.#dependencies;
     const tenants =

@@ -30,6 +30,8 @@ export interface SegmentSource {
   read(segment: SegmentPosition, signal?: AbortSignal): Promise<SegmentView>;
   /** Tenants with profiles in a sealed segment. */
   tenants(segment: SegmentPosition, signal?: AbortSignal): Promise<readonly string[]>;
+  /** Nothing decoded is wanted any more: the log has been gone through. */
+  release(): void;
   /** A manifest says that the tenant's part of the instance's segments up to `sequence` is in blocks. */
   consumed(tenantId: string, instance: string, sequence: number): Promise<void>;
 }

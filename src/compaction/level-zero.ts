@@ -15,6 +15,7 @@
 import type { BlockMeta, BlockWriter } from '../block/types.js';
 import { ulid } from '../env/rng.js';
 import { PROFILE_INCOMPLETE, type SegmentView } from '../log/segment-view.js';
+import { RawRowsReader } from '../head/raw-rows.js';
 import { CarryBuilder, carryRows, decodeCarry, type ServiceCarry } from '../manifest/carry.js';
 import type { BlockLineage } from '../manifest/lineage.js';
 import { carryKey } from '../manifest/object-keys.js';
@@ -117,6 +118,7 @@ class LevelZeroRun {
   readonly #options: LevelZeroOptions & { readonly undo: Undo };
   readonly #frames = new FramePool();
   readonly #deltas = new DeltaSeries();
+  readonly #reader = new RawRowsReader();
   readonly #rows = new SortedRows();
   readonly #builders = new Map<string, CarryBuilder>();
 
@@ -264,18 +266,7 @@ class LevelZeroRun {
 
   #raw({ refs }: DaySeries, at: number, { keyMaps }: DaySymbols): RawRows {
     const v = refs.view[at]!;
-    const p = refs.profile[at]!;
-    const { profiles, batches } = this.#input.views[v]!;
-    const batch = batches[profiles.batch[p]!]!;
-    return {
-      startNs: profiles.startNs[p]!,
-      isIncomplete: (profiles.flags[p]! & PROFILE_INCOMPLETE) !== 0,
-      firstRow: profiles.firstRow[p]!,
-      rowCount: profiles.rowCount[p]!,
-      key: batch.key,
-      values: batch.values,
-      keyMap: keyMaps[v]!,
-    };
+    return this.#reader.rows(this.#input.views[v]!, refs.profile[at]!, keyMaps[v]!);
   }
 
   #takeCarry(service: string, entry: DaySeries, { keyIds }: DaySymbols): void {

@@ -4,14 +4,15 @@
  *
  * A profile that two inputs have (series, start and id alike) is written once.
  */
-import type { BlockMeta, BlockWriter } from '../block/types.js';
+import { corrupt, type StoreError } from '../base/errors.js';
+import type { BlockMeta, BlockReader, BlockSeries, BlockWriter } from '../block/types.js';
 import { ulid } from '../env/rng.js';
 import { mergedLineage } from '../manifest/lineage.js';
 import type { Manifest } from '../manifest/types.js';
 import { type Series, seriesKey } from '../model/series.js';
 import { FramePool } from '../symbols/frame-pool.js';
 import { SymbolMerger } from '../symbols/merge.js';
-import { BlockCursor, type CursorTables, readCursorTables } from './block-cursor.js';
+import { BlockCursor, type CursorProfile } from './block-cursor.js';
 import type { CompactionDependencies } from './dependencies.js';
 import type { Undo } from './level-zero.js';
 import type { MergeSpec } from './plan.js';
@@ -30,18 +31,21 @@ export interface MergeOutput {
 
 /** One input block, opened. */
 interface MergeInput {
-  readonly tables: CursorTables;
+  readonly series: readonly BlockSeries[];
   readonly cursor: BlockCursor;
-  /** First profile of each series, and the profile count as the last element. */
-  readonly firstProfile: Int32Array;
-  readonly reader: Awaited<ReturnType<CompactionDependencies['blocks']['open']>>;
+  readonly reader: BlockReader;
 }
 
-/** A series with the profiles [next, end) that each input still has of it. */
+/** A series in one input, under its number there. Its profiles are the next ones of the input's cursor. */
+interface SeriesPart {
+  readonly input: MergeInput;
+  readonly number: number;
+}
+
 interface MergeSeries {
   readonly series: Series;
   readonly seriesKey: string;
-  readonly parts: { readonly input: number; next: number; readonly end: number }[];
+  readonly parts: SeriesPart[];
 }
 
 export async function mergeBlocks(
@@ -55,9 +59,10 @@ export async function mergeBlocks(
   for (const { blockId } of spec.blocks) {
     options.signal?.throwIfAborted();
     const reader = await blocks.open(spec.tenantId, blockId, options.signal);
-    const tables = await readCursorTables(reader, options.signal);
+    const series = await reader.series(options.signal);
     const cursor = new BlockCursor(reader, options.signal);
-    inputs.push({ reader, tables, cursor, firstProfile: firstProfiles(tables) });
+    await cursor.advance();
+    inputs.push({ reader, series, cursor });
   }
   const createdMs = clock.nowMs();
   const level = 1 + Math.max(...spec.blocks.map((block) => block.level));
@@ -72,35 +77,42 @@ export async function mergeBlocks(
     ),
   });
   options.undo.push(() => writer.abort());
-  const run = new MergeRun(inputs, writer, options);
+  const run = new MergeRun(writer, options);
   for (const [service, series] of seriesByService(inputs)) await run.service(service, series);
+  const unread = inputs.find(({ cursor }) => cursor.current !== undefined);
+  if (unread !== undefined) throw outOfOrder(unread.reader.meta.blockId);
   return { block: await writer.finish(), duplicateCount: run.duplicateCount };
+}
+
+/** A profile that no series took: its block is not in the order of a block. */
+function outOfOrder(blockId: string): StoreError {
+  return corrupt(
+    'PS_BLOCK_PROFILES',
+    `cannot merge block ${blockId}: got profiles out of the order of its series; want it`,
+  );
 }
 
 class MergeRun {
   duplicateCount = 0;
-  readonly #inputs: readonly MergeInput[];
   readonly #writer: BlockWriter;
   readonly #options: MergeOptions;
   readonly #rows = new SortedRows();
 
-  constructor(inputs: readonly MergeInput[], writer: BlockWriter, options: MergeOptions) {
-    this.#inputs = inputs;
+  constructor(writer: BlockWriter, options: MergeOptions) {
     this.#writer = writer;
     this.#options = options;
   }
 
   async service(service: string, series: readonly MergeSeries[]): Promise<void> {
     const merger = new SymbolMerger(new FramePool());
-    const merged: Int32Array[] = [];
+    const remaps = new Map<MergeInput, Int32Array>();
     for (const input of new Set(series.flatMap((s) => s.parts.map((part) => part.input)))) {
-      const { reader } = this.#inputs[input]!;
-      merged[input] = merger.add(await reader.symbols(service, this.#options.signal));
+      const symbols = await input.reader.symbols(service, this.#options.signal);
+      remaps.set(input, merger.add(symbols));
     }
     const { symbols, remap } = merger.finish();
     // In place: from the input's numbers straight to the final ones.
-    for (const map of merged) {
-      if (map === undefined) continue;
+    for (const map of remaps.values()) {
       for (let k = 0; k < map.length; k++) map[k] = remap[map[k]!]!;
     }
     await this.#writer.beginService(
@@ -110,7 +122,7 @@ class MergeRun {
     );
     for (let number = 0; number < series.length; number++) {
       this.#options.signal?.throwIfAborted();
-      const count = await this.#series(number, series[number]!, merged, symbols.keys.count);
+      const count = await this.#series(number, series[number]!, remaps, symbols.keys.count);
       this.#options.onProfiles?.(count);
     }
   }
@@ -118,85 +130,74 @@ class MergeRun {
   async #series(
     number: number,
     { parts }: MergeSeries,
-    remaps: readonly Int32Array[],
+    remaps: ReadonlyMap<MergeInput, Int32Array>,
     keyCount: number,
   ): Promise<number> {
     let count = 0;
     let last: { startNs: bigint; id: string } | undefined;
-    for (let part = this.#first(parts); part !== undefined; part = this.#first(parts)) {
-      const { tables, cursor } = this.#inputs[part.input]!;
-      const { profiles } = tables;
-      const p = part.next++;
-      const startNs = profiles.startNs[p]!;
-      const profileId = tables.profileIds[p]!;
+    for (let part = firstPart(parts); part !== undefined; part = firstPart(parts)) {
+      const { cursor } = part.input;
+      const profile = cursor.current!;
       count++;
-      if (last !== undefined && last.startNs === startNs && last.id === profileId) {
+      if (last !== undefined && last.startNs === profile.startNs && last.id === profile.id) {
         this.duplicateCount++;
+        await cursor.advance();
         continue;
       }
-      last = { startNs, id: profileId };
-      const rows = await cursor.rows(profiles.firstRow[p]!, profiles.rowCount[p]!);
-      const { key, values } = this.#rows.take(rows, remaps[part.input]!, keyCount);
+      last = profile;
+      const rows = await cursor.rows();
+      const { key, values } = this.#rows.take(rows, remaps.get(part.input)!, keyCount);
       await this.#writer.writeProfile({
         series: number,
-        profileId,
-        startNs,
-        durationNs: profiles.durationNs[p]!,
-        period: profiles.period[p]!,
-        flags: profiles.flags[p]!,
-        metadata: tables.metadata[p]!,
+        profileId: profile.id,
+        startNs: profile.startNs,
+        durationNs: profile.durationNs,
+        period: profile.period,
+        flags: profile.flags,
+        metadata: profile.metadata,
         rowCount: rows.rowCount,
         key,
         values,
       });
+      await cursor.advance();
     }
     return count;
   }
-
-  /** The part whose next profile is least by (start, id); among equals the first input's. */
-  #first(parts: MergeSeries['parts']): MergeSeries['parts'][number] | undefined {
-    let first: MergeSeries['parts'][number] | undefined;
-    for (const part of parts) {
-      if (part.next >= part.end) continue;
-      if (first === undefined || this.#isBefore(part, first)) first = part;
-    }
-    return first;
-  }
-
-  #isBefore(a: MergeSeries['parts'][number], b: MergeSeries['parts'][number]): boolean {
-    const x = this.#inputs[a.input]!.tables;
-    const y = this.#inputs[b.input]!.tables;
-    const startA = x.profiles.startNs[a.next]!;
-    const startB = y.profiles.startNs[b.next]!;
-    if (startA !== startB) return startA < startB;
-    return x.profileIds[a.next]! < y.profileIds[b.next]!;
-  }
 }
 
-/** Profiles of a block are sorted by series, so each series has a run of them. */
-function firstProfiles({ series, profiles }: CursorTables): Int32Array {
-  const first = new Int32Array(series.length + 1).fill(profiles.count);
-  for (let p = profiles.count - 1; p >= 0; p--) first[profiles.series[p]!] = p;
-  for (let s = series.length - 1; s >= 0; s--) {
-    if (first[s]! > first[s + 1]!) first[s] = first[s + 1]!;
+/** The part whose next profile is least by (start, id); among equals the first input's. */
+function firstPart(parts: readonly SeriesPart[]): SeriesPart | undefined {
+  let first: SeriesPart | undefined;
+  let least: CursorProfile | undefined;
+  for (const part of parts) {
+    const profile = part.input.cursor.current;
+    if (profile === undefined || profile.series !== part.number) continue;
+    if (least === undefined || isBefore(profile, least)) {
+      first = part;
+      least = profile;
+    }
   }
   return first;
+}
+
+function isBefore(a: CursorProfile, b: CursorProfile): boolean {
+  return a.startNs === b.startNs ? a.id < b.id : a.startNs < b.startNs;
 }
 
 /** The union of the inputs' series, in the order of a block. */
 function seriesByService(inputs: readonly MergeInput[]): [string, MergeSeries[]][] {
   const byKey = new Map<string, MergeSeries>();
-  inputs.forEach(({ tables, firstProfile }, input) => {
-    tables.series.forEach(({ series }, s) => {
+  for (const input of inputs) {
+    input.series.forEach(({ series }, number) => {
       const key = seriesKey(series);
       let entry = byKey.get(key);
       if (entry === undefined) {
         entry = { series, seriesKey: key, parts: [] };
         byKey.set(key, entry);
       }
-      entry.parts.push({ input, next: firstProfile[s]!, end: firstProfile[s + 1]! });
+      entry.parts.push({ input, number });
     });
-  });
+  }
   const services = new Map<string, MergeSeries[]>();
   for (const entry of byKey.values()) {
     const list = services.get(entry.series.service);

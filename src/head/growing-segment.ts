@@ -17,7 +17,12 @@ import {
   variantCode,
 } from '../log/commit-schema.js';
 import { metadataFromText, NO_METADATA } from '../log/profile-metadata.js';
-import { COMMIT_FOOTER, COMMIT_HEADER_BYTES, readCommitFrame } from '../log/segment-format.js';
+import {
+  COMMIT_FOOTER,
+  COMMIT_HEADER_BYTES,
+  commitBytesAt,
+  readCommitFrame,
+} from '../log/segment-format.js';
 import type {
   ProfileMetadata,
   SampleBatch,
@@ -25,19 +30,19 @@ import type {
   SegmentProfiles,
   SegmentSeries,
   SegmentView,
+  StoredColumn,
 } from '../log/segment-view.js';
 import { seriesFromKey } from '../log/series-key.js';
 import { IntList } from '../symbols/intern-list.js';
-import { checkRange, GrowingSymbols, wideValues } from './segment-symbols.js';
+import { checkRange, GrowingSymbols, storedColumn } from './segment-symbols.js';
 
 /** Flags of a profile take a byte in a view. */
 const FLAGS_END = 256;
 
-const NO_VALUES = new BigInt64Array(0);
 const NO_ROWS: SampleBatch = {
   rowCount: 0,
   key: new Int32Array(0),
-  values: [NO_VALUES, NO_VALUES, NO_VALUES, NO_VALUES],
+  values: [undefined, undefined, undefined, undefined],
 };
 
 export class GrowingSegment {
@@ -66,13 +71,15 @@ export class GrowingSegment {
   }
 
   /**
-   * Decodes the commits in `bytes`, which start at `base` in the file and end with a commit. Throws `corrupt`; then
+   * Decodes the whole commits in `bytes`, which start at `base` in the file, and returns where they end. A commit that
+   * `bytes` cut is left for the next call, unless they are the last ones: then it is damage. Throws `corrupt`; then
    * nothing of this object may be used any more.
    */
-  add(bytes: Uint8Array, base: number): void {
+  add(bytes: Uint8Array, base: number, isLast: boolean): number {
     const end = base + bytes.length;
     let offset = base;
     while (offset < end) {
+      if (!isLast && isCut(bytes, offset - base)) return offset;
       const frame = readCommitFrame(bytes, { sequence: this.#sequence, offset, base });
       if (frame === undefined || this.#isSealed) {
         throw corrupt(
@@ -92,6 +99,7 @@ export class GrowingSegment {
       }
       offset = frame.end;
     }
+    return offset;
   }
 
   #addCommit(tables: readonly TableBytes[]): void {
@@ -127,8 +135,8 @@ export class GrowingSegment {
   #batch(table: ColumnTable, variant: number): SampleBatch {
     const key = int32Values(table, 'key');
     checkRange('keys', key, 0, this.#symbols.keyCount);
-    const column = (index: number): BigInt64Array =>
-      wideValues(table, `v${index + 1}`, variantCode(variant, index));
+    const column = (index: number): StoredColumn =>
+      storedColumn(table, `v${index + 1}`, variantCode(variant, index));
     return { rowCount: table.rowCount, key, values: [column(0), column(1), column(2), column(3)] };
   }
 
@@ -188,6 +196,12 @@ export class GrowingSegment {
       metadata: this.#metadata.slice(),
     };
   }
+}
+
+function isCut(bytes: Uint8Array, at: number): boolean {
+  if (at + COMMIT_HEADER_BYTES > bytes.length) return true;
+  const sizeBytes = commitBytesAt(bytes, at);
+  return sizeBytes !== undefined && at + sizeBytes > bytes.length;
 }
 
 function halvesOf(wide: BigInt64Array): Int32Array {

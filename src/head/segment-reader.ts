@@ -4,8 +4,13 @@
  */
 import { corrupt } from '../base/errors.js';
 import { KeyedMutex } from '../base/keyed-mutex.js';
-import type { FileSystem } from '../env/files.js';
-import { decodeHeader, HEADER_BYTES, segmentFileName } from '../log/segment-format.js';
+import type { FileSystem, ReadFile } from '../env/files.js';
+import {
+  commitBytesAt,
+  decodeHeader,
+  HEADER_BYTES,
+  segmentFileName,
+} from '../log/segment-format.js';
 import type { SegmentPosition, SegmentView } from '../log/segment-view.js';
 import { GrowingSegment } from './growing-segment.js';
 
@@ -18,6 +23,8 @@ export interface SegmentReaderOptions {
 }
 
 const CACHE_BYTES_DEFAULT = 64 << 20;
+/** Large buffers that come and go leave holes that the allocator keeps: a segment is not read into one. */
+const READ_BYTES = 1 << 20;
 
 interface CachedSegment {
   readonly segment: GrowingSegment;
@@ -54,6 +61,11 @@ export class SegmentReader {
     });
   }
 
+  /** Forgets what was decoded. */
+  clear(): void {
+    this.#cache.clear();
+  }
+
   /** Decoded segments now held, for metrics and tests. */
   get cachedBytes(): number {
     let total = 0;
@@ -80,22 +92,15 @@ export class SegmentReader {
     const segment = cached?.segment ?? new GrowingSegment(position.sequence);
     const start = known?.committedBytes ?? 0;
     if (position.committedBytes > 0) {
-      const bytes = await this.#readFile(path, start, position.committedBytes);
-      if (start === 0) {
-        checkHeader(bytes, position);
-        segment.add(bytes.subarray(HEADER_BYTES), HEADER_BYTES);
-      } else segment.add(bytes, start);
+      const file = await this.#files.openRead(path);
+      try {
+        if (start === 0) checkHeader(await file.read(0, HEADER_BYTES), position);
+        await addCommits(segment, file, Math.max(start, HEADER_BYTES), position.committedBytes);
+      } finally {
+        await file.close();
+      }
     }
     return { segment, view: segment.snapshot(position) };
-  }
-
-  async #readFile(path: string, start: number, end: number): Promise<Uint8Array> {
-    const file = await this.#files.openRead(path);
-    try {
-      return await file.read(start, end);
-    } finally {
-      await file.close();
-    }
   }
 
   #evict(): void {
@@ -107,6 +112,24 @@ export class SegmentReader {
       this.#cache.delete(path);
       total -= view.position.committedBytes;
     }
+  }
+}
+
+/** Reads commits [start, end) a few at a time: what is decoded keeps the bytes that it was read into. */
+async function addCommits(
+  segment: GrowingSegment,
+  file: ReadFile,
+  start: number,
+  end: number,
+): Promise<void> {
+  let offset = start;
+  let sizeBytes = READ_BYTES;
+  while (offset < end) {
+    const bytes = await file.read(offset, Math.min(end, offset + sizeBytes));
+    const next = segment.add(bytes, offset, offset + bytes.length >= end);
+    // Not even one commit: as much as it says, next time.
+    sizeBytes = next > offset ? READ_BYTES : (commitBytesAt(bytes, 0) ?? READ_BYTES);
+    offset = next;
   }
 }
 

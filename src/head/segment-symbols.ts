@@ -6,7 +6,8 @@ import { corrupt } from '../base/errors.js';
 import { type ColumnTable, int32Values, int64Values, utf8Values } from '../columnar/table.js';
 import { FRAMES, KEYS, LABEL_SETS, NODES, STRINGS, variantCode } from '../log/commit-schema.js';
 import { findTable, type TableBytes } from '../log/commit-codec.js';
-import { WIDE_ABSENT, WIDE_INT32, widen, wideZeros } from '../log/wide-column.js';
+import type { StoredColumn } from '../log/segment-view.js';
+import { WIDE_ABSENT, WIDE_INT32, widen } from '../log/wide-column.js';
 import type { Frame } from '../model/frame.js';
 import { type SampleLabels, sampleLabelsFromKey } from '../model/sample-labels.js';
 import { IntList } from '../symbols/intern-list.js';
@@ -29,9 +30,9 @@ export function checkRange(what: string, values: Int32Array, least: number, end:
 }
 
 /** A 64-bit column that may be absent or narrow. */
-export function wideValues(table: ColumnTable, name: string, code: number): BigInt64Array {
-  if (code === WIDE_ABSENT) return wideZeros(table.rowCount);
-  return code === WIDE_INT32 ? widen(int32Values(table, name)) : int64Values(table, name);
+export function storedColumn(table: ColumnTable, name: string, code: number): StoredColumn {
+  if (code === WIDE_ABSENT) return undefined;
+  return code === WIDE_INT32 ? int32Values(table, name) : int64Values(table, name);
 }
 
 function halvesOf(wide: BigInt64Array): Int32Array {
@@ -89,7 +90,8 @@ class SegmentFrames implements FrameTable {
     checkRange(`frames' flags`, flags, 0, 4);
     this.#flags.append(flags);
     FRAMES.wide.forEach(({ name }, i) => {
-      this.#numbers[i]!.append(halvesOf(wideValues(table, name, variantCode(variant, i))));
+      const stored = storedColumn(table, name, variantCode(variant, i));
+      this.#numbers[i]!.append(halvesOf(widen(stored, table.rowCount)));
     });
     const ids = halvesOf(int64Values(table, 'frame_id'));
     this.#idHigh.reserve(ids.length / 2);

@@ -143,6 +143,16 @@ export function readCommitFrame(
   return { kind, start: place.offset, end: place.base + end };
 }
 
+/**
+ * Bytes of the commit whose header is at `at`, as the header says, unchecked but for its bound; undefined where there is
+ * no whole header, or one that no commit has.
+ */
+export function commitBytesAt(bytes: Uint8Array, at: number): number | undefined {
+  if (at + COMMIT_HEADER_BYTES > bytes.length) return undefined;
+  const sizeBytes = viewOf(bytes).getUint32(at + 8, true);
+  return sizeBytes > LIMITS.commitBytesMax ? undefined : COMMIT_HEADER_BYTES + sizeBytes;
+}
+
 /** Where the next whole commit starts at or after `place.offset`, or undefined: tells damage from a torn tail. */
 export function findCommit(
   bytes: Uint8Array,

@@ -58,6 +58,9 @@ export interface SegmentProfiles {
   readonly metadata: readonly ProfileMetadata[];
 }
 
+/** A value column as the log stores it: absent when every value is 0, 32 bits wide when all fit. */
+export type StoredColumn = Int32Array | BigInt64Array | undefined;
+
 /**
  * The samples of one commit. `key` counts into the segment's keys; a profile has at most one row for a key; a series
  * with fewer than four sample types leaves the last value columns 0.
@@ -65,8 +68,8 @@ export interface SegmentProfiles {
 export interface SampleBatch {
   readonly rowCount: number;
   readonly key: Int32Array;
-  /** v1 ... v4, each of length `rowCount`. */
-  readonly values: readonly [BigInt64Array, BigInt64Array, BigInt64Array, BigInt64Array];
+  /** v1 ... v4, each of length `rowCount`; not widened, because a segment may be as large as memory allows. */
+  readonly values: readonly [StoredColumn, StoredColumn, StoredColumn, StoredColumn];
 }
 
 /** A decoded segment up to some position. Values are as sent: cumulative ones are not yet deltas. */

@@ -3,6 +3,7 @@
  * else int64. Values come as halves side by side, low half first, which is how they lie in memory.
  */
 import type { Column, ColumnField } from '../columnar/table.js';
+import type { StoredColumn } from './segment-view.js';
 
 export const WIDE_ABSENT = 0;
 export const WIDE_INT32 = 1;
@@ -39,16 +40,27 @@ export function wideColumn(halves: Int32Array, count: number, code: WideCode): C
   return { type: 'int32', values };
 }
 
-/** `values` as 64-bit numbers. */
-export function widen(values: Int32Array): BigInt64Array {
-  const wide = new BigInt64Array(values.length);
-  const halves = new Int32Array(wide.buffer);
-  for (let i = 0; i < values.length; i++) {
-    const value = values[i]!;
+/** All of a stored column as 64-bit numbers. */
+export function widen(stored: StoredColumn, count: number): BigInt64Array {
+  return widenRows(stored, 0, count, new BigInt64Array(stored instanceof Int32Array ? count : 0));
+}
+
+/** Rows [start, start + count) of a stored column as 64-bit numbers: in `out` or, where nothing needs doing, a view. */
+export function widenRows(
+  stored: StoredColumn,
+  start: number,
+  count: number,
+  out: BigInt64Array,
+): BigInt64Array {
+  if (stored === undefined) return wideZeros(count);
+  if (stored instanceof BigInt64Array) return stored.subarray(start, start + count);
+  const halves = new Int32Array(out.buffer, out.byteOffset, count * 2);
+  for (let i = 0; i < count; i++) {
+    const value = stored[start + i]!;
     halves[i * 2] = value;
     halves[i * 2 + 1] = value >> 31;
   }
-  return wide;
+  return out;
 }
 
 let zeros = new BigInt64Array(4096);

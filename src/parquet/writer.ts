@@ -90,6 +90,16 @@ export function createParquetWriter(options: ParquetWriterOptions): ParquetWrite
   return new StreamingParquetWriter(options);
 }
 
+/** Row groups are encoded one after another and copied at once: one buffer of this thread serves them all. */
+let scratch = new Uint8Array(0);
+const SCRATCH_BYTES_MAX = 16 << 20;
+
+function scratchOf(sizeBytes: number): Uint8Array {
+  if (sizeBytes > SCRATCH_BYTES_MAX) return new Uint8Array(sizeBytes);
+  if (scratch.length < sizeBytes) scratch = new Uint8Array(sizeBytes + (sizeBytes >>> 2));
+  return scratch.subarray(0, sizeBytes).fill(0);
+}
+
 interface AwaitedRowGroup {
   readonly firstRow: number;
   readonly rowCount: number;
@@ -182,7 +192,7 @@ class StreamingParquetWriter implements ParquetWriter {
     await this.#untilDemand();
     this.#demand = withResolver();
     try {
-      const copied = Table.fromIPCStream(encodeIpcStream(table));
+      const copied = Table.fromIPCStream(encodeIpcStream(table, scratchOf));
       const batch = copied.recordBatch(0);
       copied.free();
       assert(batch !== undefined && batch.numRows === table.rowCount, 'a stream holds one batch');

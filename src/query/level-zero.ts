@@ -7,7 +7,8 @@
  * segment, and one for all cumulative series together, whose keys are merged so that a stack is the same key in every
  * segment. Compaction runs the same deltas over the same profiles, so the numbers do not change when it has passed.
  */
-import { PROFILE_INCOMPLETE, type SegmentView } from '../log/segment-view.js';
+import { RawRowsReader } from '../head/raw-rows.js';
+import type { SegmentView } from '../log/segment-view.js';
 import { carryRows, type ServiceCarry } from '../manifest/carry.js';
 import type { Series } from '../model/series.js';
 import { keyContentIds } from '../symbols/content-id.js';
@@ -128,27 +129,19 @@ async function deltaSource(
   chosen: ReadonlyMap<Selected, SeriesProfiles>,
   request: LevelZeroRequest & { readonly context: QueryContext },
 ): Promise<ProfileSource> {
-  const { symbols, keysOf } = mergeKeys(selected, request.frames);
+  const { symbols, keyMaps } = mergeKeys(selected, request.frames);
   const services = new Set(selected.map((s) => s.series.service));
   const carries = await readCarries(services, symbols, request);
   const runs: DeltaRun[] = [];
   const deltas = new DeltaSeries();
+  const reader = new RawRowsReader();
   for (const s of selected) {
     request.context.check();
     const temporalities = s.series.sampleTypes.map((t) => t.temporality);
     deltas.begin(temporalities, symbols.keys.count, carries.get(keyOfSeries(s.series)));
     for (const { view, profile } of s.refs) {
-      const { profiles, batches } = view;
-      const batch = profiles.batch[profile]!;
-      const rows = deltas.next({
-        startNs: profiles.startNs[profile]!,
-        isIncomplete: (profiles.flags[profile]! & PROFILE_INCOMPLETE) !== 0,
-        firstRow: profiles.firstRow[profile]!,
-        rowCount: profiles.rowCount[profile]!,
-        key: keysOf(view, batch),
-        values: batches[batch]!.values,
-      });
-      if (profiles.startNs[profile]! < request.range.startNs) continue;
+      const rows = deltas.next(reader.rows(view, profile, keyMaps.get(view)!));
+      if (view.profiles.startNs[profile]! < request.range.startNs) continue;
       runs.push(keepNonZero(rows.key, wordsOf(rows.values[s.column]!), rows.rowCount));
     }
   }
@@ -177,11 +170,11 @@ async function readCarries(
   return out;
 }
 
-/** One numbering for the keys of all profiles of `selected`; `keysOf` gives a batch's keys in it (-1: of other series). */
+/** One numbering for the keys of all profiles of `selected`, and each segment's keys in it (-1: of other series). */
 function mergeKeys(
   selected: readonly Selected[],
   frames: FramePool,
-): { symbols: SymbolSource; keysOf: (view: SegmentView, batch: number) => Int32Array } {
+): { symbols: SymbolSource; keyMaps: ReadonlyMap<SegmentView, Int32Array> } {
   const wanted = new Map<SegmentView, Uint8Array>();
   for (const { refs } of selected) {
     for (const { view, profile } of refs) {
@@ -197,21 +190,9 @@ function mergeKeys(
     }
   }
   const merger = new SymbolMerger(frames);
-  const maps = new Map<SegmentView, Int32Array>();
-  for (const [view, mask] of wanted) maps.set(view, merger.add(view.symbols, mask));
-  const mapped = new Map<SegmentView, Int32Array[]>();
-  const keysOf = (view: SegmentView, batch: number): Int32Array => {
-    const lists = mapped.get(view) ?? [];
-    mapped.set(view, lists);
-    let keys = lists[batch];
-    if (keys === undefined) {
-      const map = maps.get(view)!;
-      keys = view.batches[batch]!.key.map((key) => map[key]!);
-      lists[batch] = keys;
-    }
-    return keys;
-  };
-  return { symbols: merger.provisional(), keysOf };
+  const keyMaps = new Map<SegmentView, Int32Array>();
+  for (const [view, mask] of wanted) keyMaps.set(view, merger.add(view.symbols, mask));
+  return { symbols: merger.provisional(), keyMaps };
 }
 
 /** A copy of the rows whose value in the queried column is not 0. */

@@ -1,5 +1,6 @@
 /** Profiles of level 0 as sources of rows: as they were sent (SegmentSource), or as deltas (DeltaSource). */
 import type { ProfileMetadata, SegmentView } from '../log/segment-view.js';
+import { widen } from '../log/wide-column.js';
 import type { SymbolSource } from '../symbols/source.js';
 import type { RowRun } from './block-handle.js';
 import { magnitudeBound, normalizeWords, wordsOf } from './kernels.js';
@@ -163,7 +164,8 @@ export class SegmentSource extends LevelZeroSource {
     const id = batch * 4 + column;
     const known = this.#words.get(id);
     if (known !== undefined) return known;
-    const words = wordsOf(this.#view.batches[batch]!.values[column]!);
+    const { values, rowCount } = this.#view.batches[batch]!;
+    const words = wordsOf(widen(values[column], rowCount));
     this.#words.set(id, words);
     return words;
   }

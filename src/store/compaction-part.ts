@@ -38,6 +38,7 @@ export function openCompactionPart(options: CompactionPartOptions): Compactor {
     segments: {
       position: options.position,
       read: (segment) => reader.view(segment),
+      release: () => reader.clear(),
       tenants: async (segment) => {
         const { series } = await reader.view(segment);
         return [...new Set(series.map((s) => s.tenantId))];

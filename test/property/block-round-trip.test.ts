@@ -36,6 +36,12 @@ describe('blocks', () => {
         expect([...read.rowCount]).toEqual(profiles.map((p) => p.rowCount));
         expect(await reader.profileIds()).toEqual(profiles.map((p) => p.profileId));
         expect(await reader.profileMetadata()).toEqual(profiles.map((p) => p.metadata));
+        const { rowGroups } = reader.meta.tables.find((t) => t.table === 'profiles')!;
+        const groups = await Promise.all(rowGroups.map((_, g) => reader.profileGroup(g)));
+        expect(groups.flatMap((g) => g.id)).toEqual(profiles.map((p) => p.profileId));
+        expect(groups.flatMap((g) => g.metadata)).toEqual(profiles.map((p) => p.metadata));
+        expect(groups.flatMap((g) => [...g.startNs])).toEqual([...read.startNs]);
+        expect(groups.flatMap((g) => [...g.firstRow])).toEqual([...read.firstRow]);
         for (const c of [0, 1, 2, 3] as const) {
           const totals = profiles.map((p) => p.values[c].reduce((sum, v) => sum + v, 0n));
           expect([...read.totals[c]]).toEqual(totals);

@@ -5,6 +5,7 @@ import type {
   BlockReader,
   BlockSeries,
   BlockWriter,
+  ProfileGroup,
   ProfileRows,
   RowGroupMeta,
 } from '../../src/block/types.js';
@@ -121,6 +122,10 @@ export class PlainSegments implements SegmentSource {
 
   get count(): number {
     return this.#segments.size;
+  }
+
+  release(): void {
+    // Nothing is kept beside the segments themselves.
   }
 
   async position(): Promise<LogPosition> {
@@ -269,7 +274,16 @@ class PlainWriter implements BlockWriter {
         nodeCount: symbols.parent.length,
         profileTypes: [],
       })),
-      tables: [{ table: 'samples', sizeBytes: 0, rowCount, footer: new Uint8Array(0), rowGroups }],
+      tables: [
+        { table: 'samples', sizeBytes: 0, rowCount, footer: new Uint8Array(0), rowGroups },
+        {
+          table: 'profiles',
+          sizeBytes: 0,
+          rowCount: profiles.length,
+          footer: new Uint8Array(0),
+          rowGroups: profileGroupsOf(profiles.length),
+        },
+      ],
     };
     await this.#bucket.put(`${this.#prefix}all`, serialize({ ...this.#content, meta }));
     return meta;
@@ -278,6 +292,16 @@ class PlainWriter implements BlockWriter {
   async abort(): Promise<void> {
     await this.#bucket.delete(`${this.#prefix}all`);
   }
+}
+
+const PROFILE_GROUP_ROWS = 3;
+
+function profileGroupsOf(count: number): RowGroupMeta[] {
+  return Array.from({ length: Math.ceil(count / PROFILE_GROUP_ROWS) }, (_, g) => ({
+    firstRow: g * PROFILE_GROUP_ROWS,
+    rowCount: Math.min(PROFILE_GROUP_ROWS, count - g * PROFILE_GROUP_ROWS),
+    columns: [],
+  }));
 }
 
 function check(condition: boolean, message: string): void {
@@ -332,24 +356,33 @@ function plainReader({ meta, services, profiles }: PlainBlock & { meta: BlockMet
   }
   const key = profiles.flatMap((p) => [...p.key]);
   const values = [0, 1, 2, 3].map((c) => profiles.flatMap((p) => [...p.values[c]!]));
-  const column = (of: (p: StoredProfile) => bigint): BigInt64Array =>
-    BigInt64Array.from(profiles, of);
-  return {
-    meta,
-    series: async () => series,
-    profiles: async () => ({
-      count: profiles.length,
-      series: Int32Array.from(profiles, (p) => firstSeries.get(p.service)! + p.series),
+  const group = (start: number, end: number): ProfileGroup => {
+    const part = profiles.slice(start, end);
+    const column = (of: (p: StoredProfile) => bigint): BigInt64Array =>
+      BigInt64Array.from(part, of);
+    return {
+      count: part.length,
+      series: Int32Array.from(part, (p) => firstSeries.get(p.service)! + p.series),
       startNs: column((p) => p.startNs),
       durationNs: column((p) => p.durationNs),
       period: column((p) => p.period),
-      flags: Uint8Array.from(profiles, (p) => p.flags),
-      totals: [0, 1, 2, 3].map(() => new BigInt64Array(profiles.length)) as never,
-      firstRow: Float64Array.from(firstRow),
-      rowCount: Int32Array.from(profiles, (p) => p.rowCount),
-    }),
+      flags: Uint8Array.from(part, (p) => p.flags),
+      totals: [0, 1, 2, 3].map(() => new BigInt64Array(part.length)) as never,
+      firstRow: Float64Array.from(firstRow.slice(start, end)),
+      rowCount: Int32Array.from(part, (p) => p.rowCount),
+      id: part.map((p) => p.profileId),
+      metadata: part.map((p) => p.metadata),
+    };
+  };
+  const groups = profileGroupsOf(profiles.length);
+  return {
+    meta,
+    series: async () => series,
+    profiles: async () => group(0, profiles.length),
     profileIds: async () => profiles.map((p) => p.profileId),
     profileMetadata: async () => profiles.map((p) => p.metadata),
+    profileGroup: async (g) =>
+      group(groups[g]!.firstRow, groups[g]!.firstRow + groups[g]!.rowCount),
     symbols: async (service) => plainSource(services.find((s) => s.service === service)!.symbols),
     scan: async ({ ranges, valueColumns }, visit) => {
       for (const { start, end } of ranges) {

@@ -233,6 +233,7 @@ export function memoryBlock(
     profiles: async () => table,
     profileIds: async () => profiles.map((p) => p.id),
     profileMetadata: async () => profiles.map(() => NO_METADATA),
+    profileGroup: () => Promise.reject(new Error('queries read all profiles at once')),
     symbols: async (service) => symbols.get(service)!.source,
     scan: async (request: ScanRequest, visit: (rows: SampleRows) => void) => {
       for (const range of request.ranges) {

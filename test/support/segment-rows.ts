@@ -83,7 +83,7 @@ export function storedProfiles(view: SegmentView): StoredProfile[] {
     for (let r = first; r < first + profiles.rowCount[p]!; r++) {
       const key = textOf(batch!.key[r]!);
       rows.forEach((map, column) => {
-        const value = batch!.values[column]![r]!;
+        const value = BigInt(batch!.values[column]?.[r] ?? 0);
         if (map.has(key)) throw new Error(`two rows of one key: ${key}`);
         if (value !== 0n) map.set(key, value);
       });
