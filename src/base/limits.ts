@@ -21,6 +21,14 @@ export const LIMITS = {
   stringBytesMax: 1 << 20,
   commentsMax: 256,
 
+  /** Parts of one multipart body. */
+  multipartPartsMax: 16,
+  /**
+   * Of one body that is not pprof (folded, trie, tree, speedscope, JFR): its frames, call tree nodes, label sets and
+   * different samples, each. What gets worse if raised: memory of one request, some 300 bytes each.
+   */
+  convertedNodesMax: 1_000_000,
+
   labelsMax: 64,
   labelNameBytesMax: 1_024,
   labelValueBytesMax: 4_096,

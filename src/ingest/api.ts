@@ -1,6 +1,7 @@
 import type { LogPosition } from '../log/segment-view.js';
 import type { Label } from '../model/labels.js';
 import type { Temporality } from '../model/series.js';
+import type { PyroscopeBody } from './pyroscope/body.js';
 
 /** One profile to store; the library's form of `WriteProfileRequest`. */
 export interface WriteRequest {
@@ -11,7 +12,12 @@ export interface WriteRequest {
   readonly profileId?: string;
   /** Absent: by the table of known types (model/temporality.ts). */
   readonly temporality?: Temporality;
+  /** Unix: the start of a profile that carries none. Absent: the time of receipt. */
+  readonly fallbackStartNs?: bigint;
 }
+
+/** A body that is not one pprof: the write side makes profiles of it. Each product adds its form (src/ingest/<product>/). */
+export type ForeignBody = PyroscopeBody;
 
 /** What was dropped of a profile that was otherwise stored, and why. */
 export interface Rejection {
@@ -36,6 +42,8 @@ export interface IngestApi {
   write(tenantId: string, request: WriteRequest): Promise<WriteResult>;
   /** The same for the bytes of a `basalt.v1.WriteProfileRequest`, which nothing has parsed yet. */
   writeEncoded(tenantId: string, request: Uint8Array): Promise<WriteResult>;
+  /** Stores what a body of another product holds, one result a profile; the first error fails the call, not the rest. */
+  writeForeign(tenantId: string, body: ForeignBody): Promise<readonly WriteResult[]>;
   position(): Promise<LogPosition>;
   /** Seals the open segment if it has anything in it; what was written before is then in sealed segments only. */
   seal(): Promise<LogPosition>;

@@ -16,7 +16,8 @@ import { type LocalLog, type LogSegment, openLocalLog } from '../log/local-log.j
 import type { LogRecovery } from '../log/recover.js';
 import type { LogPosition } from '../log/segment-view.js';
 import { checkTenantId } from '../model/tenant-id.js';
-import type { IngestApi, Rejection, WriteRequest, WriteResult } from './api.js';
+import type { IngestApi, Rejection, WriteRequest, WriteResult, ForeignBody } from './api.js';
+import { type Conversion, pyroscopeWrites } from './pyroscope/convert.js';
 import type { BlockLookup } from './block-lookup.js';
 import { COMMIT_SETTINGS, CommitQueue, type CommitSettings } from './commit-queue.js';
 import { decodeWriteRequest } from './envelope.js';
@@ -222,6 +223,29 @@ export class Ingest implements IngestApi {
       this.#openRequests--;
       this.#openBytes -= sizeBytes;
     }
+  }
+
+  async writeForeign(tenantId: string, body: ForeignBody): Promise<readonly WriteResult[]> {
+    let conversion: Conversion;
+    try {
+      this.#assertOpen();
+      checkTenantId(tenantId);
+      this.#admit(body.body.length);
+      conversion = pyroscopeWrites(body);
+    } catch (error) {
+      this.counters.requests++;
+      this.counters.refused++;
+      throw error;
+    }
+    const { writes, rejections } = conversion;
+    for (const { count } of rejections) this.counters.rejections += count;
+    // Every profile is tried: the caller sends all again after an error, and what is stored counts once.
+    const settled = await Promise.allSettled(writes.map((one) => this.write(tenantId, one)));
+    return settled.map((one, index) => {
+      if (one.status === 'rejected') throw StoreError.from(one.reason);
+      if (index > 0) return one.value;
+      return { ...one.value, rejections: [...rejections, ...one.value.rejections] };
+    });
   }
 
   #assertOpen(): void {

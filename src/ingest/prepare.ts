@@ -91,7 +91,8 @@ export interface PrepareInput {
 export function prepareProfile(input: PrepareInput): PreparedProfile {
   const { request, pprof } = input;
   const identity = identityOf(request);
-  const { startNs, flags } = startOf(pprof, input.nowMs);
+  const sentNs = pprof.timeNs === 0n ? (request.fallbackStartNs ?? 0n) : pprof.timeNs;
+  const { startNs, flags } = startOf(sentNs, input.nowMs);
   const groups = groupsOf(input, identity);
   return {
     startNs,
@@ -104,23 +105,21 @@ export function prepareProfile(input: PrepareInput): PreparedProfile {
   };
 }
 
-function startOf(pprof: DecodedPprof, nowMs: number): { startNs: bigint; flags: number } {
+/** `sentNs`: 0n when the sender said nothing. */
+function startOf(sentNs: bigint, nowMs: number): { startNs: bigint; flags: number } {
   const nowNs = BigInt(nowMs) * NS_PER_MS;
-  if (pprof.timeNs === 0n) return { startNs: nowNs, flags: PROFILE_RECEIPT_TIME };
-  if (pprof.timeNs < 0n) {
-    throw invalid(
-      'PS_PROFILE_TIME',
-      `cannot accept profile: got time ${pprof.timeNs}; want 0 or more`,
-    );
+  if (sentNs === 0n) return { startNs: nowNs, flags: PROFILE_RECEIPT_TIME };
+  if (sentNs < 0n) {
+    throw invalid('PS_PROFILE_TIME', `cannot accept profile: got time ${sentNs}; want 0 or more`);
   }
-  if (pprof.timeNs > nowNs + BigInt(LIMITS.futureMsMax) * NS_PER_MS) {
-    const aheadMs = (pprof.timeNs - nowNs) / NS_PER_MS;
+  if (sentNs > nowNs + BigInt(LIMITS.futureMsMax) * NS_PER_MS) {
+    const aheadMs = (sentNs - nowNs) / NS_PER_MS;
     throw invalid(
       'PS_PROFILE_FUTURE',
       `cannot accept profile: got a start ${aheadMs} ms in the future; want at most ${LIMITS.futureMsMax}`,
     );
   }
-  return { startNs: pprof.timeNs, flags: 0 };
+  return { startNs: sentNs, flags: 0 };
 }
 
 function groupsOf(input: PrepareInput, identity: Identity): ProfileGroup[] {

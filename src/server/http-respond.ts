@@ -5,6 +5,7 @@ import { errorJson, type WireError } from './wire-errors.js';
 
 /** What a handler answers; `body` is sent as it is or compressed. */
 export interface Reply {
+  /** Empty: none is sent, for an empty body. */
   readonly contentType: string;
   readonly body: Uint8Array;
   readonly headers?: Readonly<Record<string, string>>;
@@ -55,7 +56,7 @@ export async function sendReply(
   const body = await encode(reply.body, encoding);
   if (response.destroyed || response.headersSent) return;
   response.writeHead(200, {
-    'content-type': reply.contentType,
+    ...(reply.contentType === '' ? {} : { 'content-type': reply.contentType }),
     'content-length': body.length,
     'x-content-type-options': 'nosniff',
     ...(mayCompress ? { vary: 'accept-encoding' } : {}),

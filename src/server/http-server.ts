@@ -16,9 +16,10 @@ import { sendError, sendReply, type Reply } from './http-respond.js';
 import { compact, type CompactCall } from './http-compact.js';
 import { write } from './http-write.js';
 import { nearest } from './nearest.js';
+import { INGEST_PATHS, ingestError, ingestProfiles } from './pyroscope/ingest.js';
 import type { MethodMetrics, RequestMetrics } from './request-metrics.js';
 import { TENANT_HEADER, tenantOf } from './tenant.js';
-import { wireError } from './wire-errors.js';
+import { wireError, type WireError } from './wire-errors.js';
 
 /** One file of the web page. */
 export interface StaticAsset {
@@ -73,6 +74,8 @@ interface Handler {
   readonly name: string;
   readonly methods: readonly string[];
   readonly run: (exchange: Exchange, signal: AbortSignal) => Promise<Reply>;
+  /** Default: wireError. */
+  readonly wireError?: (error: unknown) => WireError;
 }
 
 class HttpApp {
@@ -189,6 +192,7 @@ class HttpApp {
   /** Throws `not-found` PS_PATH_UNKNOWN. */
   private find(path: string): Handler {
     if (path === WRITE_PATH) return this.writeHandler();
+    if (INGEST_PATHS.includes(path)) return this.pyroscopeHandler();
     const run = this.options.compact;
     if (path === COMPACT_PATH && run !== undefined) {
       return {
@@ -228,6 +232,21 @@ class HttpApp {
     };
   }
 
+  private pyroscopeHandler(): Handler {
+    const { ingest } = this.options;
+    return {
+      name: '/ingest',
+      methods: ['POST'],
+      run: async ({ request, search }) => {
+        const tenantId = tenantOfRequest(request);
+        const { clock } = this.options;
+        const call = { ingest, tenantId, request, search, budget: this.budget, clock };
+        return await ingestProfiles(call);
+      },
+      wireError: ingestError,
+    };
+  }
+
   /** Runs a handler and sends what comes of it; never rejects. */
   private async serve(exchange: Exchange, handler: Handler): Promise<void> {
     const { request, response } = exchange;
@@ -249,7 +268,7 @@ class HttpApp {
       await sendReply(request, response, await handler.run(exchange, controller.signal));
       metrics.finished(startMs, 'ok');
     } catch (error) {
-      const wire = wireError(error);
+      const wire = (handler.wireError ?? wireError)(error);
       if (wire.codeName === 'internal' || wire.codeName === 'data_loss') {
         this.options.report(handler.name, error);
       }
@@ -291,7 +310,15 @@ function refuseForeignPages(request: IncomingMessage): void {
 }
 
 function pathNotFound(path: string): StoreError {
-  const known = [...API_ROUTE_NAMES, WRITE_PATH, '/metrics', '/ready', '/healthz', '/'];
+  const known = [
+    ...API_ROUTE_NAMES,
+    WRITE_PATH,
+    ...INGEST_PATHS,
+    '/metrics',
+    '/ready',
+    '/healthz',
+    '/',
+  ];
   const guess = nearest(path, known) ?? '/api/v1/..., see docs/api.md';
   return new StoreError({
     kind: 'not-found',

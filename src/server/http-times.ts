@@ -18,7 +18,7 @@ const RFC3339_PATTERN =
 const NOW_PATTERN = /^now(?:-(.{1,64}))?$/;
 
 /** Unix milliseconds, or undefined when `text` is no such time. */
-function parseRfc3339(text: string): number | undefined {
+export function parseRfc3339(text: string): number | undefined {
   const match = RFC3339_PATTERN.exec(text);
   if (match === null) return undefined;
   const part = (i: number): number => Number(match[i] ?? 0);

@@ -54,6 +54,7 @@ export async function openIngestPart(
   const api: IngestApi = {
     write: (tenantId, request) => ingest.write(tenantId, request),
     writeEncoded: (tenantId, request) => ingest.writeEncoded(tenantId, request),
+    writeForeign: (tenantId, body) => ingest.writeForeign(tenantId, body),
     position: () => ingest.position(),
     seal: () => ingest.seal(),
     // The look-up must see the blocks before ingest forgets what they cover.

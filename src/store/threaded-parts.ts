@@ -2,7 +2,7 @@
 import { errorFromValue, type StoreError } from '../base/errors.js';
 import type { CompactionProgress, CompactionReport } from '../compaction/compactor.js';
 import { startThread, type Thread } from '../env/threads.js';
-import type { IngestApi, WriteRequest, WriteResult } from '../ingest/api.js';
+import type { ForeignBody, IngestApi, WriteRequest, WriteResult } from '../ingest/api.js';
 import type { LogPosition } from '../log/segment-view.js';
 import type { QueryApi, RangeQuery } from '../query/api.js';
 import type { CompactRun, StoreParts } from './parts.js';
@@ -46,6 +46,10 @@ class ThreadedIngest implements IngestApi {
   /** The bytes are copied, not moved: a network buffer may be a view of a shared one. */
   writeEncoded(tenantId: string, request: Uint8Array): Promise<WriteResult> {
     return this.#thread.call('writeEncoded', { tenantId, request });
+  }
+
+  writeForeign(tenantId: string, body: ForeignBody): Promise<readonly WriteResult[]> {
+    return this.#thread.call('writeForeign', { tenantId, body });
   }
 
   position(): Promise<LogPosition> {

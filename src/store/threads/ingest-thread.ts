@@ -1,7 +1,7 @@
 /** The thread that decodes, interns and logs. It alone holds the open segment. */
 import { type CallContext, serveThread } from '../../env/thread-handler.js';
 import { ownThread } from '../../env/threads.js';
-import type { WriteRequest, WriteResult } from '../../ingest/api.js';
+import type { ForeignBody, WriteRequest, WriteResult } from '../../ingest/api.js';
 import type { LogPosition } from '../../log/segment-view.js';
 import { type IngestReport, openIngestPart, reportOf } from '../ingest-part.js';
 import type { PartSettings } from '../options.js';
@@ -54,6 +54,17 @@ async function handlers() {
       const result = await api.writeEncoded(tenantId, request);
       await tellPosition(context);
       return result;
+    },
+    writeForeign: async (
+      { tenantId, body }: { tenantId: string; body: ForeignBody },
+      context: CallContext,
+    ): Promise<readonly WriteResult[]> => {
+      // Also after an error: other profiles of the body may be stored.
+      try {
+        return await api.writeForeign(tenantId, body);
+      } finally {
+        await tellPosition(context);
+      }
     },
     position: (_: undefined, context: CallContext): Promise<LogPosition> => tellPosition(context),
     seal: async (_: undefined, context: CallContext): Promise<LogPosition> => {

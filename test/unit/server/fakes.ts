@@ -1,6 +1,6 @@
 import { MetricsRegistry } from '../../../src/base/metrics.js';
 import { systemClock } from '../../../src/env/clock.js';
-import type { IngestApi, WriteRequest, WriteResult } from '../../../src/ingest/api.js';
+import type { ForeignBody, IngestApi, WriteRequest, WriteResult } from '../../../src/ingest/api.js';
 import type {
   FlameTree,
   LabelValuesQuery,
@@ -57,6 +57,7 @@ export const TYPE: ProfileTypeInfo = {
 
 export class FakeIngest implements IngestApi {
   readonly encoded: { tenantId: string; bytes: Uint8Array }[] = [];
+  readonly foreign: { tenantId: string; body: ForeignBody }[] = [];
   readonly written: { tenantId: string; request: WriteRequest }[] = [];
   /** Decides each answer; may throw. */
   answer: (bytes: Uint8Array) => WriteResult | Promise<WriteResult> = () => ({
@@ -74,6 +75,11 @@ export class FakeIngest implements IngestApi {
   async write(tenantId: string, request: WriteRequest): Promise<WriteResult> {
     this.written.push({ tenantId, request });
     return await this.answer(request.profile);
+  }
+
+  async writeForeign(tenantId: string, body: ForeignBody): Promise<readonly WriteResult[]> {
+    this.foreign.push({ tenantId, body });
+    return [await this.answer(body.body)];
   }
 
   position(): never {
