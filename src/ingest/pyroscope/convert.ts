@@ -33,7 +33,7 @@ export function pyroscopeWrites(request: PyroscopeBody): Conversion {
         : { writes: [pprofWrite(query, body, [])], rejections: [] };
     case 'folded':
     case 'lines': {
-      const { kind } = { kind: query.format };
+      const kind = query.format;
       return stacksWrite(query, (profile) => readFolded(body, kind, profile));
     }
     default:
