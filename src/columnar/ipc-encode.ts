@@ -1,6 +1,6 @@
 /**
- * Tables to Arrow IPC streams, written without apache-arrow's builders and writers: only the schema message comes
- * from there, once for each schema.
+ * Tables to Arrow IPC streams (https://arrow.apache.org/docs/format/Columnar.html). The schema message is made once for
+ * each schema.
  */
 import { assert } from '../base/assert.js';
 import type { NumericLabel, StringLabel } from '../model/sample-labels.js';

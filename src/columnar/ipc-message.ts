@@ -13,7 +13,7 @@ export const CONTINUATION = 0xffffffff;
 /** 0xFFFFFFFF and length 0. */
 export const END_OF_STREAM_BYTES = 8;
 
-const METADATA_V5 = 4;
+export const METADATA_V5 = 4;
 export const HEADER_SCHEMA = 1;
 export const HEADER_DICTIONARY_BATCH = 2;
 export const HEADER_RECORD_BATCH = 3;

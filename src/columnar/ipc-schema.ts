@@ -7,21 +7,21 @@ import { damaged, fieldAt, follow, size64, stringAt, tableVector } from './flatb
 import { HEADER_SCHEMA } from './ipc-message.js';
 import type { ColumnType, TableSchema } from './table.js';
 
-const FIELD_ID = 'PARQUET:field_id';
+export const FIELD_ID = 'PARQUET:field_id';
 const FIELDS_MAX = 1_000;
 const METADATA_MAX = 64;
 
-/** Arrow's `Type` union. */
-const INT = 2;
-const FLOAT = 3;
-const UTF8 = 5;
-const BOOL = 6;
-const TIMESTAMP = 10;
-const LIST = 12;
-const STRUCT = 13;
-const MAP = 17;
-const PRECISION_DOUBLE = 2;
-const UNIT_NANOSECOND = 3;
+/** Members of Arrow's `Type` union. */
+export const INT = 2;
+export const FLOAT = 3;
+export const UTF8 = 5;
+export const BOOL = 6;
+export const TIMESTAMP = 10;
+export const LIST = 12;
+export const STRUCT = 13;
+export const MAP = 17;
+export const PRECISION_DOUBLE = 2;
+export const UNIT_NANOSECOND = 3;
 
 export interface StreamSchema {
   readonly schema: TableSchema;

@@ -1,9 +1,10 @@
-import { tableFromIPC, tableToIPC } from 'apache-arrow';
+import { type Field, tableFromIPC, tableToIPC } from 'apache-arrow';
 import * as fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { isKind } from '../../src/base/errors.js';
 import { decodeIpcStream } from '../../src/columnar/ipc-decode.js';
 import { encodeIpcStream } from '../../src/columnar/ipc-encode.js';
+import type { ColumnTable } from '../../src/columnar/table.js';
 import { ALL_TYPES_SCHEMA, plainRows, tableArbitrary } from '../support/tables.js';
 
 /** A value as apache-arrow shows it, as our plain value. */
@@ -50,6 +51,58 @@ describe('Arrow IPC streams', () => {
       }),
       { numRuns: 40 },
     );
+  });
+
+  it('have the schema that apache-arrow would write', () => {
+    const [table] = fc.sample(tableArbitrary(ALL_TYPES_SCHEMA, 1), 1);
+    const arrow = tableFromIPC(encodeIpcStream(table as ColumnTable)).schema;
+    const plain = (field: Field): unknown[] => [
+      field.name,
+      String(field.type),
+      field.nullable,
+      [...field.metadata],
+      (field.type.children ?? []).map(plain),
+    ];
+    const field = (name: string, type: string, id: number, ...children: unknown[]): unknown[] => {
+      return [name, type, false, [['PARQUET:field_id', `${id}`]], children];
+    };
+    const numeric = 'Struct<{name:Utf8, value:Int64, unit:Utf8}>';
+    expect(arrow.fields.map(plain)).toEqual([
+      field('c_int32', 'Int32', 1),
+      field('c_int64', 'Int64', 2),
+      field('c_float64', 'Float64', 3),
+      field('c_bool', 'Bool', 4),
+      field('c_utf8', 'Utf8', 5),
+      field('c_dictionary', 'Dictionary<Int32, Utf8>', 6),
+      field('c_list-utf8', 'List<Utf8>', 7, field('element', 'Utf8', 7001)),
+      field(
+        'c_map',
+        'Map<{key:Utf8, value:Utf8}>',
+        8,
+        // What apache-arrow calls it, whatever the message says.
+        field(
+          'entries',
+          'Struct<{key:Utf8, value:Utf8}>',
+          8001,
+          field('key', 'Utf8', 8002),
+          field('value', 'Utf8', 8003),
+        ),
+      ),
+      field(
+        'c_list-numeric',
+        `List<${numeric}>`,
+        9,
+        field(
+          'element',
+          numeric,
+          9001,
+          field('name', 'Utf8', 9002),
+          field('value', 'Int64', 9003),
+          field('unit', 'Utf8', 9004),
+        ),
+      ),
+      field('c_timestamp', 'Timestamp<NANOSECOND, UTC>', 10),
+    ]);
   });
 
   it('are read as apache-arrow writes them', async () => {

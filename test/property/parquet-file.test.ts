@@ -1,5 +1,5 @@
 import * as fc from 'fast-check';
-import { parquetReadObjects } from 'hyparquet';
+import { parquetMetadata, parquetReadObjects } from 'hyparquet';
 import { describe, expect, it } from 'vitest';
 import { isKind } from '../../src/base/errors.js';
 import type { ColumnTable } from '../../src/columnar/table.js';
@@ -134,6 +134,9 @@ describe('Parquet files', () => {
       byteLength: bytes.length,
       slice: (start: number, end?: number) => bytes.slice(start, end).buffer,
     };
+    const names = parquetMetadata(await file.slice(0)).schema.map((element) => element.name);
+    // The names of Parquet's specification for maps and lists.
+    expect(names).toEqual(expect.arrayContaining(['key_value', 'list', 'element']));
     const rows = await parquetReadObjects({ file, columns: ['c_int32', 'c_int64', 'c_utf8'] });
     const plain = plainRows(wanted);
     expect(rows.map((row) => [row['c_int32'], row['c_int64'], row['c_utf8']])).toEqual(
