@@ -1,4 +1,3 @@
-import { parse } from 'yaml';
 import { invalid, StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { didYouMean } from './did-you-mean.js';
@@ -15,7 +14,7 @@ export async function readConfig(
   knownKeys: ReadonlySet<string>,
 ): Promise<Readonly<Record<string, unknown>>> {
   const bytes = await readBounded(files, path, LIMITS.configBytesMax);
-  const value = parseYaml(path, new TextDecoder().decode(bytes));
+  const value = await parseYaml(path, new TextDecoder().decode(bytes));
   if (value === null || value === undefined) return {};
   if (typeof value !== 'object' || Array.isArray(value)) {
     throw bad(
@@ -36,7 +35,8 @@ export async function readConfig(
   return value as Readonly<Record<string, unknown>>;
 }
 
-function parseYaml(path: string, text: string): unknown {
+async function parseYaml(path: string, text: string): Promise<unknown> {
+  const { parse } = await import('yaml');
   try {
     // Aliases can make a small file huge; a flat mapping needs none.
     return parse(text, { maxAliasCount: 0, uniqueKeys: true, prettyErrors: true });

@@ -1,5 +1,4 @@
 import { resolve } from 'node:path';
-import { stringify } from 'yaml';
 import { invalid, StoreError } from '../base/errors.js';
 import {
   command,
@@ -83,7 +82,7 @@ async function run(args: readonly string[], io: CommandIo): Promise<number> {
     return EXIT_OK;
   }
   if (parsed.values['print-config'] === true) {
-    await io.out(configText(found, parsed));
+    await io.out(await configText(found, parsed));
     return EXIT_OK;
   }
   const { values, origins, positionals } = parsed;
@@ -143,7 +142,8 @@ function warnOfVariables(io: CommandIo): void {
   }
 }
 
-function configText(found: Command, parsed: AnyOptions): string {
+async function configText(found: Command, parsed: AnyOptions): Promise<string> {
+  const { stringify } = await import('yaml');
   const lines = Object.keys(found.options).map((name) => {
     const value = parsed.values[name];
     const origin = parsed.origins.get(name) ?? 'default';

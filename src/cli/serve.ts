@@ -58,23 +58,27 @@ export const serveCommand = command({
     const startedMs = io.clock.monotonicMs();
     const place = storePlace(io, values.data, values);
     const { openStore } = await import('../index.js');
-    const { startServer } = await import('../server/server.js');
     const metrics = new MetricsRegistry();
-    const store = await openStore({
+    const opening = openStore({
       ...place,
       metrics,
       segmentBytesMax: values['segment-bytes'],
       compactionIntervalMs: values['compaction-interval-ms'],
     });
+    // While the threads of the store start, this one loads what it serves.
+    const loading = Promise.all([import('../server/server.js'), uiAssets(io.files)]);
+    loading.catch(() => undefined);
+    const store = await opening;
     let isFailed = false;
     try {
+      const [{ startServer }, ui] = await loading;
       const server = await startServer({
         ingest: store.ingest,
         query: store.query,
         clock: io.clock,
         metrics,
         ready: () => store.status === 'open',
-        ui: await uiAssets(io.files),
+        ui,
         compact: async (signal) => {
           const { twoWriters: _, failures: __, ...counts } = await store.compact({ signal });
           return { ...counts };

@@ -52,9 +52,6 @@ function queryService(options: ConnectOptions): ServiceImpl<typeof QueryService>
 }
 
 const STREAM_PATH = methodPath(IngestService.method.writeProfiles);
-const PREFIXES = [IngestService, QueryService, PusherService].map(
-  (service) => `/${service.typeName}/`,
-);
 
 /** Connect has no streams in both directions over HTTP/1.1. */
 function noStream(): StoreError {
@@ -62,10 +59,6 @@ function noStream(): StoreError {
     'PS_STREAM_HTTP',
     'cannot stream: got WriteProfiles over HTTP/1.1; want WriteProfile, or the gRPC port',
   );
-}
-
-export function isConnectPath(path: string): boolean {
-  return PREFIXES.some((prefix) => path.startsWith(prefix));
 }
 
 /** Handles the paths of the services; `fallback` gets a path that has no such method. Throws `invalid` PS_STREAM_HTTP. */

@@ -1,4 +1,10 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  createServer,
+  type IncomingMessage,
+  type RequestListener,
+  type Server,
+  type ServerResponse,
+} from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { StoreError, invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
@@ -9,9 +15,9 @@ import type { QueryApi } from '../query/api.js';
 import { BodyBudget } from './body-budget.js';
 import { listenError, splitAddress } from './address.js';
 import type { ErrorReporter } from './grpc-service.js';
+import { isConnectPath } from './connect-paths.js';
 import { API_ROUTE_NAMES, findApiRoute } from './http-api.js';
 import { serveH2c } from './h2c.js';
-import { connectHandler, isConnectPath } from './http-connect.js';
 import { sendError, sendReply, type Reply } from './http-respond.js';
 import { compact, type CompactCall } from './http-compact.js';
 import { write } from './http-write.js';
@@ -78,9 +84,14 @@ interface Handler {
   readonly wireError?: (error: unknown) => WireError;
 }
 
+function badHost(): StoreError {
+  return invalid('PS_HOST', 'cannot answer: got a broken or no Host header; want host:port');
+}
+
 class HttpApp {
   private readonly options: HttpServerOptions;
-  private readonly connect: ReturnType<typeof connectHandler>;
+  private readonly closing: AbortSignal;
+  private connect: Promise<RequestListener> | undefined;
   private readonly budget = new BodyBudget(LIMITS.httpBodiesBytesMax);
   private readonly methodMetrics = new Map<string, MethodMetrics>();
   private active = 0;
@@ -88,13 +99,7 @@ class HttpApp {
 
   constructor(options: HttpServerOptions, closing: AbortSignal) {
     this.options = options;
-    const { ingest, query, requestMetrics, report } = options;
-    this.connect = connectHandler(
-      { ingest, query, requestMetrics, report, closing },
-      (request, response) => {
-        sendError(request, response, wireError(pathNotFound(request.url ?? '')));
-      },
-    );
+    this.closing = closing;
     options.metrics.gaugeOf(
       { name: 'basalt_http_body_bytes', help: 'Request bodies held in memory over HTTP.' },
       () => this.budget.used,
@@ -125,7 +130,7 @@ class HttpApp {
       void this.serve(exchange, probe);
       return;
     }
-    if (isConnectPath(path)) this.serveConnect(exchange);
+    if (isConnectPath(path)) void this.serveConnect(exchange);
     else void this.serve(exchange, this.find(path));
   }
 
@@ -142,17 +147,32 @@ class HttpApp {
     if (this.active === 0) this.whenIdle?.();
   }
 
-  private serveConnect({ request, response }: Exchange): void {
+  /** Connect's 80 modules are loaded by its first call: a server that is spoken to otherwise starts without. */
+  private async loadConnect(): Promise<RequestListener> {
+    const { connectHandler } = await import('./http-connect.js');
+    const { ingest, query, requestMetrics, report } = this.options;
+    const { closing } = this;
+    return connectHandler(
+      { ingest, query, requestMetrics, report, closing },
+      (request, response) => {
+        sendError(request, response, wireError(pathNotFound(request.url ?? '')));
+      },
+    );
+  }
+
+  private async serveConnect({ request, response }: Exchange): Promise<void> {
     const length = request.headers['content-length'];
     const heldBytes = length === undefined ? UNDECLARED_BODY_BYTES : Number(length);
-    this.budget.take(heldBytes);
-    response.once('close', () => this.budget.give(heldBytes));
-    // The adapter throws for a Host header that makes no URL.
     try {
-      this.connect(request, response);
+      this.budget.take(heldBytes);
+      response.once('close', () => this.budget.give(heldBytes));
+      this.connect ??= this.loadConnect();
+      const connect = await this.connect;
+      connect(request, response);
     } catch (error) {
-      if (error instanceof StoreError) throw error;
-      throw invalid('PS_HOST', 'cannot answer: got a broken or no Host header; want host:port');
+      const isOurs = error instanceof StoreError;
+      // The adapter throws for a Host header that makes no URL.
+      sendError(request, response, wireError(isOurs ? error : badHost()));
     }
   }
 

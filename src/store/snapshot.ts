@@ -1,12 +1,10 @@
 /** A store as it is on disk right now, without its lock: beside a running server, or of a copied directory. */
-import { listLogPosition } from '../head/log-position.js';
 import type { QueryApi } from '../query/api.js';
-import { type Inspection, inspectPlace } from './inspect.js';
+import type { Inspection } from './inspect.js';
 import { dataLayout, openStoreBucket } from './layout.js';
 import type { Environment, StoreLocation } from './options.js';
-import { openQueryPart } from './query-part.js';
 import { systemEnvironment } from './threads/settings.js';
-import { type Finding, verifyPlace } from './verify.js';
+import type { Finding } from './verify.js';
 
 export interface Snapshot {
   readonly query: QueryApi;
@@ -19,6 +17,14 @@ export interface Snapshot {
 export async function openSnapshot(
   options: StoreLocation & { readonly environment?: Environment },
 ): Promise<Snapshot> {
+  // Loaded here, not with the package: who opens a store with threads has the engine there.
+  const [{ listLogPosition }, { openQueryPart }, { inspectPlace }, { verifyPlace }] =
+    await Promise.all([
+      import('../head/log-position.js'),
+      import('./query-part.js'),
+      import('./inspect.js'),
+      import('./verify.js'),
+    ]);
   const environment = options.environment ?? systemEnvironment;
   const layout = dataLayout(options.dir);
   await environment.files.list(layout.dir);

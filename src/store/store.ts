@@ -8,16 +8,15 @@ import type { Bucket } from '../objstore/bucket.js';
 import { TENANT_DEFAULT } from '../model/tenant-id.js';
 import type { QueryApi } from '../query/api.js';
 import { BackgroundCompaction } from './background-compaction.js';
-import { type Inspection, inspectPlace } from './inspect.js';
+import type { Inspection } from './inspect.js';
 import type { IngestReport } from './ingest-part.js';
 import { dataLayout, openStoreBucket } from './layout.js';
 import type { Environment, StoreOptions } from './options.js';
-import { openInlineParts, type StoreParts } from './parts.js';
+import type { InlineOptions, StoreParts } from './parts.js';
 import { registerStoreMetrics } from './store-metrics.js';
 import { closedStore } from './thread-slot.js';
-import { openThreadedParts } from './threaded-parts.js';
 import { systemEnvironment } from './threads/settings.js';
-import { type Finding, verifyPlace } from './verify.js';
+import type { Finding } from './verify.js';
 
 const COMPACTION_INTERVAL_MS = 5_000;
 
@@ -87,16 +86,8 @@ export class Store implements AsyncDisposable {
       options.environment === undefined &&
       typeof options.bucket !== 'object';
     this.#parts = isThreaded
-      ? await openThreadedParts(
-          {
-            dir: layout.dir,
-            ...(typeof options.bucket === 'string' ? { bucket: options.bucket } : {}),
-            ...(options.s3 === undefined ? {} : { s3: options.s3 }),
-            ...segments,
-          },
-          (error) => this.#fail(error),
-        )
-      : await openInlineParts({ layout, bucket, environment, ...segments });
+      ? await this.#openThreads(segments)
+      : await this.#openInline({ layout, bucket, environment, ...segments });
     if (options.metrics !== undefined) this.#register(options.metrics);
     if (options.compaction !== 'manual') {
       this.#background = new BackgroundCompaction({
@@ -105,6 +96,26 @@ export class Store implements AsyncDisposable {
         intervalMs: options.compactionIntervalMs ?? COMPACTION_INTERVAL_MS,
       });
     }
+  }
+
+  // Each way loads its own code only: an owner of threads has no use for the engine in its own.
+  async #openThreads(segments: { segmentBytesMax?: number }): Promise<StoreParts> {
+    const { dir, bucket, s3 } = this.#place.options;
+    const { openThreadedParts } = await import('./threaded-parts.js');
+    return openThreadedParts(
+      {
+        dir: dataLayout(dir).dir,
+        ...(typeof bucket === 'string' ? { bucket } : {}),
+        ...(s3 === undefined ? {} : { s3 }),
+        ...segments,
+      },
+      (error) => this.#fail(error),
+    );
+  }
+
+  async #openInline(options: InlineOptions): Promise<StoreParts> {
+    const { openInlineParts } = await import('./parts.js');
+    return openInlineParts(options);
   }
 
   /** `failed` when the write side died: everything throws `unavailable`, and the process should be started anew. */
@@ -157,13 +168,17 @@ export class Store implements AsyncDisposable {
   /** What the store holds and what it costs on disk, by block, table and column. */
   async inspect(): Promise<Inspection> {
     const parts = this.#open();
-    return inspectPlace({ ...this.#where(), position: await parts.ingest.position() });
+    const position = await parts.ingest.position();
+    const { inspectPlace } = await import('./inspect.js');
+    return inspectPlace({ ...this.#where(), position });
   }
 
   /** Checks every checksum and invariant. Empty when all is well. */
   async verify(): Promise<readonly Finding[]> {
     const parts = this.#open();
-    return verifyPlace({ ...this.#where(), position: await parts.ingest.position() });
+    const position = await parts.ingest.position();
+    const { verifyPlace } = await import('./verify.js');
+    return verifyPlace({ ...this.#where(), position });
   }
 
   /** Waits for what is running, then lets go of the directory. Idempotent. */
