@@ -160,30 +160,51 @@ export class Compactor implements AsyncDisposable {
         report.failures.push({ tenantId, error: StoreError.from(error) });
       }
     };
-    try {
-      await this.#drainLog(given.tenantId, async (tenantId, segments) => {
-        await attempt(tenantId, () => this.#tenant(tenantId, run, segments));
-      });
-    } catch (error) {
-      // A segment that cannot be read: what comes after it waits, for every tenant; blocks can still be merged.
-      if (signal.aborted) throw StoreError.from(error);
-      report.failures.push({ tenantId: '', error: StoreError.from(error) });
-    } finally {
-      this.#dependencies.segments.release();
+    const log: LogProgress = { taken: new Map(), hasFailed: false };
+    let hasWork = true;
+    for (let round = 0; hasWork; round++) {
+      assert(round < COMPACTIONS_MAX, 'a planner comes to an end');
+      await this.#drain(run, log, attempt);
+      hasWork = false;
+      for (const tenantId of await this.#tenants(run)) {
+        await attempt(tenantId, async () => {
+          if (await this.#next(tenantId, run, [])) hasWork = true;
+        });
+      }
     }
-    const { manifests } = this.#dependencies;
-    const tenants =
-      given.tenantId === undefined ? await manifests.tenants({ signal }) : [given.tenantId];
-    for (const tenantId of tenants) {
-      await attempt(tenantId, async () => {
-        await this.#tenant(tenantId, run, []);
-        await this.#collect(tenantId, run);
-      });
+    for (const tenantId of await this.#tenants(run)) {
+      await attempt(tenantId, () => this.#collect(tenantId, run));
     }
     for (const name of Object.keys(this.counts) as (keyof CompactionCounts)[]) {
       this.counts[name] += report[name];
     }
     return report;
+  }
+
+  async #tenants({ options }: TenantRun): Promise<readonly string[]> {
+    const { tenantId, signal } = options;
+    return tenantId === undefined ? this.#dependencies.manifests.tenants({ signal }) : [tenantId];
+  }
+
+  /** Consumes what has been sealed since the last call of this run. */
+  async #drain(
+    run: TenantRun,
+    log: LogProgress,
+    attempt: (tenantId: string, work: () => Promise<void>) => Promise<void>,
+  ): Promise<void> {
+    if (log.hasFailed) return;
+    try {
+      await this.#drainLog(run.options.tenantId, log.taken, async (tenantId, segments) => {
+        await attempt(tenantId, () => this.#levelZeroOf(tenantId, run, segments));
+      });
+    } catch (error) {
+      // A segment that cannot be read: what comes after it waits, for every tenant; blocks can still be merged.
+      if (run.options.signal.aborted) throw StoreError.from(error);
+      log.hasFailed = true;
+      run.report.failures.push({ tenantId: '', error: StoreError.from(error) });
+    } finally {
+      this.#dependencies.segments.release();
+    }
   }
 
   /**
@@ -192,9 +213,11 @@ export class Compactor implements AsyncDisposable {
    */
   async #drainLog(
     only: string | undefined,
+    taken: Map<string, number>,
     work: (tenantId: string, segments: readonly SegmentPosition[]) => Promise<void>,
   ): Promise<void> {
-    const { segments } = await this.#dependencies.segments.position();
+    const position = await this.#dependencies.segments.position();
+    const segments = position.segments.filter((s) => s.sequence > (taken.get(s.instance) ?? 0));
     for (const instance of new Set(segments.map((segment) => segment.instance))) {
       const list = segments
         .filter((segment) => segment.instance === instance)
@@ -206,6 +229,7 @@ export class Compactor implements AsyncDisposable {
         for (const [tenantId, own] of byTenant) {
           if (only === undefined || only === tenantId) await work(tenantId, own);
         }
+        taken.set(instance, batch.at(-1)!.sequence);
       }
     }
   }
@@ -233,28 +257,40 @@ export class Compactor implements AsyncDisposable {
     }
   }
 
-  /** Compacts until nothing is left to do with these segments or, when there are none, with the blocks. */
-  async #tenant(
+  /** Compacts these segments, as many compactions as that takes. */
+  async #levelZeroOf(
     tenantId: string,
     run: TenantRun,
     segments: readonly SegmentPosition[],
   ): Promise<void> {
+    for (let count = 0; await this.#next(tenantId, run, segments); count++) {
+      assert(count < COMPACTIONS_MAX, 'a planner comes to an end');
+    }
+  }
+
+  /**
+   * One compaction of these segments or, when there are none, of the tenant's blocks; false if there is nothing to do.
+   * One at a time, so that a tenant with much to merge keeps neither others nor the log waiting (I7).
+   */
+  async #next(
+    tenantId: string,
+    run: TenantRun,
+    segments: readonly SegmentPosition[],
+  ): Promise<boolean> {
     const { manifests, clock } = this.#dependencies;
     const { signal } = run.options;
     const settings = this.#settings;
-    let conflicts = 0;
-    for (let count = 0; ; count++) {
-      assert(count < COMPACTIONS_MAX, 'a planner comes to an end');
+    for (let conflicts = 0; ; ) {
       signal.throwIfAborted();
       const manifest = await manifests.load(tenantId, { signal });
       await this.#tellConsumed(manifest, segments);
       const log = { segments };
       const input = { manifest, log, nowMs: clock.nowMs(), settings, isFull: run.isFull };
       const [spec] = segments.length > 0 ? planLevelZero(input) : planMerges(input);
-      if (spec === undefined) return;
+      if (spec === undefined) return false;
       try {
         await this.#execute(manifest, spec, run);
-        conflicts = 0;
+        return true;
       } catch (error) {
         // Lost a race, or inputs were deleted since they were listed.
         const isRace = isKind(error, 'conflict') || isKind(error, 'not-found');
@@ -412,6 +448,14 @@ export class Compactor implements AsyncDisposable {
     const deleteAfterMs = this.#dependencies.clock.nowMs() + this.#settings.tombstoneDelayMs;
     return { objectPrefix, sizeBytes, deleteAfterMs };
   }
+}
+
+/** How far one run has got in the log. */
+interface LogProgress {
+  /** Last sequence taken, by instance. */
+  readonly taken: Map<string, number>;
+  /** A segment could not be read: the run takes no more of the log. */
+  hasFailed: boolean;
 }
 
 interface TenantRun {
