@@ -122,9 +122,14 @@ export class StackGenerator {
 
   /** A profile as gzip pprof bytes: samples/count and cpu/nanoseconds at 100 Hz. */
   pprof(startMs: number): Uint8Array {
+    return this.drawn(startMs).pprof;
+  }
+
+  /** The same, with the number of values in it that are not 0. */
+  drawn(startMs: number): { readonly pprof: Uint8Array; readonly values: number } {
     const drawn = [...this.profile()].sort(([a], [b]) => a - b);
     const counts = BigInt64Array.from(drawn, ([, count]) => BigInt(count));
-    return encodePprof({
+    const pprof = encodePprof({
       sampleTypes: [
         { type: 'samples', unit: 'count' },
         { type: 'cpu', unit: 'nanoseconds' },
@@ -150,6 +155,7 @@ export class StackGenerator {
         labelSets: { count: 1, labels: () => NO_SAMPLE_LABELS },
       },
     });
+    return { pprof, values: counts.length * 2 };
   }
 
   #frameOf(index: number): Frame {
