@@ -75,3 +75,10 @@ export function decodeFields(bytes: Uint8Array): WireField[] {
   }
   return out;
 }
+
+/** The contents of the length-delimited fields of number `field`. */
+export function bytesOf(fields: readonly WireField[], field: number): Uint8Array[] {
+  return fields.flatMap((one) =>
+    one.field === field && typeof one.value !== 'bigint' ? [one.value] : [],
+  );
+}

@@ -1,0 +1,106 @@
+// Installs the agents of other products that test/interop runs, unmodified and in fixed versions, under
+// node_modules/.cache/interop: `node scripts/interop-clients.mjs go`. Prints one line of JSON: what to run, or what of
+// the machine is missing. A second run finds everything installed.
+import { spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = dirname(dirname(fileURLToPath(import.meta.url)));
+const cache = join(root, 'node_modules', '.cache', 'interop');
+const sources = join(root, 'test', 'interop', 'clients');
+
+const NODE_AGENT = '@pyroscope/nodejs@0.6.4';
+const PYTHON_AGENT = 'pyroscope-io==1.4.0';
+const JAVA_AGENT = 'io.pyroscope:agent:2.9.2';
+const INSTALL_MS = 5 * 60_000;
+
+/** By name: the commands that the machine must have, and what installs and tells the command to run. */
+const CLIENTS = {
+  go: { needs: [['go', 'version']], install: installGo },
+  node: { needs: [['npm', '--version']], install: installNode },
+  python: { needs: [['python3', '-c', 'import venv, ensurepip']], install: installPython },
+  java: {
+    needs: [
+      ['javac', '-version'],
+      ['jfr', '--version'],
+      ['mvn', '--version'],
+    ],
+    install: installJava,
+  },
+};
+
+function run(command, args, options = {}) {
+  const ran = spawnSync(command, args, { encoding: 'utf8', timeout: INSTALL_MS, ...options });
+  if (ran.status === 0) return;
+  const why = ran.error?.message ?? `${ran.stdout}${ran.stderr}`.slice(-2_000);
+  throw new Error(`${command} ${args.join(' ')} failed: ${why}`);
+}
+
+/** Installs into a folder of its own name, which is there only when it is whole. */
+function once(name, install) {
+  const dir = join(cache, name);
+  if (existsSync(dir)) return dir;
+  const partial = `${dir}.${process.pid}`;
+  rmSync(partial, { recursive: true, force: true });
+  mkdirSync(partial, { recursive: true });
+  install(partial);
+  renameSync(partial, dir);
+  return dir;
+}
+
+function installGo() {
+  mkdirSync(cache, { recursive: true });
+  const binary = join(cache, 'go-client');
+  // Go's own caches make a second build quick, and notice a changed source.
+  run('go', ['build', '-o', binary, '.'], { cwd: join(sources, 'go') });
+  return [binary];
+}
+
+function installNode() {
+  const dir = once(`node-${NODE_AGENT.replaceAll(/[@/]/g, '-')}`, (partial) => {
+    writeFileSync(join(partial, 'package.json'), '{"private":true,"type":"module"}');
+    run('npm', ['install', '--no-audit', '--no-fund', NODE_AGENT], { cwd: partial });
+  });
+  return [process.execPath, join(sources, 'node', 'main.mjs'), dir];
+}
+
+function installPython() {
+  const dir = join(cache, `python-${PYTHON_AGENT}`);
+  // A virtual environment holds its own path: it cannot be renamed, and is whole when the mark is there.
+  const mark = join(dir, 'installed');
+  if (!existsSync(mark)) {
+    rmSync(dir, { recursive: true, force: true });
+    mkdirSync(cache, { recursive: true });
+    run('python3', ['-m', 'venv', dir]);
+    run(join(dir, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', PYTHON_AGENT]);
+    writeFileSync(mark, '');
+  }
+  return [join(dir, 'bin', 'python'), join(sources, 'python', 'main.py')];
+}
+
+function installJava() {
+  const dir = once(`java-${JAVA_AGENT.replaceAll(':', '-')}`, (partial) => {
+    const args = [
+      `-Dartifact=${JAVA_AGENT}`,
+      `-DoutputDirectory=${partial}`,
+      '-Dmdep.stripVersion',
+    ];
+    run('mvn', ['-q', 'dependency:copy', ...args]);
+  });
+  const agent = join(dir, 'agent.jar');
+  const classes = join(cache, 'java-client');
+  run('javac', ['-cp', agent, '-d', classes, join(sources, 'java', 'Main.java')]);
+  return ['java', `-javaagent:${agent}`, '-cp', classes, 'Main'];
+}
+
+const name = process.argv[2] ?? '';
+const client = CLIENTS[name];
+if (client === undefined) {
+  console.error(`want one of ${Object.keys(CLIENTS).join(', ')}`);
+  process.exitCode = 2;
+} else {
+  const missing = client.needs.find(([command, ...args]) => spawnSync(command, args).status !== 0);
+  const answer = missing === undefined ? { command: client.install() } : { missing: missing[0] };
+  console.log(JSON.stringify(answer));
+}
