@@ -114,6 +114,11 @@ export const LIMITS = {
   /** Bytes of one service's carry object; the series with the oldest carry are dropped first. */
   carryBytesMax: 64 << 20,
 
+  /** Tombstones of one tenant that are due at once and still believed. */
+  collectTombstonesMax: 4_096,
+  /** Orphaned blocks and carries of one tenant that one sweep deletes without being told to. */
+  sweepOrphansMax: 4_096,
+
   /** Bytes of an object that is read or put whole; larger ones are uploaded in parts and read by range. */
   objectBytesMax: 1 << 30,
   /** Parts of one upload (10,000 on S3); with 8 MiB each, 78 GiB. */

@@ -1,9 +1,9 @@
-import { tenantPathPart } from '../manifest/object-keys.js';
+import { blocksPrefix } from '../manifest/object-keys.js';
 import type { TableName } from './types.js';
 
 /** The prefix of all objects of a block. */
 export function blockObjects(tenantId: string, blockId: string): string {
-  return `blocks/${tenantPathPart(tenantId)}/${blockId}/`;
+  return `${blocksPrefix(tenantId)}${blockId}/`;
 }
 
 export function tableKey(tenantId: string, blockId: string, table: TableName): string {

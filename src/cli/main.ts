@@ -12,6 +12,7 @@ import { COMMON_OPTIONS } from './common-options.js';
 import { compactCommand } from './compact.js';
 import { readConfig } from './config-file.js';
 import { didYouMean } from './did-you-mean.js';
+import { gcCommand } from './gc.js';
 import { commandHelp, programHelp } from './help.js';
 import { importCommand } from './import.js';
 import { inspectCommand } from './inspect.js';
@@ -43,6 +44,7 @@ export const COMMANDS: readonly Command[] = [
   importCommand,
   queryCommand,
   compactCommand,
+  gcCommand,
   inspectCommand,
   verifyCommand,
   HELP_COMMAND,

@@ -9,10 +9,10 @@ import { assert } from '../base/assert.js';
 import { isKind, StoreError } from '../base/errors.js';
 import type { BlockMeta } from '../block/types.js';
 import type { SegmentPosition } from '../log/segment-view.js';
-import { collectTenant } from '../manifest/collect.js';
 import type { ManifestChange } from '../manifest/manifest-store.js';
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
 import { advanced, sequenceOf } from '../manifest/watermarks.js';
+import { collectGarbage } from './collect-garbage.js';
 import type { CompactionDependencies } from './dependencies.js';
 import { compactLevelZero } from './level-zero.js';
 import { mergeBlocks } from './merge-blocks.js';
@@ -52,6 +52,8 @@ export interface CompactionProgress {
 export interface CompactorRunOptions {
   /** All tenants when absent. */
   readonly tenantId?: string;
+  /** Also looks for orphans. */
+  readonly isSweep?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: CompactionProgress) => void;
 }
@@ -68,9 +70,13 @@ export interface CompactionCounts {
   carriesDropped: number;
   objectsDeleted: number;
   bytesDeleted: number;
+  /** Blocks and carries that nothing named: left by crashes and lost races. */
+  orphansDeleted: number;
 }
 
 export interface CompactionReport extends CompactionCounts {
+  /** Orphans left alone because they may be the only copy of something: `basalt gc --dry-run` says which. */
+  orphansKept: number;
   /** Series that seem to be written by two processes (PS_CUMULATIVE_WRITERS). */
   readonly twoWriters: string[];
   /** A tenant's failure does not keep others from being compacted; that of the log itself has the tenant ''. */
@@ -146,7 +152,12 @@ export class Compactor implements AsyncDisposable {
     const signals = given.signal === undefined ? [] : [given.signal];
     const signal = AbortSignal.any([this.#closing.signal, ...signals]);
     const options = { ...given, signal };
-    const report: CompactionReport = { ...noCounts(), twoWriters: [], failures: [] };
+    const report: CompactionReport = {
+      ...noCounts(),
+      orphansKept: 0,
+      twoWriters: [],
+      failures: [],
+    };
     const run = { options, isFull, report };
     const failed = new Set<string>();
     const attempt = async (tenantId: string, work: () => Promise<void>): Promise<void> => {
@@ -301,14 +312,12 @@ export class Compactor implements AsyncDisposable {
   }
 
   async #collect(tenantId: string, { isFull, options, report }: TenantRun): Promise<void> {
-    const { bucket, manifests, clock, blocks } = this.#dependencies;
-    const blockPrefix = blocks.prefix.bind(blocks);
-    const collected = await collectTenant({ bucket, manifests, clock, blockPrefix }, tenantId, {
-      isImmediate: isFull,
-      signal: options.signal,
-    });
-    report.objectsDeleted += collected.objects;
-    report.bytesDeleted += collected.bytes;
+    const { signal, isSweep = false } = options;
+    const garbage = await collectGarbage(this.#dependencies, tenantId, { isFull, isSweep, signal });
+    report.objectsDeleted += garbage.objects;
+    report.bytesDeleted += garbage.bytes;
+    report.orphansDeleted += garbage.orphans;
+    report.orphansKept += garbage.orphansKept;
   }
 
   /** Also what an earlier process committed and could not tell any more. */
@@ -501,6 +510,7 @@ function noCounts(): CompactionCounts {
     carriesDropped: 0,
     objectsDeleted: 0,
     bytesDeleted: 0,
+    orphansDeleted: 0,
   };
 }
 

@@ -6,6 +6,7 @@
  * than compaction can have left, stops the collection instead.
  */
 import { isKind, StoreError } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
 import type { Clock } from '../env/clock.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { ManifestStore } from './manifest-store.js';
@@ -22,8 +23,10 @@ export interface CollectDependencies {
 export interface CollectOptions {
   /** Deletes tombstoned objects at once: only where nothing else reads the store (offline `compact --full`). */
   readonly isImmediate?: boolean;
-  /** Tombstones due at once that are still believed. Default 4,096; ignored by `isImmediate`. */
+  /** Tombstones due at once that are still believed. Default LIMITS.collectTombstonesMax; ignored by `isImmediate`. */
   readonly tombstonesMax?: number;
+  /** Only says what it would delete. */
+  readonly isDryRun?: boolean;
   readonly signal?: AbortSignal;
 }
 
@@ -34,7 +37,6 @@ export interface CollectResult {
   readonly manifestVersions: number;
 }
 
-const TOMBSTONES_MAX = 4_096;
 const COMMIT_ATTEMPTS = 8;
 
 /** Throws `limit` PS_COLLECT_TOO_MANY, `corrupt` PS_COLLECT_LIVE, and what the bucket throws. */
@@ -51,7 +53,7 @@ export async function collectTenant(
   const due = manifest.tombstones.filter((t) => isImmediate || t.deleteAfterMs <= nowMs);
   const tombstonesMax = isImmediate
     ? Number.POSITIVE_INFINITY
-    : (options.tombstonesMax ?? TOMBSTONES_MAX);
+    : (options.tombstonesMax ?? LIMITS.collectTombstonesMax);
   checkDue(manifest, due, tombstonesMax, dependencies.blockPrefix);
   let objects = 0;
   let bytes = 0;
@@ -61,12 +63,15 @@ export async function collectTenant(
       keys.push(object.key);
       bytes += object.sizeBytes;
     }
-    for (const key of keys) await bucket.delete(key, callOptions);
     objects += keys.length;
+    if (options.isDryRun === true) continue;
+    for (const key of keys) await bucket.delete(key, callOptions);
   }
+  const done = { tombstones: due.length, objects, bytes, manifestVersions: 0 };
+  if (options.isDryRun === true) return done;
   if (due.length > 0) await forget(manifests, tenantId, due);
   const manifestVersions = await manifests.collectVersions(tenantId, callOptions);
-  return { tombstones: due.length, objects, bytes, manifestVersions };
+  return { ...done, manifestVersions };
 }
 
 function checkDue(
@@ -79,7 +84,7 @@ function checkDue(
     throw new StoreError({
       kind: 'limit',
       code: 'PS_COLLECT_TOO_MANY',
-      message: `cannot collect tenant ${manifest.tenantId}: got ${due.length} tombstones due; want at most ${tombstonesMax}`,
+      message: `cannot collect tenant ${manifest.tenantId}: got ${due.length} tombstones due; want at most ${tombstonesMax} (look with basalt gc --dry-run, then basalt gc --force)`,
     });
   }
   const live = [

@@ -112,7 +112,7 @@ export function claimsOverlap(a: LogClaim, b: LogClaim): boolean {
   );
 }
 
-/** @public What of `claim` none of `others` claims, as disjoint claims. */
+/** What of `claim` none of `others` claims, as disjoint claims. */
 export function claimRest(claim: LogClaim, others: readonly LogClaim[]): LogClaim[] {
   let rest = [claim];
   for (const other of others) rest = rest.flatMap((part) => subtract(part, other));

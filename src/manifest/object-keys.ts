@@ -52,6 +52,19 @@ export function boundaryKey(tenantId: string): string {
   return `manifest-boundary/${tenantPathPart(tenantId)}`;
 }
 
+export const CARRY_PREFIX = 'carry/';
+
+export function carryPrefix(tenantId: string): string {
+  return `${CARRY_PREFIX}${tenantPathPart(tenantId)}/`;
+}
+
 export function carryKey(tenantId: string, id: string): string {
-  return `carry/${tenantPathPart(tenantId)}/${id}`;
+  return carryPrefix(tenantId) + id;
+}
+
+export const BLOCKS_PREFIX = 'blocks/';
+
+/** All blocks of a tenant, live or not; what is in one is the business of src/block. */
+export function blocksPrefix(tenantId: string): string {
+  return `${BLOCKS_PREFIX}${tenantPathPart(tenantId)}/`;
 }

@@ -15,6 +15,8 @@ export interface CompactionTotals {
   readonly failures: number;
   readonly lastFailure: StoreError | undefined;
   readonly counts: Partial<CompactionCounts>;
+  /** Orphans that the newest sweep left alone. */
+  readonly orphansKept: number;
 }
 
 /** After this long without work the compaction thread is ended: its memory never shrinks while it lives. */
@@ -26,7 +28,13 @@ export class BackgroundCompaction {
   readonly #stop = new AbortController();
   readonly #loop: Promise<void>;
   #tail: Promise<unknown> = Promise.resolve();
-  #totals: CompactionTotals = { runs: 0, failures: 0, lastFailure: undefined, counts: {} };
+  #totals: CompactionTotals = {
+    runs: 0,
+    failures: 0,
+    lastFailure: undefined,
+    counts: {},
+    orphansKept: 0,
+  };
 
   constructor(options: BackgroundOptions) {
     this.#options = options;
@@ -86,9 +94,11 @@ export class BackgroundCompaction {
     const { parts } = this.#options;
     const position = await parts.ingest.position();
     if (!this.#mayHaveWork(position.segments.some((s) => s.sealed))) return false;
-    const report = await parts.compact({ position, isFull: false, signal });
-    const { failures, twoWriters: _, ...counts } = report;
+    const isSweep = this.#isSweepDue();
+    const report = await parts.compact({ position, isFull: false, isSweep, signal });
+    const { failures, twoWriters: _, orphansKept, ...counts } = report;
     this.#count(counts, failures[0]?.error);
+    if (isSweep) this.#totals = { ...this.#totals, orphansKept };
     if (failures[0] !== undefined) throw failures[0].error;
     return counts.levelZeroCompactions + counts.merges + counts.objectsDeleted > 0;
   }
@@ -103,11 +113,23 @@ export class BackgroundCompaction {
     return true;
   }
 
+  #nextSweepMs: number | undefined;
+
+  /** Orphans come from crashes, so they are looked for soon after a start and then now and then. */
+  #isSweepDue(): boolean {
+    const nowMs = this.#options.clock.monotonicMs();
+    this.#nextSweepMs ??= nowMs + SWEEP_FIRST_MS;
+    if (nowMs < this.#nextSweepMs) return false;
+    this.#nextSweepMs = nowMs + SWEEP_EVERY_MS;
+    return true;
+  }
+
   #count(counts: Partial<CompactionCounts>, failure: StoreError | undefined): void {
     const old = this.#totals;
     const sum: Record<string, number> = { ...old.counts };
     for (const [name, value] of Object.entries(counts)) sum[name] = (sum[name] ?? 0) + value;
     this.#totals = {
+      ...old,
       runs: old.runs + 1,
       failures: old.failures + (failure === undefined ? 0 : 1),
       lastFailure: failure ?? old.lastFailure,
@@ -117,3 +139,6 @@ export class BackgroundCompaction {
 }
 
 const LOOK_EVERY_MS = 5 * 60_000;
+const SWEEP_FIRST_MS = 10 * 60_000;
+/** A sweep lists every object: dear on S3, so it is rare. */
+const SWEEP_EVERY_MS = 6 * 3_600_000;

@@ -12,6 +12,8 @@ import { openQueryPart } from './query-part.js';
 export interface CompactRun {
   readonly position: LogPosition;
   readonly isFull: boolean;
+  /** Also looks for orphans, which a full run always does. */
+  readonly isSweep?: boolean;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: CompactionProgress) => void) | undefined;
 }
@@ -51,6 +53,7 @@ export async function openInlineParts(options: InlineOptions): Promise<StorePart
     compact: async (given) => {
       run = given;
       const callOptions = {
+        isSweep: given.isSweep === true,
         ...(given.signal === undefined ? {} : { signal: given.signal }),
         ...(given.onProgress === undefined ? {} : { onProgress: given.onProgress }),
       };

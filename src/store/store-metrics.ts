@@ -79,6 +79,16 @@ export function registerStoreMetrics(
     help: 'Runs of the background compaction that failed.',
   };
   metrics.gaugeOf(failures, () => sources.compaction()?.failures ?? 0);
+  const orphans = {
+    name: 'basalt_compaction_orphans_deleted_total',
+    help: 'Blocks and carries left by crashes and lost races that were deleted.',
+  };
+  metrics.gaugeOf(orphans, () => sources.compaction()?.counts.orphansDeleted ?? 0);
+  const kept = {
+    name: 'basalt_compaction_orphans_kept',
+    help: 'Orphans that may be the only copy of something: basalt gc --dry-run says which.',
+  };
+  metrics.gaugeOf(kept, () => sources.compaction()?.orphansKept ?? 0);
   const refresh = async (): Promise<void> => {
     while (!signal.aborted) {
       latest = await sources.report().catch(() => latest);

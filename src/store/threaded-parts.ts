@@ -117,7 +117,7 @@ function threadedCompaction(
     onProgress = call.onProgress;
     const answer = await thread.call(
       'run',
-      { position: call.position, isFull: call.isFull },
+      { position: call.position, isFull: call.isFull, isSweep: call.isSweep === true },
       { signal: call.signal },
     );
     await consuming;

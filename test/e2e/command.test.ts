@@ -23,7 +23,7 @@ describe('basalt', () => {
   it('helps, and says its version', () => {
     const help = basalt(['--help'], { cwd });
     expect(help.code).toBe(0);
-    for (const name of ['serve', 'push', 'import', 'query', 'compact', 'inspect', 'verify']) {
+    for (const name of ['serve', 'push', 'import', 'query', 'compact', 'gc', 'inspect', 'verify']) {
       expect(help.stdout).toContain(`  ${name} `);
       const own = basalt([name, '--help'], { cwd });
       expect(own.code).toBe(0);
@@ -110,6 +110,29 @@ describe('basalt', () => {
     });
   });
 
+  it('collects what a crash left behind', () => {
+    mkdirSync(join(cwd, 'in'));
+    writeFileSync(join(cwd, 'in', 'a.pb.gz'), smallCpuProfile(Date.now() - 60_000));
+    basalt(['import', 'in', '--label', 'service_name=shop', '--data', 'store'], { cwd });
+    basalt(['compact', '--data', 'store', '--full'], { cwd });
+    const id = '01m3253wn0f8a5ztrf1pnb2jgs';
+    const orphan = join(cwd, 'store', 'objects', 'blocks', 'anonymous', id);
+    mkdirSync(orphan);
+    writeFileSync(join(orphan, 'samples.parquet'), 'PAR1 and then the power went');
+    const gc = ['gc', '--data', 'store', '--grace-hours', '0'];
+    const dry = basalt([...gc, '--dry-run'], { cwd });
+    expect(dry.stdout).toContain('would delete 0 dead objects (0 B), 1 orphans (28 B)');
+    expect(dry.stdout).toContain(`orphan blocks/anonymous/${id}/`);
+    expect(basalt(['gc', '--data', 'store'], { cwd }).stdout).toContain('0 orphans');
+    expect(basalt([...gc, '--json'], { cwd }).stdout).toContain('"count": 1');
+    expect(basalt(gc, { cwd }).stdout).toContain('0 orphans');
+    expect(basalt(['verify', '--data', 'store'], { cwd }).code).toBe(0);
+    expect(basalt(['query', 'top', '--data', 'store', '--type', CPU_TYPE], { cwd }).code).toBe(0);
+    const nowhere = basalt(['gc', '--data', 'nowhere'], { cwd });
+    expect(nowhere.stderr).toContain('cannot ');
+    expect(nowhere.code).toBe(1);
+  });
+
   it('serves, tells others that the directory is taken, and stops at a signal', async () => {
     server = await startServerProcess({
       dataDir: join(cwd, 'store'),
@@ -133,6 +156,9 @@ describe('basalt', () => {
     const compacted = basalt(['compact', '--data', 'store'], { cwd });
     expect(compacted.code).toBe(1);
     expect(compacted.stderr).toContain('stop the server first');
+    const collected = basalt(['gc', '--data', 'store'], { cwd });
+    expect(collected.stderr).toContain('the server collects by itself');
+    expect(basalt(['gc', '--data', 'store', '--dry-run'], { cwd }).code).toBe(0);
     const bad = basalt(['query', 'top', '--type', CPU_TYPE, '--selector', '{a='], { cwd, env });
     expect(bad.code).toBe(1);
     expect(bad.stderr).toContain('basalt: cannot ');

@@ -20,7 +20,14 @@ export type BucketFault =
   /** As `halt`, but this call still does its work. */
   | 'halt-after'
   /** No answer ever, until the call's signal aborts. */
-  | 'hang';
+  | 'hang'
+  /** The call sleeps until this resolves, and then does its work. */
+  | Promise<void>;
+
+export interface Stall {
+  readonly reached: Promise<void>;
+  readonly wake: () => void;
+}
 
 /** Decides for each call, by its number from 1 on and its name, what goes wrong; undefined for nothing. */
 export type FaultPlan = (call: number, operation: string, key: string) => BucketFault | undefined;
@@ -60,6 +67,19 @@ export class FaultyBucket implements Bucket {
     this.#plan = (call) => (call % n === 0 ? fault : undefined);
   }
 
+  /** The first call from now that `matches` sleeps: `reached` says when it does, `wake` lets it go on. */
+  stallAt(matches: (operation: string, key: string) => boolean): Stall {
+    const reached = signalled();
+    const woken = signalled();
+    this.#plan = (_, operation, key) => {
+      if (!matches(operation, key)) return undefined;
+      this.#plan = () => undefined;
+      reached.give();
+      return woken.promise;
+    };
+    return { reached: reached.promise, wake: woken.give };
+  }
+
   clearFaults(): void {
     this.#isHalted = false;
     this.#plan = () => undefined;
@@ -79,6 +99,10 @@ export class FaultyBucket implements Bucket {
     if (fault === 'halt' || fault === 'halt-after') this.#isHalted = true;
     if (fault === 'hang') return untilAborted(options?.signal);
     if (fault === 'fail' || fault === 'halt') throw lost();
+    if (fault instanceof Promise) {
+      await fault;
+      return await work();
+    }
     const result = await work();
     if (fault !== undefined) throw lost();
     return result;
@@ -154,6 +178,14 @@ export class FaultyBucket implements Bucket {
   close(): Promise<void> {
     return this.#inner.close();
   }
+}
+
+function signalled(): { promise: Promise<void>; give: () => void } {
+  let give = (): void => undefined;
+  const promise = new Promise<void>((resolve) => {
+    give = resolve;
+  });
+  return { promise, give };
 }
 
 function injected(operation: string, key: string): StoreError {

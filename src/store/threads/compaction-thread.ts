@@ -14,6 +14,7 @@ let position: LogPosition = { segments: [] };
 export interface CompactionCall {
   readonly position: LogPosition;
   readonly isFull: boolean;
+  readonly isSweep: boolean;
 }
 
 /** A report that survives the way between threads. */
@@ -34,7 +35,9 @@ async function handlers() {
         position: async () => position,
         consumed: async (tenantId, sequence) => notify('consumed', { tenantId, sequence }),
       });
-      const options = { signal, onProgress: (progress: unknown) => notify('progress', progress) };
+      const { isSweep } = call;
+      const onProgress = (progress: unknown): void => notify('progress', progress);
+      const options = { isSweep, signal, onProgress };
       const report = call.isFull
         ? await compactor.runFull(options)
         : await compactor.runOnce(options);
