@@ -72,11 +72,16 @@ export const LIMITS = {
   queryRowsMax: 2_000_000_000,
   /** Nodes of the merged trie of one query. */
   queryNodesMax: 20_000_000,
+  /** Ids of profiles that one query may name. */
+  queryProfileIdsMax: 10_000,
+  /** Single profiles or spans that one list may hold. */
+  queryItemsMax: 10_000,
+  heatmapBucketsMax: 200,
   /** Points of a time series answer: series times steps. */
   queryPointsMax: 1_000_000,
   queryGroupsMax: 100_000,
   treeNodesDefault: 16_384,
-  treeNodesMax: 1_000_000,
+  treeNodesMax: 1 << 20,
   concurrentQueriesMax: 64,
   /** Queries waiting for one of those slots. */
   waitingQueriesMax: 256,

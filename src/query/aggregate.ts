@@ -16,6 +16,7 @@ import type { Aggregation } from './api.js';
 import type { QueryContext } from './context.js';
 import { type MaxByKey, maxByKey, maxWords, raiseMax } from './kernels.js';
 import { lastProfiles } from './last-profile.js';
+import type { KeyFilter } from './key-filter.js';
 import {
   checkKeys,
   groupMask,
@@ -42,6 +43,7 @@ export interface AggregateRequest {
   readonly selector: CompiledSelector;
   /** Absent: by each series' temporality. */
   readonly aggregation: Aggregation | undefined;
+  readonly filter: KeyFilter | undefined;
   readonly frames: FramePool;
   readonly context: QueryContext;
 }
@@ -113,7 +115,7 @@ async function addSums(
       context.part(source.part, async () => ({
         sums: await sumSlices(source, group, context),
         symbols: await source.symbols(),
-        passes: await groupMask(source, group),
+        passes: await groupMask(source, group, request.filter),
       })),
     (result) => {
       if (result === undefined) return;
@@ -204,7 +206,7 @@ async function addMaxima(state: State, pieces: readonly Piece[]): Promise<void> 
         locals.set(source, local);
         const [group] = groupSlices(slices, state.request.selector);
         if (group === undefined) return;
-        const passes = await groupMask(source, group);
+        const passes = await groupMask(source, group, state.request.filter);
         await maxOfSlices(source, slices, { local, context });
         const keyOf = state.keys.whole(symbols);
         const keyCount = state.keys.merger.keyCount;

@@ -1,4 +1,5 @@
 import type { Temporality } from '../model/series.js';
+import type { SampleFilter } from './key-filter.js';
 
 /**
  * What a query asks and answers, the same for the library, gRPC and HTTP. Sums are `bigint`: exact past 2^53.
@@ -17,11 +18,13 @@ export interface RangeQuery {
 
 export type Aggregation = 'sum' | 'avg' | 'last' | 'max';
 
-export interface MergeQuery extends RangeQuery {
+export interface MergeQuery extends RangeQuery, SampleFilter {
   /** `name:sample_type:sample_unit:period_type:period_unit`. */
   readonly profileType: string;
   /** Default: `sum` for deltas and cumulative types, `avg` for gauges. */
   readonly aggregation?: Aggregation;
+  /** Only profiles with one of these ids count. Absent: all. */
+  readonly profileIds?: readonly string[];
 }
 
 export interface TreeQuery extends MergeQuery {
@@ -125,6 +128,63 @@ export interface TimeSeriesAnswer {
   readonly stats: QueryStats;
 }
 
+/** Single profiles, or the spans in them. */
+export interface ItemsQuery extends MergeQuery {
+  readonly kind: 'profile' | 'span';
+  /** The items with the greatest values. */
+  readonly limit: number;
+}
+
+export interface ProfileItem {
+  /** Of the series, with `service_name`, `__name__` and `__profile_type__`. */
+  readonly labels: SeriesLabels;
+  /** Of the profile, unix milliseconds. */
+  readonly startMs: number;
+  readonly profileId: string;
+  /** Empty for a whole profile, and where the sender gave none. */
+  readonly spanId: string;
+  readonly traceId: string;
+  readonly value: bigint;
+}
+
+export interface ItemList {
+  readonly unit: string;
+  /** By value, descending. */
+  readonly items: readonly ProfileItem[];
+  /** Items that the limit left out. */
+  readonly hiddenItems: number;
+  readonly stats: QueryStats;
+}
+
+export interface HeatmapQuery extends MergeQuery {
+  readonly kind: 'profile' | 'span';
+  readonly stepMs: number;
+  readonly groupBy: readonly string[];
+  readonly buckets: number;
+  /** Whether each slot names its greatest item. */
+  readonly withExemplars: boolean;
+}
+
+export interface HeatmapSeries {
+  readonly labels: Readonly<Record<string, string>>;
+  /** In the order of time; steps without an item have no slot. */
+  readonly slots: readonly {
+    /** Unix milliseconds of the step's start. */
+    readonly timestampMs: number;
+    /** Items in each bucket. */
+    readonly counts: Int32Array;
+    readonly exemplar: ProfileItem | undefined;
+  }[];
+}
+
+export interface Heatmap {
+  readonly unit: string;
+  /** Least value of each bucket; the same buckets for all series. */
+  readonly bucketStart: Float64Array;
+  readonly series: readonly HeatmapSeries[];
+  readonly stats: QueryStats;
+}
+
 /** A series as a listing shows it: its labels with `__name__` and `__profile_type__`. */
 export type SeriesLabels = Readonly<Record<string, string>>;
 
@@ -150,4 +210,6 @@ export interface QueryApi {
   mergePprof(query: PprofQuery): Promise<RenderedMerge>;
   mergeFolded(query: MergeQuery): Promise<RenderedMerge>;
   timeSeries(query: TimeSeriesQuery): Promise<TimeSeriesAnswer>;
+  items(query: ItemsQuery): Promise<ItemList>;
+  heatmap(query: HeatmapQuery): Promise<Heatmap>;
 }

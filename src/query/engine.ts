@@ -9,6 +9,10 @@ import { FramePool } from '../symbols/frame-pool.js';
 import { aggregate, type MergedValues } from './aggregate.js';
 import type {
   FlameTree,
+  Heatmap,
+  HeatmapQuery,
+  ItemList,
+  ItemsQuery,
   LabelValuesQuery,
   MergeQuery,
   ProfileTypeInfo,
@@ -24,17 +28,33 @@ import type {
   TopTable,
   TreeQuery,
 } from './api.js';
+import { withProfileIds } from './by-profile-id.js';
 import { WeightedCache } from './cache.js';
 import { DEFAULT_BUDGET, type QueryBudget, QueryContext } from './context.js';
 import { QueryGate } from './gate.js';
+import { heatmapOf } from './heatmap.js';
+import { byValue, collectItems, type Item, type ItemKind, namedItems } from './items.js';
 import { type Listing, ListingBuilder, listLabelNames, listLabelValues } from './listing.js';
+import { keyFilter } from './key-filter.js';
 import { timeRange } from './plan.js';
 import { renderFolded } from './render/folded.js';
 import { renderPprof } from './render/pprof.js';
 import { renderTop } from './render/top.js';
 import { renderTree } from './render/tree.js';
-import { checkMaxNodes, checkMerge, checkRange, checkSteps } from './request.js';
-import { compileSelector, isVirtualLabel, typeIdsOf } from '../symbols/select.js';
+import {
+  checkHeatmap,
+  checkItems,
+  checkMaxNodes,
+  checkMerge,
+  checkRange,
+  checkSteps,
+} from './request.js';
+import {
+  type CompiledSelector,
+  compileSelector,
+  isVirtualLabel,
+  typeIdsOf,
+} from '../symbols/select.js';
 import type { SelectedSources, SnapshotParts } from './snapshot.js';
 import { Snapshots } from './snapshots.js';
 import { timeSeries } from './time-series.js';
@@ -115,13 +135,13 @@ export class QueryEngine implements QueryApi {
   async timeSeries(query: TimeSeriesQuery): Promise<TimeSeriesAnswer> {
     checkMerge(query);
     checkSteps(query);
-    const selector = compileSelector(query.selector);
     return this.#run(query, async ({ context, snapshot }) => {
-      const selected = await snapshot.select({ selector, typeId: query.profileType }, this.#pool());
+      const selected = await this.#select(query, { context, snapshot }, this.#pool());
       const { series, rows } = await timeSeries({
         sources: selected.sources,
         series: selected.series,
-        selector,
+        selector: selected.selector,
+        filter: keyFilter(query),
         aggregation: query.aggregation,
         groupBy: [...new Set(query.groupBy)],
         startMs: query.startMs,
@@ -131,6 +151,50 @@ export class QueryEngine implements QueryApi {
       });
       const unit = parseProfileType(query.profileType).sampleUnit;
       return { unit, series, stats: statsOf(selected, context, rows) };
+    });
+  }
+
+  async items(query: ItemsQuery): Promise<ItemList> {
+    checkItems(query);
+    return this.#items(query, [], async (items, { context, unit, stats }) => {
+      const sorted = [...items].sort(byValue);
+      const shown = sorted.slice(0, query.limit);
+      const hiddenItems = sorted.length - shown.length;
+      return { unit, items: await namedItems(shown, context), hiddenItems, stats };
+    });
+  }
+
+  async heatmap(query: HeatmapQuery): Promise<Heatmap> {
+    checkSteps(query);
+    checkHeatmap(query);
+    const groupBy = [...new Set(query.groupBy)];
+    return this.#items(query, groupBy, async (items, { context, unit, stats }) => ({
+      unit,
+      ...(await heatmapOf(items, query, context)),
+      stats,
+    }));
+  }
+
+  async #items<T>(
+    query: MergeQuery & { readonly kind: ItemKind },
+    groupBy: readonly string[],
+    render: (items: readonly Item[], scope: Omit<MergeScope, 'merged' | 'selected'>) => Promise<T>,
+  ): Promise<T> {
+    checkMerge(query);
+    return this.#run(query, async ({ context, snapshot }) => {
+      const selected = await this.#select(query, { context, snapshot }, this.#pool());
+      const { sources, selector } = selected;
+      const filter = keyFilter(query);
+      const items = await collectItems({
+        kind: query.kind,
+        sources,
+        selector,
+        filter,
+        groupBy,
+        context,
+      });
+      const unit = parseProfileType(query.profileType).sampleUnit;
+      return render(items, { context, unit, stats: statsOf(selected, context, 0) });
     });
   }
 
@@ -194,13 +258,13 @@ export class QueryEngine implements QueryApi {
 
   async #merge<T>(query: MergeQuery, render: (merge: MergeScope) => T | Promise<T>): Promise<T> {
     checkMerge(query);
-    const selector = compileSelector(query.selector);
     return this.#run(query, async ({ context, snapshot }) => {
       const frames = this.#pool();
-      const selected = await snapshot.select({ selector, typeId: query.profileType }, frames);
+      const selected = await this.#select(query, { context, snapshot }, frames);
       const merged = await aggregate({
         sources: selected.sources,
-        selector,
+        selector: selected.selector,
+        filter: keyFilter(query),
         aggregation: query.aggregation,
         frames,
         context,
@@ -210,6 +274,19 @@ export class QueryEngine implements QueryApi {
       const stats = statsOf(selected, context, rowsOf(selected));
       return render({ merged, selected, context, unit, stats });
     });
+  }
+
+  async #select(
+    query: MergeQuery,
+    { context, snapshot }: Scope,
+    frames: FramePool,
+  ): Promise<SelectedSources & { readonly selector: CompiledSelector }> {
+    const selector = compileSelector(query.selector);
+    const all = await snapshot.select({ selector, typeId: query.profileType }, frames);
+    const { profileIds } = query;
+    const selected =
+      profileIds === undefined ? all : await withProfileIds(all, profileIds, context);
+    return { ...selected, selector };
   }
 
   /** Frames known from earlier queries, so that their contents are compared once. A query keeps the pool it began with. */

@@ -16,6 +16,7 @@ import {
   sumWords,
 } from './kernels.js';
 import type { RowRun } from './block-handle.js';
+import { bothMasks, type KeyFilter } from './key-filter.js';
 import { type CompiledSelector, deferredKey, keyMask } from '../symbols/select.js';
 import type { ProfileSource, Slice } from './source.js';
 import type { ExactSums } from './sums.js';
@@ -152,10 +153,13 @@ export class MergedKeys {
   }
 }
 
-/** Key mask of a group's deferred matchers; undefined when all keys pass. */
+/** Key mask of a group's deferred matchers and of the query's filter; undefined when all keys pass. */
 export async function groupMask(
   source: ProfileSource,
-  group: SliceGroup,
+  group: Pick<SliceGroup, 'deferred'>,
+  filter: KeyFilter | undefined,
 ): Promise<Uint8Array | undefined> {
-  return group.deferred.length === 0 ? undefined : keyMask(group.deferred, await source.symbols());
+  if (group.deferred.length === 0 && filter === undefined) return undefined;
+  const symbols = await source.symbols();
+  return bothMasks(keyMask(group.deferred, symbols), filter?.(symbols));
 }

@@ -3,7 +3,14 @@ import { invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { parseProfileType } from '../model/profile-type.js';
 import { queriedTenantIds } from '../model/tenant-id.js';
-import type { Aggregation, RangeQuery, TimeSeriesQuery } from './api.js';
+import type {
+  Aggregation,
+  HeatmapQuery,
+  ItemsQuery,
+  MergeQuery,
+  RangeQuery,
+  TimeSeriesQuery,
+} from './api.js';
 
 /** Greatest time in milliseconds whose nanoseconds fit in 64 bits. */
 const TIME_MS_MAX = 9_223_372_036_854;
@@ -29,12 +36,73 @@ export function checkRange(query: RangeQuery): void {
   }
 }
 
-export function checkMerge(query: { profileType: string; aggregation?: Aggregation }): void {
+export function checkMerge(query: MergeQuery): void {
   parseProfileType(query.profileType);
+  checkFilters(query);
   if (query.aggregation !== undefined && !AGGREGATIONS.includes(query.aggregation)) {
     throw invalid(
       'PS_QUERY_AGGREGATION',
       `cannot answer query: got aggregation ${JSON.stringify(query.aggregation)}; want ${AGGREGATIONS.join(', ')}`,
+    );
+  }
+}
+
+export function checkItems({ limit }: ItemsQuery): void {
+  if (Number.isInteger(limit) && limit >= 1 && limit <= LIMITS.queryItemsMax) return;
+  throw invalid(
+    'PS_QUERY_ITEMS',
+    `cannot list profiles: got a limit of ${limit}; want 1 to ${LIMITS.queryItemsMax}`,
+  );
+}
+
+export function checkHeatmap({ buckets, startMs, endMs, stepMs }: HeatmapQuery): void {
+  if (!Number.isInteger(buckets) || buckets < 1 || buckets > LIMITS.heatmapBucketsMax) {
+    throw invalid(
+      'PS_QUERY_BUCKETS',
+      `cannot make heatmap: got ${buckets} buckets; want 1 to ${LIMITS.heatmapBucketsMax}`,
+    );
+  }
+  const steps = Math.ceil((endMs - startMs) / stepMs);
+  if (steps * buckets <= LIMITS.queryPointsMax) return;
+  throw invalid(
+    'PS_QUERY_BUCKETS',
+    `cannot make heatmap: got ${steps} steps of ${buckets} buckets; want at most ${LIMITS.queryPointsMax} together`,
+  );
+}
+
+function checkIds(name: string, ids: readonly string[], digits: number): void {
+  if (ids.length > LIMITS.queryProfileIdsMax) {
+    throw invalid(
+      'PS_QUERY_SPAN',
+      `cannot answer query: got ${ids.length} ${name} ids; want at most ${LIMITS.queryProfileIdsMax}`,
+    );
+  }
+  for (const id of ids) {
+    if (id.length === digits && /^[0-9a-f]+$/.test(id)) continue;
+    throw invalid(
+      'PS_QUERY_SPAN',
+      `cannot answer query: got the ${name} id ${JSON.stringify(id.slice(0, 64))}; want ${digits} lower-case hexadecimal digits`,
+    );
+  }
+}
+
+const SPAN_ID_DIGITS = 16;
+const TRACE_ID_DIGITS = 32;
+
+function checkFilters(query: MergeQuery): void {
+  const { callSite = [], profileIds = [], spanIds = [], traceIds = [] } = query;
+  checkIds('span', spanIds, SPAN_ID_DIGITS);
+  checkIds('trace', traceIds, TRACE_ID_DIGITS);
+  if (callSite.length > LIMITS.stackDepthMax) {
+    throw invalid(
+      'PS_QUERY_CALL_SITE',
+      `cannot answer query: got a call site of ${callSite.length} functions; want at most ${LIMITS.stackDepthMax}`,
+    );
+  }
+  if (profileIds.length > LIMITS.queryProfileIdsMax) {
+    throw invalid(
+      'PS_QUERY_PROFILE_IDS',
+      `cannot answer query: got ${profileIds.length} profile ids; want at most ${LIMITS.queryProfileIdsMax}`,
     );
   }
 }
@@ -51,7 +119,7 @@ export function checkMaxNodes(maxNodes: number | undefined): number {
   return maxNodes;
 }
 
-export function checkSteps(query: TimeSeriesQuery): void {
+export function checkSteps(query: Pick<TimeSeriesQuery, 'stepMs' | 'groupBy'>): void {
   if (!Number.isSafeInteger(query.stepMs) || query.stepMs < 1) {
     throw invalid(
       'PS_QUERY_STEP',

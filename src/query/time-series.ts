@@ -14,6 +14,7 @@ import { aggregationOf } from './aggregate.js';
 import type { Aggregation, TimeSeries } from './api.js';
 import type { QueryContext } from './context.js';
 import { lastProfiles } from './last-profile.js';
+import type { KeyFilter } from './key-filter.js';
 import { checkKeys } from './merge.js';
 import { GroupSums, labelSetGroups, type LabelSetGroups } from './sample-groups.js';
 import { type CompiledSelector, seriesLabel } from '../symbols/select.js';
@@ -24,6 +25,7 @@ export interface TimeSeriesRequest {
   readonly sources: readonly ProfileSource[];
   readonly series: readonly QuerySeries[];
   readonly selector: CompiledSelector;
+  readonly filter: KeyFilter | undefined;
   readonly aggregation: Aggregation | undefined;
   readonly groupBy: readonly string[];
   readonly startMs: number;
@@ -76,13 +78,17 @@ function missingNames(request: TimeSeriesRequest, series: QuerySeries): readonly
   return request.groupBy.filter((n) => seriesLabel(series.series, series.typeId, n) === undefined);
 }
 
+/** Whether the totals of profiles are not enough. */
+function needsSamples(request: TimeSeriesRequest, slice: Slice): boolean {
+  if (slice.deferred.length > 0 || request.filter !== undefined) return true;
+  return missingNames(request, slice.series).length > 0;
+}
+
 function sampleRows(request: TimeSeriesRequest): number {
   let rows = 0;
   for (const source of request.sources) {
     for (const slice of source.slices) {
-      const needsSamples =
-        slice.deferred.length > 0 || missingNames(request, slice.series).length > 0;
-      if (needsSamples) rows += source.rowCount(slice);
+      if (needsSamples(request, slice)) rows += source.rowCount(slice);
     }
   }
   return rows;
@@ -104,8 +110,7 @@ async function addSeries(request: TimeSeriesRequest, work: SeriesWork): Promise<
   for (const { source, slice } of work.pieces) countProfiles(request, source, slice, counts);
   for (const { source, slice } of pieces) {
     await request.context.part(source.part, async () => {
-      const symbols =
-        names.length > 0 || slice.deferred.length > 0 ? await source.symbols() : undefined;
+      const symbols = needsSamples(request, slice) ? await source.symbols() : undefined;
       const sets =
         symbols === undefined
           ? undefined
@@ -167,7 +172,10 @@ async function addSamples(
   const takesMax = aggregationOf(work.series, request.aggregation) === 'max';
   const stepOf = stepper(request);
   const targets = sets.keys.map((key) => work.accumulator.of(key));
-  const groupOfKey = symbols.keys.labelSet.map((set) => sets.groupOf[set]!);
+  const passes = request.filter?.(symbols);
+  const groupOfKey = symbols.keys.labelSet.map((set, k) =>
+    passes === undefined || passes[k] === 1 ? sets.groupOf[set]! : -1,
+  );
   const profile = new GroupSums(sets.keys.length);
   let current = -1;
   const flush = (): void => {

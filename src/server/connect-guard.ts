@@ -1,4 +1,5 @@
 import { ConnectError, type HandlerContext } from '@connectrpc/connect';
+import { codeToString } from '@connectrpc/connect/protocol-connect';
 import { ErrorInfoSchema, RetryInfoSchema } from '../gen/google/rpc/error_details_pb.js';
 import type { IngestApi } from '../ingest/api.js';
 import type { QueryApi } from '../query/api.js';
@@ -60,7 +61,7 @@ export class Guard {
       this.metrics.finished(startMs, 'ok');
       return answer;
     } catch (error) {
-      const { codeName } = wireError(error);
+      const codeName = codeNameOf(error);
       if (codeName === 'internal' || codeName === 'data_loss') {
         this.options.report(this.method, error);
       }
@@ -73,7 +74,12 @@ export class Guard {
     try {
       return await this.run(work);
     } catch (error) {
-      throw connectError(error);
+      throw error instanceof ConnectError ? error : connectError(error);
     }
   }
+}
+
+/** A method may say in Connect's own words what no StoreError says. */
+function codeNameOf(error: unknown): string {
+  return error instanceof ConnectError ? codeToString(error.code) : wireError(error).codeName;
 }

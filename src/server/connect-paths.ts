@@ -1,9 +1,10 @@
 import { IngestService } from '../gen/basalt/v1/ingest_pb.js';
 import { QueryService } from '../gen/basalt/v1/query_pb.js';
 import { PusherService } from '../gen/push/v1/push_pb.js';
+import { QuerierService } from '../gen/querier/v1/querier_pb.js';
 
 /** Apart from the services' handlers, which are loaded by the first call of one of these. */
-const PREFIXES = [IngestService, QueryService, PusherService].map(
+const PREFIXES = [IngestService, QueryService, PusherService, QuerierService].map(
   (service) => `/${service.typeName}/`,
 );
 

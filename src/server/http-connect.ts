@@ -14,6 +14,8 @@ import { writeRequest, writeResponse } from './ingest-messages.js';
 import { queryCalls } from './query-calls.js';
 import type { CallContext } from './query-messages.js';
 import { pusherService } from './pyroscope/push.js';
+import { querierService } from './pyroscope/querier.js';
+import { QuerierService } from '../gen/querier/v1/querier_pb.js';
 
 /** Connect, gRPC-Web and JSON for all services over HTTP/1.1 and HTTP/2, and gRPC over the latter. */
 
@@ -52,6 +54,7 @@ function queryService(options: ConnectOptions): ServiceImpl<typeof QueryService>
 }
 
 const STREAM_PATH = methodPath(IngestService.method.writeProfiles);
+const PYROSCOPE_PREFIXES = [PusherService, QuerierService].map(({ typeName }) => `/${typeName}/`);
 
 /** Connect has no streams in both directions over HTTP/1.1. */
 function noStream(): StoreError {
@@ -61,26 +64,47 @@ function noStream(): StoreError {
   );
 }
 
-/** Handles the paths of the services; `fallback` gets a path that has no such method. Throws `invalid` PS_STREAM_HTTP. */
-export function connectHandler(
-  options: ConnectOptions,
-  fallback: (request: IncomingMessage, response: Parameters<RequestListener>[1]) => void,
-): RequestListener {
-  const handler = connectNodeAdapter({
-    routes: (router: ConnectRouter) => {
-      router.service(IngestService, ingestService(options));
-      router.service(QueryService, queryService(options));
-      router.service(PusherService, pusherService(options));
-    },
+type Fallback = (request: IncomingMessage, response: Parameters<RequestListener>[1]) => void;
+
+interface AdapterSettings {
+  readonly routes: (router: ConnectRouter) => void;
+  /** Whether a field that nobody knows is dropped rather than refused. */
+  readonly ignoreUnknownFields: boolean;
+}
+
+function adapter(options: ConnectOptions, fallback: Fallback, settings: AdapterSettings) {
+  return connectNodeAdapter({
+    routes: settings.routes,
     readMaxBytes: LIMITS.profileBytesMax + MESSAGE_SLACK_BYTES,
-    // Without: a broken UTF-8 text or an unknown JSON field is refused rather than guessed.
-    jsonOptions: { ignoreUnknownFields: false },
+    jsonOptions: { ignoreUnknownFields: settings.ignoreUnknownFields },
     shutdownSignal: options.closing,
     fallback: (request, response) =>
       fallback(request as IncomingMessage, response as Parameters<RequestListener>[1]),
   });
+}
+
+/** Handles the paths of all services; `fallback` gets a path that has no such method. Throws `invalid` PS_STREAM_HTTP. */
+export function connectHandler(options: ConnectOptions, fallback: Fallback): RequestListener {
+  const own = adapter(options, fallback, {
+    routes: (router) => {
+      router.service(IngestService, ingestService(options));
+      router.service(QueryService, queryService(options));
+    },
+    // A broken UTF-8 text or an unknown JSON field is refused rather than guessed.
+    ignoreUnknownFields: false,
+  });
+  // Clients newer than this server send fields that it does not know, and count on it that they do no harm.
+  const pyroscope = adapter(options, fallback, {
+    routes: (router) => {
+      router.service(PusherService, pusherService(options));
+      router.service(QuerierService, querierService(options));
+    },
+    ignoreUnknownFields: true,
+  });
   return (request, response) => {
-    if (request.url?.startsWith(STREAM_PATH) === true) throw noStream();
-    handler(request, response);
+    const url = request.url ?? '';
+    if (url.startsWith(STREAM_PATH)) throw noStream();
+    if (PYROSCOPE_PREFIXES.some((prefix) => url.startsWith(prefix))) pyroscope(request, response);
+    else own(request, response);
   };
 }

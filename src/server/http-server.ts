@@ -24,7 +24,8 @@ import { write } from './http-write.js';
 import { nearest } from './nearest.js';
 import { INGEST_PATHS, ingestError, ingestProfiles } from './pyroscope/ingest.js';
 import type { MethodMetrics, RequestMetrics } from './request-metrics.js';
-import { TENANT_HEADER, tenantOf } from './tenant.js';
+import { isRenderPath, type RenderPath } from './pyroscope/render-paths.js';
+import { queriedTenantsOf, TENANT_HEADER, tenantOf } from './tenant.js';
 import { wireError, type WireError } from './wire-errors.js';
 
 /** One file of the web page. */
@@ -234,6 +235,7 @@ class HttpApp {
         },
       };
     }
+    if (isRenderPath(path)) return this.renderHandler(path);
     const asset = this.options.ui.get(path);
     if (asset === undefined) throw pathNotFound(path);
     const headers = { 'cache-control': 'no-cache' };
@@ -248,6 +250,25 @@ class HttpApp {
       run: async ({ request, search }) => {
         const tenantId = tenantOfRequest(request);
         return await write({ ingest, tenantId, request, search, budget: this.budget });
+      },
+    };
+  }
+
+  private renderHandler(path: RenderPath): Handler {
+    const { query, clock } = this.options;
+    return {
+      name: path,
+      methods: ['GET', 'HEAD'],
+      run: async ({ request, search }, signal) => {
+        const { RENDER_ROUTES } = await import('./pyroscope/render.js');
+        const context = { tenantId: queriedTenantsOf(tenantHeader(request)), signal };
+        return await RENDER_ROUTES[path]({
+          query,
+          context,
+          nowMs: clock.nowMs(),
+          search,
+          pathValue: '',
+        });
       },
     };
   }
@@ -311,9 +332,13 @@ function plain(text: string): Reply {
   return { contentType: TEXT_TYPE, body: Buffer.from(text), headers: NO_STORE };
 }
 
-function tenantOfRequest(request: IncomingMessage): string {
+function tenantHeader(request: IncomingMessage): string | undefined {
   const header = request.headers[TENANT_HEADER];
-  return tenantOf(Array.isArray(header) ? header.join(',') : header);
+  return Array.isArray(header) ? header.join(',') : header;
+}
+
+function tenantOfRequest(request: IncomingMessage): string {
+  return tenantOf(tenantHeader(request));
 }
 
 /**

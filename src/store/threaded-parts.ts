@@ -90,6 +90,8 @@ function threadedQuery(slot: ThreadSlot<QueryHandlers>, box: PositionBox): Query
     mergePprof: ask('mergePprof'),
     mergeFolded: ask('mergeFolded'),
     timeSeries: ask('timeSeries'),
+    items: ask('items'),
+    heatmap: ask('heatmap'),
   };
 }
 

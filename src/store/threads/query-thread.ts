@@ -3,6 +3,8 @@ import { type CallContext, serveThread, withTransfer } from '../../env/thread-ha
 import { ownThread } from '../../env/threads.js';
 import type { LogPosition } from '../../log/segment-view.js';
 import type {
+  HeatmapQuery,
+  ItemsQuery,
   LabelValuesQuery,
   MergeQuery,
   PprofQuery,
@@ -54,6 +56,8 @@ async function handlers() {
     mergePprof: (call: QueryCall<PprofQuery>, c: CallContext) => engine.mergePprof(ready(call, c)),
     mergeFolded: (call: QueryCall<MergeQuery>, c: CallContext) =>
       engine.mergeFolded(ready(call, c)),
+    items: (call: QueryCall<ItemsQuery>, c: CallContext) => engine.items(ready(call, c)),
+    heatmap: (call: QueryCall<HeatmapQuery>, c: CallContext) => engine.heatmap(ready(call, c)),
     timeSeries: (call: QueryCall<TimeSeriesQuery>, c: CallContext) =>
       engine.timeSeries(ready(call, c)),
   };

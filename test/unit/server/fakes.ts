@@ -3,6 +3,8 @@ import { systemClock } from '../../../src/env/clock.js';
 import type { ForeignBody, IngestApi, WriteRequest, WriteResult } from '../../../src/ingest/api.js';
 import type {
   FlameTree,
+  HeatmapQuery,
+  ItemsQuery,
   LabelValuesQuery,
   MergeQuery,
   ProfileTypeInfo,
@@ -159,6 +161,17 @@ export class FakeQuery implements QueryApi {
   async mergeFolded(query: MergeQuery) {
     await this.note('mergeFolded', query);
     return { body: new TextEncoder().encode('main;läuft 7\n'), stats: this.stats };
+  }
+
+  async items(query: ItemsQuery) {
+    await this.note('items', query);
+    return { unit: 'nanoseconds', items: [], hiddenItems: 0, stats: this.stats };
+  }
+
+  async heatmap(query: HeatmapQuery) {
+    await this.note('heatmap', query);
+    const bucketStart = new Float64Array(query.buckets);
+    return { unit: 'nanoseconds', bucketStart, series: [], stats: this.stats };
   }
 
   async timeSeries(query: TimeSeriesQuery) {

@@ -1,0 +1,84 @@
+/**
+ * How many profiles (or spans) had which value, step by step. The buckets are equally wide and the same for all series,
+ * from the least to the greatest value; the last one holds the greatest value too.
+ */
+import type { Heatmap, HeatmapSeries, ProfileItem } from './api.js';
+import { byValue, type Item, namedItems } from './items.js';
+import type { QueryContext } from './context.js';
+
+export interface HeatmapSettings {
+  readonly startMs: number;
+  readonly stepMs: number;
+  readonly buckets: number;
+  /** Whether each slot names its greatest item. */
+  readonly withExemplars: boolean;
+}
+
+interface Slot {
+  readonly step: number;
+  readonly counts: Int32Array<ArrayBuffer>;
+  greatest: Item;
+}
+
+interface Group {
+  readonly labels: Readonly<Record<string, string>>;
+  readonly slots: Map<number, Slot>;
+}
+
+export async function heatmapOf(
+  items: readonly Item[],
+  settings: HeatmapSettings,
+  context: QueryContext,
+): Promise<Pick<Heatmap, 'bucketStart' | 'series'>> {
+  const { buckets, startMs, stepMs } = settings;
+  const { least, width } = bounds(items, buckets);
+  const groups = new Map<string, Group>();
+  for (const item of items) {
+    const key = JSON.stringify(Object.entries(item.group).sort(([a], [b]) => (a < b ? -1 : 1)));
+    const group = groups.get(key) ?? { labels: item.group, slots: new Map<number, Slot>() };
+    groups.set(key, group);
+    const step = Math.floor((Number(item.startNs / 1_000_000n) - startMs) / stepMs);
+    const slot = group.slots.get(step) ?? {
+      step,
+      counts: new Int32Array(buckets),
+      greatest: item,
+    };
+    group.slots.set(step, slot);
+    const bucket = width === 0 ? 0 : Math.floor((Number(item.value) - least) / width);
+    slot.counts[Math.min(bucket, buckets - 1)]!++;
+    if (byValue(item, slot.greatest) < 0) slot.greatest = item;
+  }
+  const series: HeatmapSeries[] = [];
+  for (const [, group] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const slots = [...group.slots.values()].sort((a, b) => a.step - b.step);
+    const greatest = settings.withExemplars ? slots.map((s) => s.greatest) : [];
+    const exemplars: readonly ProfileItem[] = await namedItems(greatest, context);
+    series.push({
+      labels: group.labels,
+      slots: slots.map(({ step, counts }, i) => ({
+        timestampMs: startMs + step * stepMs,
+        counts,
+        exemplar: exemplars[i],
+      })),
+    });
+  }
+  return {
+    bucketStart: Float64Array.from({ length: buckets }, (_, b) => least + b * width),
+    series,
+  };
+}
+
+function bounds(
+  items: readonly Item[],
+  buckets: number,
+): { readonly least: number; readonly width: number } {
+  let least = Number.POSITIVE_INFINITY;
+  let greatest = Number.NEGATIVE_INFINITY;
+  for (const { value } of items) {
+    least = Math.min(least, Number(value));
+    greatest = Math.max(greatest, Number(value));
+  }
+  return items.length === 0
+    ? { least: 0, width: 0 }
+    : { least, width: (greatest - least) / buckets };
+}
