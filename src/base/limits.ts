@@ -111,6 +111,8 @@ export const LIMITS = {
   optionListMax: 1_024,
   /** Files of one `basalt import`. */
   importFilesMax: 1_000_000,
+  /** Attempts of one call to the source of a copy, the first included. */
+  importAttemptsMax: 8,
   /** Bytes of one answer that the command line takes from a server. */
   clientAnswerBytesMax: 1 << 30,
 
