@@ -118,6 +118,8 @@ export const LIMITS = {
 
   /** Bytes of one manifest version: some 100 bytes a live block. */
   manifestBytesMax: 64 << 20,
+  /** Deletions of one tenant that compaction has not applied everywhere yet; past it more get `limit`. */
+  seriesTombstonesMax: 1_000,
   /** Bytes of one service's carry object; the series with the oldest carry are dropped first. */
   carryBytesMax: 64 << 20,
 
