@@ -267,11 +267,10 @@ async function benchEngine(): Promise<void> {
     formatVersion: 1,
     tenantId: 't',
     version: 1,
-    blocks: [{ ...meta, sizeBytes: 0, seriesTombstones: [] }],
+    blocks: [{ ...meta, sizeBytes: 0 }],
     watermarks: [],
     carries: [],
     tombstones: [],
-    seriesTombstones: [],
     fenceVersion: 0,
     recentNonces: [],
   };

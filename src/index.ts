@@ -7,6 +7,7 @@ export type { Temporality } from './model/series.js';
 export type {
   Aggregation,
   FlameTree,
+  GraphQuery,
   Heatmap,
   HeatmapQuery,
   HeatmapSeries,
@@ -23,6 +24,9 @@ export type {
   QueryStats,
   RangeQuery,
   RenderedMerge,
+  RenderQuery,
+  Sandwich,
+  SandwichQuery,
   SeriesLabels,
   TimeSeries,
   TimeSeriesAnswer,
@@ -31,7 +35,6 @@ export type {
   TopTable,
   TreeQuery,
 } from './query/api.js';
-export type { DeleteRequest, Deletion } from './store/deletion.js';
 export type { IngestReport } from './store/ingest-part.js';
 export type { InspectedBlock, Inspection } from './store/inspect.js';
 export type { Environment, StoreLocation, StoreOptions } from './store/options.js';

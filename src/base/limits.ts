@@ -40,6 +40,10 @@ export const LIMITS = {
   selectorBytesMax: 16_384,
   matchersMax: 64,
   regexBytesMax: 4_096,
+  /** Bytes of one stack pattern, its frames, and patterns of one query. */
+  stackPatternBytesMax: 16_384,
+  stackPatternFramesMax: 64,
+  stackPatternsMax: 64,
   /** Compiled size of a regular expression; matching costs this times the length of the text, at worst. */
   regexInstructionsMax: 5_000,
 
@@ -82,6 +86,8 @@ export const LIMITS = {
   queryGroupsMax: 100_000,
   treeNodesDefault: 16_384,
   treeNodesMax: 1 << 20,
+  /** Levels of callers and callees, and locations of a stack for Go's compiler. */
+  stackLevelsMax: 4_096,
   concurrentQueriesMax: 64,
   /** Queries waiting for one of those slots. */
   waitingQueriesMax: 256,
@@ -111,15 +117,11 @@ export const LIMITS = {
   optionListMax: 1_024,
   /** Files of one `basalt import`. */
   importFilesMax: 1_000_000,
-  /** Attempts of one call to the source of a copy, the first included. */
-  importAttemptsMax: 8,
   /** Bytes of one answer that the command line takes from a server. */
   clientAnswerBytesMax: 1 << 30,
 
   /** Bytes of one manifest version: some 100 bytes a live block. */
   manifestBytesMax: 64 << 20,
-  /** Deletions of one tenant that compaction has not applied everywhere yet; past it more get `limit`. */
-  seriesTombstonesMax: 1_000,
   /** Bytes of one service's carry object; the series with the oldest carry are dropped first. */
   carryBytesMax: 64 << 20,
 

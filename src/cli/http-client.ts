@@ -23,12 +23,7 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   canceled: 'cancelled',
 };
 
-/** `more` are headers of every call. */
-export function httpClient(
-  server: string,
-  tenant: string,
-  more: Readonly<Record<string, string>> = {},
-): HttpClient {
+export function httpClient(server: string, tenant: string): HttpClient {
   const base = serverUrl(server);
   const call = async (
     path: string,
@@ -43,7 +38,7 @@ export function httpClient(
     if (!response.ok) throw answerError(url, response, body);
     return body;
   };
-  const headers = tenant === '' ? more : { ...more, [TENANT_HEADER]: tenant };
+  const headers = tenant === '' ? {} : { [TENANT_HEADER]: tenant };
   return {
     get: (path, parameters, signal) => call(path, parameters, { headers, signal }),
     post: (path, parameters, body, signal) =>

@@ -17,8 +17,6 @@ export interface OutgoingProfile {
   readonly labels: readonly Label[];
   readonly body: Uint8Array;
   readonly temporality: Temporality | undefined;
-  /** Default: by content. */
-  readonly profileId?: string;
 }
 
 export interface SinkResult {
@@ -46,12 +44,11 @@ export async function openSink(io: CommandIo, options: SinkOptions): Promise<Pro
     compaction: 'manual',
   });
   return {
-    async write({ labels, body, temporality, profileId }) {
+    async write({ labels, body, temporality }) {
       const request = {
         labels,
         profile: body,
         ...(temporality === undefined ? {} : { temporality }),
-        ...(profileId === undefined ? {} : { profileId }),
       };
       const result = await store.ingest.write(tenantId, request);
       return {
@@ -67,11 +64,10 @@ export async function openSink(io: CommandIo, options: SinkOptions): Promise<Pro
 function serverSink(io: CommandIo, server: string, tenant: string): ProfileSink {
   const client = httpClient(server, tenant);
   return {
-    async write({ labels, body, temporality, profileId }) {
+    async write({ labels, body, temporality }) {
       const parameters = new URLSearchParams();
       for (const { name, value } of labels) parameters.append('label', `${name}=${value}`);
       if (temporality !== undefined) parameters.set('temporality', temporality);
-      if (profileId !== undefined) parameters.set('profile_id', profileId);
       const answer = await client.post('/api/v1/write', parameters, body, io.signal);
       return sinkResult(new TextDecoder().decode(answer));
     },

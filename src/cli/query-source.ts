@@ -1,13 +1,9 @@
 import { unreachable } from '../base/assert.js';
 import type { Aggregation, QueryApi, RangeQuery } from '../query/api.js';
-import {
-  profileTypesJson,
-  seriesJson,
-  stringsJson,
-  timeSeriesJson,
-  topJson,
-  treeJson,
-} from '../server/http-json.js';
+import type { MergeFormat } from '../query/formats.js';
+import { MERGE_OPTIONS, type OptionValue, type OptionValues } from '../query/option-tables.js';
+import { profileTypesJson, seriesJson, stringsJson, timeSeriesJson } from '../server/http-json.js';
+import { mergeAnswer } from '../server/merge-answer.js';
 import { defaultStepMs, parseDuration, parseTime } from '../server/http-times.js';
 import { tenantOf } from '../server/tenant.js';
 import type { CommandIo } from './command.js';
@@ -25,8 +21,9 @@ export interface Question {
   /** For `merge` and `timeseries`. */
   readonly profileType: string;
   readonly aggregation: Aggregation | undefined;
-  readonly format: 'tree' | 'top' | 'pprof' | 'folded';
-  readonly maxNodes: number | undefined;
+  readonly format: MergeFormat;
+  /** For `merge` and `timeseries`. */
+  readonly options: OptionValues;
   readonly step: string | undefined;
   readonly groupBy: readonly string[];
 }
@@ -94,9 +91,15 @@ function parametersOf(question: Question): URLSearchParams {
   if (!isMerge) return out;
   out.set('type', question.profileType);
   if (question.aggregation !== undefined) out.set('aggregation', question.aggregation);
+  const values = question.options as Readonly<Record<string, OptionValue>>;
+  for (const [name, { parameter = name }] of Object.entries(MERGE_OPTIONS)) {
+    const value = values[name];
+    for (const one of Array.isArray(value) ? value : [value]) {
+      if (one !== undefined) out.append(parameter, String(one));
+    }
+  }
   if (question.kind === 'merge') {
     out.set('format', question.format);
-    if (question.maxNodes !== undefined) out.set('maxNodes', String(question.maxNodes));
     return out;
   }
   if (question.step !== undefined) out.set('step', question.step);
@@ -141,11 +144,18 @@ async function askTimeSeries(
   range: RangeQuery,
   question: Question,
 ): Promise<Uint8Array> {
-  const { profileType, groupBy, step, aggregation } = question;
+  const { profileType, groupBy, step, aggregation, options } = question;
   const stepMs =
     step === undefined ? defaultStepMs(range.startMs, range.endMs) : parseDuration('--step', step);
   const chosen = aggregation === undefined ? {} : { aggregation };
-  const answer = await query.timeSeries({ ...range, profileType, stepMs, groupBy, ...chosen });
+  const answer = await query.timeSeries({
+    ...range,
+    ...options,
+    profileType,
+    stepMs,
+    groupBy,
+    ...chosen,
+  });
   return timeSeriesJson(answer, stepMs);
 }
 
@@ -154,24 +164,7 @@ async function askMerge(
   range: RangeQuery,
   question: Question,
 ): Promise<Uint8Array> {
-  const { profileType, aggregation, maxNodes } = question;
-  const merge = {
-    ...range,
-    profileType,
-    ...(aggregation === undefined ? {} : { aggregation }),
-  };
-  switch (question.format) {
-    case 'tree':
-      return treeJson(
-        await query.mergeTree({ ...merge, ...(maxNodes === undefined ? {} : { maxNodes }) }),
-      );
-    case 'top':
-      return topJson(await query.mergeTop(merge));
-    case 'pprof':
-      return (await query.mergePprof(merge)).body;
-    case 'folded':
-      return (await query.mergeFolded(merge)).body;
-    default:
-      return unreachable(question.format);
-  }
+  const { profileType, aggregation, options, format } = question;
+  const chosen = aggregation === undefined ? {} : { aggregation };
+  return (await mergeAnswer(query, { ...range, ...options, profileType, ...chosen }, format)).body;
 }

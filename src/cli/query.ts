@@ -1,10 +1,12 @@
 import { resolve } from 'node:path';
 import { invalid } from '../base/errors.js';
-import { LIMITS } from '../base/limits.js';
 import type { Aggregation } from '../query/api.js';
+import { MERGE_FORMAT_NAMES } from '../query/formats.js';
+import { MERGE_OPTIONS, type OptionValues, SELECTION_OPTIONS } from '../query/option-tables.js';
 import { command, EXIT_OK, type CommandIo } from './command.js';
 import { dataOption, serverOption, tenantOption } from './common-options.js';
 import { didYouMean } from './did-you-mean.js';
+import { derivedOptions, derivedValues } from './query-options.js';
 import { querySource, type Question, type QuerySource } from './query-source.js';
 import { answerText, QUERY_WHATS, type QueryWhat } from './query-text.js';
 import { BUCKET_OPTIONS } from './store-location.js';
@@ -22,19 +24,13 @@ const OPTIONS = {
   format: {
     type: 'string',
     default: 'tree',
-    choices: ['tree', 'top', 'pprof', 'folded'],
+    choices: MERGE_FORMAT_NAMES,
     help: 'of merge',
   },
   aggregation: {
     type: 'string',
     choices: ['sum', 'avg', 'last', 'max'],
     help: 'default by temporality',
-  },
-  'max-nodes': {
-    type: 'integer',
-    min: 1,
-    max: LIMITS.treeNodesMax,
-    help: 'nodes of a tree; what is cut is reported',
   },
   step: { type: 'string', help: 'of timeseries, for example 15s; default by the range' },
   'group-by': { type: 'list', placeholder: 'LABEL', help: 'of timeseries' },
@@ -54,15 +50,20 @@ const OPTIONS = {
   tenant: tenantOption,
 } as const;
 
+/** The filters and views of queries; `values` has them by these names. */
+const ALL_OPTIONS = { ...OPTIONS, ...derivedOptions(MERGE_OPTIONS) } as typeof OPTIONS;
+
 export const queryCommand = command({
   name: 'query',
   summary: 'ask a server or a data directory',
   positionals: QUERY_WHATS.join('|'),
-  options: OPTIONS,
+  options: ALL_OPTIONS,
   examples: [
     'basalt query types',
     'basalt query top --type process_cpu:cpu:nanoseconds:cpu:nanoseconds --selector \'{service_name="api"}\'',
     'basalt query merge --type process_cpu:cpu:nanoseconds:cpu:nanoseconds --format pprof -o merged.pb.gz',
+    "basalt query merge --type ... --format folded --focus 'net/http' --hide '^runtime\\.'",
+    'basalt query merge --type ... --format sandwich --function main.handle --levels 3',
   ],
   async run({ io, values, origins, positionals }) {
     const what = whatOf(positionals);
@@ -76,7 +77,7 @@ export const queryCommand = command({
       profileType: values.type ?? '',
       aggregation: values.aggregation as Aggregation | undefined,
       format,
-      maxNodes: values['max-nodes'],
+      options: optionsOf(what, values),
       step: values.step,
       groupBy: values['group-by'],
     };
@@ -95,6 +96,15 @@ export const queryCommand = command({
     return EXIT_OK;
   },
 });
+
+/** Throws `invalid` PS_CLI_OPTION for an option of merges where time series were asked for. */
+function optionsOf(what: QueryWhat, values: object): OptionValues {
+  const options = derivedValues(MERGE_OPTIONS, values);
+  if (what !== 'timeseries') return options;
+  const extra = Object.keys(options).find((name) => SELECTION_OPTIONS[name] === undefined);
+  if (extra === undefined) return options;
+  throw invalid('PS_CLI_OPTION', `cannot query: got ${extra} with timeseries; want it with merge`);
+}
 
 function whatOf(positionals: readonly string[]): QueryWhat {
   const [what, ...more] = positionals;

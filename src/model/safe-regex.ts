@@ -1,6 +1,6 @@
 /**
- * Regular expressions from outside, anchored at both ends as Prometheus has them, in time linear in the text (RE2
- * syntax, no backtracking). Most patterns that people send are literals, alternations of literals, or a literal with
+ * Regular expressions from outside, anchored at both ends as Prometheus has them or found anywhere as `go tool pprof`
+ * has them, in time linear in the text (RE2 syntax, no backtracking). Most patterns that people send are literals, alternations of literals, or a literal with
  * `.*` around it: those never reach the engine.
  */
 import { RE2JS, RE2JSException } from 're2js';
@@ -8,12 +8,29 @@ import { invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 
 export interface SafeRegex {
-  /** True if the whole of `text` matches. */
+  /** True if the whole of `text` matches, or any part of it, as it was compiled. */
   test(text: string): boolean;
 }
 
-/** Throws `invalid` PS_REGEX_LENGTH, PS_REGEX_SYNTAX or PS_REGEX_COST. */
+/** For whole texts. Throws `invalid` PS_REGEX_LENGTH, PS_REGEX_SYNTAX or PS_REGEX_COST. */
 export function compileAnchoredRegex(pattern: string): SafeRegex {
+  checkLength(pattern);
+  const simple = simpleRegex(pattern);
+  if (simple !== undefined) return simple;
+  const compiled = compiledRegex(pattern, RE2JS.DOTALL);
+  return { test: (text) => compiled.matches(text) };
+}
+
+/** For any part of a text. Throws `invalid` PS_REGEX_LENGTH, PS_REGEX_SYNTAX or PS_REGEX_COST. */
+export function compileSearchRegex(pattern: string, ignoresCase: boolean): SafeRegex {
+  checkLength(pattern);
+  const branches = ignoresCase ? undefined : literalBranches(pattern);
+  if (branches !== undefined) return { test: (text) => branches.some((b) => text.includes(b)) };
+  const compiled = compiledRegex(pattern, ignoresCase ? RE2JS.CASE_INSENSITIVE : 0);
+  return { test: (text) => compiled.test(text) };
+}
+
+function checkLength(pattern: string): void {
   const sizeBytes = Buffer.byteLength(pattern);
   if (sizeBytes > LIMITS.regexBytesMax) {
     throw invalid(
@@ -21,13 +38,12 @@ export function compileAnchoredRegex(pattern: string): SafeRegex {
       `cannot compile regular expression: got ${sizeBytes} bytes; want at most ${LIMITS.regexBytesMax}`,
     );
   }
-  return simpleRegex(pattern) ?? fullRegex(pattern);
 }
 
-function fullRegex(pattern: string): SafeRegex {
+function compiledRegex(pattern: string, flags: number): RE2JS {
   let compiled: RE2JS;
   try {
-    compiled = RE2JS.compile(pattern, RE2JS.DOTALL);
+    compiled = RE2JS.compile(pattern, flags);
   } catch (error) {
     if (!(error instanceof RE2JSException)) throw error;
     throw invalid(
@@ -42,7 +58,7 @@ function fullRegex(pattern: string): SafeRegex {
       `cannot compile regular expression: got ${instructions} instructions; want at most ${LIMITS.regexInstructionsMax}`,
     );
   }
-  return { test: (text) => compiled.matches(text) };
+  return compiled;
 }
 
 /** What needs no engine, or undefined. */

@@ -28,6 +28,7 @@ import {
 } from './merge.js';
 import { mapInOrder } from './ordered.js';
 import type { CompiledSelector } from '../symbols/select.js';
+import { withLabels } from './series-labels.js';
 import type { ProfileSource, QuerySeries, Slice } from './source.js';
 import { divideFloor, ExactSums, pairToBigint, roundFraction } from './sums.js';
 
@@ -44,6 +45,8 @@ export interface AggregateRequest {
   /** Absent: by each series' temporality. */
   readonly aggregation: Aggregation | undefined;
   readonly filter: KeyFilter | undefined;
+  /** Labels of series that stay on their samples. */
+  readonly seriesLabels: readonly string[];
   readonly frames: FramePool;
   readonly context: QueryContext;
 }
@@ -106,17 +109,19 @@ async function addSums(
   const { request, keys } = state;
   const { context, selector } = request;
   const jobs = pieces.flatMap(({ source, slices }) =>
-    groupSlices(slices, selector).map((group) => ({ source, group })),
+    groupSlices(slices, selector, request.seriesLabels).map((group) => ({ source, group })),
   );
   await mapInOrder(
     jobs,
     SOURCES_AT_ONCE,
     ({ source, group }) =>
-      context.part(source.part, async () => ({
-        sums: await sumSlices(source, group, context),
-        symbols: await source.symbols(),
-        passes: await groupMask(source, group, request.filter),
-      })),
+      context.part(source.part, async () => {
+        const passes = await groupMask(source, group, request.filter);
+        // No sample is read where no stack counts.
+        if (passes?.includes(1) === false) return undefined;
+        const sums = await sumSlices(source, group, context);
+        return { sums, symbols: withLabels(await source.symbols(), group.labels), passes };
+      }),
     (result) => {
       if (result === undefined) return;
       context.check();
@@ -204,11 +209,13 @@ async function addMaxima(state: State, pieces: readonly Piece[]): Promise<void> 
         const symbols = await source.symbols();
         const local = locals.get(source) ?? maxByKey(symbols.keys.count);
         locals.set(source, local);
-        const [group] = groupSlices(slices, state.request.selector);
+        const { selector, seriesLabels, filter } = state.request;
+        const [group] = groupSlices(slices, selector, seriesLabels);
         if (group === undefined) return;
-        const passes = await groupMask(source, group, state.request.filter);
+        const passes = await groupMask(source, group, filter);
+        if (passes?.includes(1) === false) return;
         await maxOfSlices(source, slices, { local, context });
-        const keyOf = state.keys.whole(symbols);
+        const keyOf = state.keys.whole(withLabels(symbols, group.labels));
         const keyCount = state.keys.merger.keyCount;
         if (merged.low.length < keyCount) merged = widened(merged, keyCount * 2);
         combineMax(local, merged, { keyOf, passes });

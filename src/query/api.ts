@@ -1,5 +1,7 @@
 import type { Temporality } from '../model/series.js';
+import type { FormatOptions, RenderFormat } from './formats.js';
 import type { SampleFilter } from './key-filter.js';
+import type { StackFilter, StackView } from './stacks/options.js';
 
 /**
  * What a query asks and answers, the same for the library, gRPC and HTTP. Sums are `bigint`: exact past 2^53.
@@ -18,7 +20,7 @@ export interface RangeQuery {
 
 export type Aggregation = 'sum' | 'avg' | 'last' | 'max';
 
-export interface MergeQuery extends RangeQuery, SampleFilter {
+export interface MergeQuery extends RangeQuery, SampleFilter, StackFilter {
   /** `name:sample_type:sample_unit:period_type:period_unit`. */
   readonly profileType: string;
   /** Default: `sum` for deltas and cumulative types, `avg` for gauges. */
@@ -27,14 +29,26 @@ export interface MergeQuery extends RangeQuery, SampleFilter {
   readonly profileIds?: readonly string[];
 }
 
-export interface TreeQuery extends MergeQuery {
+/** A merge that shows stacks. */
+export interface GraphQuery extends MergeQuery, StackView {}
+
+export interface TreeQuery extends GraphQuery {
   /** Cuts the tree at the end only; what it hid is reported. Default 16,384. */
   readonly maxNodes?: number;
 }
 
-export interface PprofQuery extends MergeQuery {
+export interface PprofQuery extends GraphQuery {
   /** Default true: gzip. */
   readonly compress?: boolean;
+}
+
+export interface RenderQuery extends PprofQuery, Pick<FormatOptions, 'maxNodes' | 'keepLocations'> {
+  readonly format: RenderFormat;
+}
+
+export interface SandwichQuery extends TreeQuery, Pick<FormatOptions, 'levels'> {
+  /** Exact name of the function. */
+  readonly function: string;
 }
 
 export interface TimeSeriesQuery extends MergeQuery {
@@ -106,6 +120,18 @@ export interface TopTable {
   readonly total: bigint;
   /** By self, then total, descending; ties by name. */
   readonly functions: readonly TopFunction[];
+  readonly stats: QueryStats;
+}
+
+/** A function between those that called it and those that it called. */
+export interface Sandwich {
+  readonly unit: string;
+  /** Of all stacks that count, also those without the function. */
+  readonly total: bigint;
+  /** The root's only child is the function; below it is what it called. */
+  readonly callees: FlameTree;
+  /** The root's only child is the function; below it is what called it. */
+  readonly callers: FlameTree;
   readonly stats: QueryStats;
 }
 
@@ -206,9 +232,11 @@ export interface QueryApi {
    */
   profileBounds(query: RangeQuery): Promise<ProfileBounds | undefined>;
   mergeTree(query: TreeQuery): Promise<FlameTree>;
-  mergeTop(query: MergeQuery): Promise<TopTable>;
+  mergeTop(query: GraphQuery): Promise<TopTable>;
+  mergeSandwich(query: SandwichQuery): Promise<Sandwich>;
+  mergeRendered(query: RenderQuery): Promise<RenderedMerge>;
   mergePprof(query: PprofQuery): Promise<RenderedMerge>;
-  mergeFolded(query: MergeQuery): Promise<RenderedMerge>;
+  mergeFolded(query: GraphQuery): Promise<RenderedMerge>;
   timeSeries(query: TimeSeriesQuery): Promise<TimeSeriesAnswer>;
   items(query: ItemsQuery): Promise<ItemList>;
   heatmap(query: HeatmapQuery): Promise<Heatmap>;

@@ -6,9 +6,10 @@ import { parseProfileType, profileTypesOf } from '../model/profile-type.js';
 import { PROFILE_NAME, PROFILE_TYPE, SERVICE_NAME } from '../model/labels.js';
 import { queriedTenantIds } from '../model/tenant-id.js';
 import { FramePool } from '../symbols/frame-pool.js';
-import { aggregate, type MergedValues } from './aggregate.js';
+import { aggregate } from './aggregate.js';
 import type {
   FlameTree,
+  GraphQuery,
   Heatmap,
   HeatmapQuery,
   ItemList,
@@ -22,6 +23,9 @@ import type {
   ProfileBounds,
   RangeQuery,
   RenderedMerge,
+  RenderQuery,
+  Sandwich,
+  SandwichQuery,
   SeriesLabels,
   TimeSeriesAnswer,
   TimeSeriesQuery,
@@ -31,16 +35,15 @@ import type {
 import { withProfileIds } from './by-profile-id.js';
 import { WeightedCache } from './cache.js';
 import { DEFAULT_BUDGET, type QueryBudget, QueryContext } from './context.js';
+import { checkFormat } from './formats.js';
 import { QueryGate } from './gate.js';
 import { heatmapOf } from './heatmap.js';
 import { byValue, collectItems, type Item, type ItemKind, namedItems } from './items.js';
 import { type Listing, ListingBuilder, listLabelNames, listLabelValues } from './listing.js';
 import { keyFilter } from './key-filter.js';
 import { timeRange } from './plan.js';
-import { renderFolded } from './render/folded.js';
-import { renderPprof } from './render/pprof.js';
 import { renderTop } from './render/top.js';
-import { renderTree } from './render/tree.js';
+import { type MergeScope, renderReport, sandwichOf, treeOf } from './reports.js';
 import {
   checkHeatmap,
   checkItems,
@@ -57,6 +60,8 @@ import {
 } from '../symbols/select.js';
 import type { SelectedSources, SnapshotParts } from './snapshot.js';
 import { Snapshots } from './snapshots.js';
+import { compileFilter } from './stacks/filter.js';
+import { stackShape } from './stacks/shape.js';
 import { timeSeries } from './time-series.js';
 
 export interface QueryDependencies extends SnapshotParts {
@@ -79,6 +84,12 @@ export function openQueryEngine(
   settings: QuerySettings = {},
 ): QueryEngine {
   return new QueryEngine(dependencies, settings);
+}
+
+interface ItemsScope {
+  readonly context: QueryContext;
+  readonly unit: string;
+  readonly stats: QueryStats;
 }
 
 interface Scope {
@@ -111,25 +122,35 @@ export class QueryEngine implements QueryApi {
   }
 
   async mergeTree(query: TreeQuery): Promise<FlameTree> {
-    const maxNodes = checkMaxNodes(query.maxNodes);
+    checkMaxNodes(query.maxNodes);
+    return this.#merge(query, (scope) => treeOf(scope, query.maxNodes));
+  }
+
+  async mergeTop(query: GraphQuery): Promise<TopTable> {
     return this.#merge(query, ({ merged, unit, stats }) =>
-      renderTree(merged, { unit, maxNodes, stats }),
+      renderTop(merged, { unit, stats: stats() }),
     );
   }
 
-  async mergeTop(query: MergeQuery): Promise<TopTable> {
-    return this.#merge(query, ({ merged, unit, stats }) => renderTop(merged, { unit, stats }));
+  async mergeSandwich(query: SandwichQuery): Promise<Sandwich> {
+    checkFormat('sandwich', query);
+    return this.#merge(query, (scope) => sandwichOf(scope, query));
   }
 
-  async mergeFolded(query: MergeQuery): Promise<RenderedMerge> {
-    return this.#merge(query, ({ merged, stats }) => ({ body: renderFolded(merged), stats }));
+  async mergeRendered(query: RenderQuery): Promise<RenderedMerge> {
+    checkFormat(query.format, query);
+    return this.#merge(query, async (scope) => {
+      const body = await renderReport(scope, query);
+      return { body, stats: scope.stats() };
+    });
+  }
+
+  async mergeFolded(query: GraphQuery): Promise<RenderedMerge> {
+    return this.mergeRendered({ ...query, format: 'folded' });
   }
 
   async mergePprof(query: PprofQuery): Promise<RenderedMerge> {
-    return this.#merge(query, async ({ merged, selected, context }) => {
-      const body = await renderPprof(merged, { sources: selected.sources, query, context });
-      return { body, stats: statsOf(selected, context, rowsOf(selected)) };
-    });
+    return this.mergeRendered({ ...query, format: 'pprof' });
   }
 
   async timeSeries(query: TimeSeriesQuery): Promise<TimeSeriesAnswer> {
@@ -141,7 +162,7 @@ export class QueryEngine implements QueryApi {
         sources: selected.sources,
         series: selected.series,
         selector: selected.selector,
-        filter: keyFilter(query),
+        filter: keyFilter(query, compileFilter(query).keys),
         aggregation: query.aggregation,
         groupBy: [...new Set(query.groupBy)],
         startMs: query.startMs,
@@ -178,13 +199,13 @@ export class QueryEngine implements QueryApi {
   async #items<T>(
     query: MergeQuery & { readonly kind: ItemKind },
     groupBy: readonly string[],
-    render: (items: readonly Item[], scope: Omit<MergeScope, 'merged' | 'selected'>) => Promise<T>,
+    render: (items: readonly Item[], scope: ItemsScope) => Promise<T>,
   ): Promise<T> {
     checkMerge(query);
     return this.#run(query, async ({ context, snapshot }) => {
       const selected = await this.#select(query, { context, snapshot }, this.#pool());
       const { sources, selector } = selected;
-      const filter = keyFilter(query);
+      const filter = keyFilter(query, compileFilter(query).keys);
       const items = await collectItems({
         kind: query.kind,
         sources,
@@ -247,34 +268,34 @@ export class QueryEngine implements QueryApi {
     return this.#run(query, async ({ context, snapshot }) => {
       const selector = compileSelector(query.selector);
       const builder = new ListingBuilder({ selector, range: snapshot.range, needsLabelSets });
-      await snapshot.forEachBlock(
-        async (handle, removals) => void (await builder.addBlock(handle, removals)),
-      );
-      await snapshot.forEachSegment((view, tenantId, removals) => {
+      await snapshot.forEachBlock(async (handle) => void (await builder.addBlock(handle)));
+      await snapshot.forEachSegment((view, tenantId) => {
         context.check();
-        builder.addSegment(view, tenantId, removals);
+        builder.addSegment(view, tenantId);
       });
       return builder.finish();
     });
   }
 
-  async #merge<T>(query: MergeQuery, render: (merge: MergeScope) => T | Promise<T>): Promise<T> {
+  async #merge<T>(query: GraphQuery, render: (merge: MergeScope) => T | Promise<T>): Promise<T> {
     checkMerge(query);
+    const shape = stackShape(query);
     return this.#run(query, async ({ context, snapshot }) => {
       const frames = this.#pool();
       const selected = await this.#select(query, { context, snapshot }, frames);
       const merged = await aggregate({
         sources: selected.sources,
         selector: selected.selector,
-        filter: keyFilter(query),
+        filter: keyFilter(query, shape.keys),
+        seriesLabels: query.rootLabel ?? [],
         aggregation: query.aggregation,
         frames,
         context,
       });
       context.check();
       const unit = parseProfileType(query.profileType).sampleUnit;
-      const stats = statsOf(selected, context, rowsOf(selected));
-      return render({ merged, selected, context, unit, stats });
+      const stats = (): QueryStats => statsOf(selected, context, rowsOf(selected));
+      return render({ merged: shape.apply(merged, context), selected, context, unit, stats });
     });
   }
 
@@ -340,14 +361,6 @@ export class QueryEngine implements QueryApi {
       }
     }
   }
-}
-
-interface MergeScope {
-  readonly merged: MergedValues;
-  readonly selected: SelectedSources;
-  readonly context: QueryContext;
-  readonly unit: string;
-  readonly stats: QueryStats;
 }
 
 function msOf(ns: bigint): number {

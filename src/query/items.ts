@@ -12,7 +12,6 @@ import { GroupSums, labelSetGroups } from './sample-groups.js';
 import { type CompiledSelector, seriesLabel } from '../symbols/select.js';
 import type { ProfileSource, QuerySeries, Slice } from './source.js';
 import { pairToBigint } from './sums.js';
-import { isOpen } from './sample-filter.js';
 
 export type ItemKind = 'profile' | 'span';
 
@@ -78,7 +77,7 @@ function missingNames({ groupBy }: ItemsRequest, { series }: Slice): readonly st
 
 function needsSamples(request: ItemsRequest, slice: Slice): boolean {
   if (request.kind === 'span' || request.filter !== undefined) return true;
-  return !isOpen(slice) || missingNames(request, slice).length > 0;
+  return slice.deferred.length > 0 || missingNames(request, slice).length > 0;
 }
 
 function checkRows(request: ItemsRequest): void {
@@ -131,7 +130,7 @@ async function addSampleItems(
   const symbols = await source.symbols();
   const spanNames = kind === 'span' ? [...SPAN_LABELS, TRACE_LABEL] : [];
   const names = [...spanNames, ...missingNames(request, slice)];
-  const sets = labelSetGroups(symbols.labelSets, names, slice);
+  const sets = labelSetGroups(symbols.labelSets, names, slice.deferred);
   const passes = request.filter?.(symbols);
   const groupOfKey = symbols.keys.labelSet.map((set, k) =>
     passes === undefined || passes[k] === 1 ? sets.groupOf[set]! : -1,

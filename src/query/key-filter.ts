@@ -19,10 +19,10 @@ export const TRACE_LABEL = 'trace_id';
 /** 1 for each key that passes; undefined when all do. The same symbols are asked again and again. */
 export type KeyFilter = (symbols: SymbolSource) => Uint8Array | undefined;
 
-/** Undefined when the query asks nothing of samples. */
-export function keyFilter(filter: SampleFilter): KeyFilter | undefined {
+/** Undefined when the query asks nothing of samples. `stacks` is what its stack filter asks. */
+export function keyFilter(filter: SampleFilter, stacks?: KeyFilter): KeyFilter | undefined {
   const { callSite = [], spanIds = [], traceIds = [] } = filter;
-  if (callSite.length + spanIds.length + traceIds.length === 0) return undefined;
+  if (callSite.length + spanIds.length + traceIds.length === 0) return stacks;
   const known = new WeakMap<SymbolSource, { readonly mask: Uint8Array | undefined }>();
   return (symbols) => {
     let made = known.get(symbols);
@@ -30,7 +30,8 @@ export function keyFilter(filter: SampleFilter): KeyFilter | undefined {
       const ofStack = callSite.length > 0 ? callSiteMask(symbols, callSite) : undefined;
       const ofSpan = labelMask(symbols, SPAN_LABELS, spanIds);
       const ofTrace = labelMask(symbols, [TRACE_LABEL], traceIds);
-      made = { mask: bothMasks(ofStack, bothMasks(ofSpan, ofTrace)) };
+      const ofSample = bothMasks(ofStack, bothMasks(ofSpan, ofTrace));
+      made = { mask: bothMasks(stacks?.(symbols), ofSample) };
       known.set(symbols, made);
     }
     return made.mask;

@@ -3,6 +3,7 @@
  * step for each distinct key into the merged numbering. Only keys with a value reach the merged trie.
  */
 import { corrupt } from '../base/errors.js';
+import type { StringLabel } from '../model/sample-labels.js';
 import type { FramePool } from '../symbols/frame-pool.js';
 import { SymbolMerger } from '../symbols/merge.js';
 import type { SymbolSource } from '../symbols/source.js';
@@ -17,8 +18,8 @@ import {
 } from './kernels.js';
 import type { RowRun } from './block-handle.js';
 import { bothMasks, type KeyFilter } from './key-filter.js';
-import { type CompiledSelector, deferredKey } from '../symbols/select.js';
-import { filteredKeys, isOpen, type SampleFilter } from './sample-filter.js';
+import { type CompiledSelector, deferredKey, keyMask } from '../symbols/select.js';
+import { labelsOfSeries } from './series-labels.js';
 import type { ProfileSource, Slice } from './source.js';
 import type { ExactSums } from './sums.js';
 
@@ -28,24 +29,29 @@ export interface LocalSums {
   readonly high: Float64Array | undefined;
 }
 
-/** Slices of one source that can be summed into one array: equal value column, equal filters of samples. */
-export interface SliceGroup extends SampleFilter {
+/** Slices of one source that can be summed into one array. */
+export interface SliceGroup {
   readonly column: number;
+  readonly deferred: CompiledSelector;
+  /** Labels of the series that the answer tells apart. */
+  readonly labels: readonly StringLabel[];
   readonly slices: readonly Slice[];
 }
 
+/** `labelNames` are the labels of series that the answer tells apart. */
 export function groupSlices(
   slices: readonly Slice[],
   selector: CompiledSelector,
+  labelNames: readonly string[],
 ): readonly SliceGroup[] {
-  const groups = new Map<string, SliceGroup & { slices: Slice[] }>();
+  const groups = new Map<string, SliceGroup & { readonly slices: Slice[] }>();
   for (const slice of slices) {
-    const { column, deferred, removed } = slice;
-    const removedKey = removed.map((r) => r.key).join();
-    const key = `${column}/${deferredKey(selector, deferred)}/${removedKey}`;
+    const { column, deferred } = slice;
+    const labels = labelsOfSeries(slice.series, labelNames);
+    const key = JSON.stringify([column, deferredKey(selector, deferred), labels]);
     const known = groups.get(key);
     if (known !== undefined) known.slices.push(slice);
-    else groups.set(key, { column, deferred, removed, slices: [slice] });
+    else groups.set(key, { column, deferred, labels, slices: [slice] });
   }
   return [...groups.values()];
 }
@@ -155,13 +161,13 @@ export class MergedKeys {
   }
 }
 
-/** Key mask of what a group's samples must pass and of the query's filter; undefined when all keys pass. */
+/** Key mask of a group's deferred matchers and of the query's filter; undefined when all keys pass. */
 export async function groupMask(
   source: ProfileSource,
-  group: SampleFilter,
+  group: Pick<SliceGroup, 'deferred'>,
   filter: KeyFilter | undefined,
 ): Promise<Uint8Array | undefined> {
-  if (isOpen(group) && filter === undefined) return undefined;
+  if (group.deferred.length === 0 && filter === undefined) return undefined;
   const symbols = await source.symbols();
-  return bothMasks(filteredKeys(group, symbols), filter?.(symbols));
+  return bothMasks(keyMask(group.deferred, symbols), filter?.(symbols));
 }

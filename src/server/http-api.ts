@@ -1,15 +1,11 @@
 import { invalid } from '../base/errors.js';
-import { LIMITS } from '../base/limits.js';
 import type { Aggregation, MergeQuery, QueryApi, QueryStats, RangeQuery } from '../query/api.js';
-import {
-  profileTypesJson,
-  seriesJson,
-  stringsJson,
-  timeSeriesJson,
-  topJson,
-  treeJson,
-} from './http-json.js';
+import { MERGE_FORMAT_NAMES } from '../query/formats.js';
+import { MERGE_OPTIONS, SELECTION_OPTIONS } from '../query/option-tables.js';
+import { profileTypesJson, seriesJson, stringsJson, timeSeriesJson } from './http-json.js';
+import { optionParameters, optionsOf } from './http-options.js';
 import { readParameters, type ParameterNames, type Parameters } from './http-parameters.js';
+import { mergeAnswer } from './merge-answer.js';
 import { JSON_TYPE, type Reply } from './http-respond.js';
 import { defaultStepMs, parseDuration, parseTime } from './http-times.js';
 import { checkRange, type CallContext } from './query-messages.js';
@@ -35,16 +31,16 @@ export interface ApiRoute {
 const START_DEFAULT = 'now-1h';
 const END_DEFAULT = 'now';
 const AGGREGATIONS: readonly Aggregation[] = ['sum', 'avg', 'last', 'max'];
-const FORMATS = ['tree', 'top', 'pprof', 'folded'] as const;
 
 const LIST_NAMES: ParameterNames = { once: ['match', 'start', 'end'], repeated: [] };
+const SELECTION_NAMES = ['type', 'selector', 'start', 'end', 'aggregation'];
 const MERGE_NAMES: ParameterNames = {
-  once: ['type', 'selector', 'start', 'end', 'format', 'aggregation', 'maxNodes'],
-  repeated: [],
+  once: [...SELECTION_NAMES, 'format', ...optionParameters(MERGE_OPTIONS, false)],
+  repeated: optionParameters(MERGE_OPTIONS, true),
 };
 const TIME_SERIES_NAMES: ParameterNames = {
-  once: ['type', 'selector', 'start', 'end', 'step', 'aggregation'],
-  repeated: ['groupBy'],
+  once: [...SELECTION_NAMES, 'step', ...optionParameters(SELECTION_OPTIONS, false)],
+  repeated: ['groupBy', ...optionParameters(SELECTION_OPTIONS, true)],
 };
 
 function rangeOf(call: ApiCall, parameters: Parameters, selectorName: string): RangeQuery {
@@ -85,40 +81,19 @@ function list(answer: (call: ApiCall, range: RangeQuery) => Promise<Uint8Array>)
 
 async function merge(call: ApiCall): Promise<Reply> {
   const parameters = readParameters(call.search, MERGE_NAMES);
-  const query = mergeOf(call, parameters);
-  const format = parameters.choice('format', FORMATS, 'PS_FORMAT') ?? 'tree';
-  const maxNodes = parameters.count('maxNodes', LIMITS.treeNodesMax);
-  if (maxNodes !== undefined && format !== 'tree') {
-    throw invalid(
-      'PS_PARAMETER_UNKNOWN',
-      `cannot merge: got maxNodes with format ${format}; want format tree`,
-    );
-  }
-  switch (format) {
-    case 'tree': {
-      const cut = maxNodes === undefined ? query : { ...query, maxNodes };
-      return json(treeJson(await call.query.mergeTree(cut)));
-    }
-    case 'top':
-      return json(topJson(await call.query.mergeTop(query)));
-    case 'pprof': {
-      const { body, stats } = await call.query.mergePprof(query);
-      const headers = {
-        ...statsHeaders(stats),
-        'content-disposition': 'attachment; filename="profile.pb.gz"',
-      };
-      return { contentType: 'application/octet-stream', body, headers, compressible: false };
-    }
-    case 'folded': {
-      const { body, stats } = await call.query.mergeFolded(query);
-      return { contentType: 'text/plain; charset=utf-8', body, headers: statsHeaders(stats) };
-    }
-  }
+  const query = { ...mergeOf(call, parameters), ...optionsOf(parameters, MERGE_OPTIONS) };
+  const format = parameters.choice('format', MERGE_FORMAT_NAMES, 'PS_FORMAT') ?? 'tree';
+  const { body, contentType, fileName, stats } = await mergeAnswer(call.query, query, format);
+  if (stats === undefined) return json(body);
+  const isText = contentType.startsWith('text/') || contentType === JSON_TYPE;
+  const disposition = { 'content-disposition': `attachment; filename="${fileName}"` };
+  const headers = { ...statsHeaders(stats), ...(isText ? {} : disposition) };
+  return { contentType, body, headers, ...(isText ? {} : { compressible: false }) };
 }
 
 async function timeSeries(call: ApiCall): Promise<Reply> {
   const parameters = readParameters(call.search, TIME_SERIES_NAMES);
-  const query = mergeOf(call, parameters);
+  const query = { ...mergeOf(call, parameters), ...optionsOf(parameters, SELECTION_OPTIONS) };
   const step = parameters.optional('step');
   const stepMs =
     step === undefined ? defaultStepMs(query.startMs, query.endMs) : parseDuration('step', step);

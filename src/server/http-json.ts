@@ -2,6 +2,7 @@ import type {
   FlameTree,
   ProfileTypeInfo,
   QueryStats,
+  Sandwich,
   SeriesLabels,
   TimeSeriesAnswer,
   TopTable,
@@ -52,11 +53,26 @@ function writeStats(text: JsonText, stats: QueryStats): JsonText {
 
 export function treeJson(tree: FlameTree): Buffer {
   const text = new JsonText().raw('{"unit":').value(tree.unit).raw(',"total":').bigint(tree.total);
-  text.raw(',"names":').strings(tree.names);
+  return writeStats(writeTree(text.raw(','), tree), tree.stats).finish();
+}
+
+export function sandwichJson({ unit, total, callees, callers, stats }: Sandwich): Buffer {
+  const text = new JsonText().raw('{"unit":').value(unit).raw(',"total":').bigint(total);
+  for (const [name, tree] of Object.entries({ callees, callers })) {
+    text.raw(`,"${name}":{"total":`).bigint(tree.total).raw(',');
+    writeTree(text, tree).raw('}');
+  }
+  return writeStats(text, stats).finish();
+}
+
+function writeTree(text: JsonText, tree: FlameTree): JsonText {
+  text.raw('"names":').strings(tree.names);
   text.raw(',"nodes":{"parent":').int32Array(tree.parent).raw(',"name":').int32Array(tree.name);
   text.raw(',"self":').int64Array(tree.self).raw(',"value":').int64Array(tree.value);
-  text.raw(`},"hidden":{"nodes":${tree.hiddenNodes},"value":`).bigint(tree.hiddenValue).raw('}');
-  return writeStats(text, tree.stats).finish();
+  return text
+    .raw(`},"hidden":{"nodes":${tree.hiddenNodes},"value":`)
+    .bigint(tree.hiddenValue)
+    .raw('}');
 }
 
 export function topJson(table: TopTable): Buffer {

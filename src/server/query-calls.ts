@@ -4,7 +4,7 @@ import { invalid } from '../base/errors.js';
 import {
   LabelNamesResponseSchema,
   LabelValuesResponseSchema,
-  MergeFormat,
+  MergeFormat as MergeFormatNumber,
   ProfileTypesResponseSchema,
   type QueryService,
   SeriesResponseSchema,
@@ -12,12 +12,22 @@ import {
 import type { MergeRequest, MergeResponse, TimeSeriesRequest } from '../gen/basalt/v1/query_pb.js';
 import type { QueryApi } from '../query/api.js';
 import {
+  checkFormat,
+  formatInfo,
+  MERGE_FORMAT_NAMES,
+  type MergeFormat,
+  type RenderFormat,
+} from '../query/formats.js';
+import {
   labelSetMessage,
   mergeMessage,
+  mergeOptions,
   mergeQuery,
   profileTypeMessage,
   rangeQuery,
   safeNumber,
+  sandwichMessage,
+  selectionOptions,
   timeSeriesMessage,
   topMessage,
   treeMessage,
@@ -41,36 +51,50 @@ async function merge(
   context: CallContext,
   request: MergeRequest,
 ): Promise<MergeResponse> {
-  const query = mergeQuery(context, request);
-  switch (request.format) {
-    case MergeFormat.UNSPECIFIED:
-    case MergeFormat.TREE: {
-      const cut = request.maxNodes === 0 ? query : { ...query, maxNodes: request.maxNodes };
-      const tree = await api.mergeTree(cut);
+  const format = formatOf(request.format);
+  const query = { ...mergeQuery(context, request), ...mergeOptions(request) };
+  checkFormat(format, query);
+  switch (format) {
+    case 'tree': {
+      const tree = await api.mergeTree(query);
       return mergeMessage({ case: 'tree', value: treeMessage(tree) }, tree.stats);
     }
-    case MergeFormat.TOP: {
+    case 'top': {
       const table = await api.mergeTop(query);
       return mergeMessage({ case: 'top', value: topMessage(table) }, table.stats);
     }
-    case MergeFormat.PPROF: {
-      const { body, stats } = await api.mergePprof(query);
-      return mergeMessage({ case: 'pprof', value: body }, stats);
+    case 'sandwich': {
+      const sandwich = await api.mergeSandwich({ ...query, function: request.function });
+      const value = sandwichMessage(sandwich);
+      return mergeMessage({ case: 'sandwich', value }, sandwich.stats);
     }
-    case MergeFormat.FOLDED: {
-      const { body, stats } = await api.mergeFolded(query);
-      return mergeMessage({ case: 'folded', value: new TextDecoder().decode(body) }, stats);
+    default: {
+      const { body, stats } = await api.mergeRendered({ ...query, format });
+      const { contentType } = formatInfo(format);
+      return { ...mergeMessage(renderedResult(format, body), stats), contentType };
     }
-    default:
-      throw invalid(
-        'PS_FORMAT',
-        `cannot merge: got format ${request.format as number}; want 0 to 4`,
-      );
   }
 }
 
+function formatOf(number: MergeFormatNumber): MergeFormat {
+  if (number === MergeFormatNumber.UNSPECIFIED) return 'tree';
+  const format = MERGE_FORMAT_NAMES.find((name) => formatInfo(name).number === Number(number));
+  if (format !== undefined) return format;
+  throw invalid(
+    'PS_FORMAT',
+    `cannot merge: got format ${Number(number)}; want 0 to ${MERGE_FORMAT_NAMES.length}`,
+  );
+}
+
+/** Formats that are older than `body` have fields of their own. */
+function renderedResult(format: RenderFormat, body: Uint8Array): MergeResponse['result'] {
+  if (format === 'pprof') return { case: 'pprof', value: body };
+  if (format === 'folded') return { case: 'folded', value: new TextDecoder().decode(body) };
+  return { case: 'body', value: body };
+}
+
 async function timeSeries(api: QueryApi, context: CallContext, request: TimeSeriesRequest) {
-  const query = mergeQuery(context, request);
+  const query = { ...mergeQuery(context, request), ...selectionOptions(request) };
   const stepMs = safeNumber('step_ms', request.stepMs);
   return timeSeriesMessage(await api.timeSeries({ ...query, stepMs, groupBy: request.groupBy }));
 }

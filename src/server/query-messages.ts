@@ -10,15 +10,18 @@ import {
   MergeResponseSchema,
   ProfileTypeSchema,
   QueryStatsSchema,
+  SandwichSchema,
   TimeSeriesResponseSchema,
   TopTableSchema,
 } from '../gen/basalt/v1/query_pb.js';
 import type {
   FlameTree as FlameTreeMessage,
   LabelSet,
+  MergeRequest,
   MergeResponse,
   ProfileType,
   QueryStats as QueryStatsMessage,
+  Sandwich as SandwichMessage,
   TimeSeriesResponse,
   TopTable as TopTableMessage,
 } from '../gen/basalt/v1/query_pb.js';
@@ -30,10 +33,20 @@ import type {
   ProfileTypeInfo,
   QueryStats,
   RangeQuery,
+  Sandwich,
   SeriesLabels,
   TimeSeriesAnswer,
   TopTable,
 } from '../query/api.js';
+
+import {
+  MERGE_OPTIONS,
+  type OptionTable,
+  type OptionValue,
+  type OptionValues,
+  readOptions,
+  SELECTION_OPTIONS,
+} from '../query/option-tables.js';
 
 /** Between the messages of QueryService and the values of the query engine. Times are checked here, selectors there. */
 
@@ -107,6 +120,22 @@ export function mergeQuery(context: CallContext, request: MergeRangeRequest): Me
   return { ...range, profileType: request.profileType, aggregation };
 }
 
+/** Fields of messages have the names of the library's options. */
+export function selectionOptions(request: Pick<MergeRequest, 'filter' | 'samples'>): OptionValues {
+  return optionsOfFields(SELECTION_OPTIONS, { ...request.filter, ...request.samples });
+}
+
+export function mergeOptions(request: MergeRequest): OptionValues {
+  const { filter, samples, view, maxNodes, levels, keepLocations } = request;
+  const own = { maxNodes, levels, keepLocations, function: request.function };
+  return optionsOfFields(MERGE_OPTIONS, { ...filter, ...samples, ...view, ...own });
+}
+
+function optionsOfFields(table: OptionTable, fields: object): OptionValues {
+  const values = fields as Readonly<Record<string, OptionValue>>;
+  return readOptions(table, (name) => values[name]);
+}
+
 export function profileTypeMessage(info: ProfileTypeInfo): ProfileType {
   return create(ProfileTypeSchema, {
     ...info,
@@ -151,6 +180,15 @@ export function treeMessage(tree: FlameTree): FlameTreeMessage {
     value: Array.from(tree.value),
     hiddenNodes: BigInt(tree.hiddenNodes),
     hiddenValue: tree.hiddenValue,
+  });
+}
+
+export function sandwichMessage({ unit, total, callees, callers }: Sandwich): SandwichMessage {
+  return create(SandwichSchema, {
+    unit,
+    total,
+    callees: treeMessage(callees),
+    callers: treeMessage(callers),
   });
 }
 

@@ -65,10 +65,6 @@ export async function openIngestPart(
       lookup.invalidate(tenantId);
       await ingest.consumed(tenantId, sequence);
     },
-    deleted: async (tenantId) => {
-      lookup.invalidate(tenantId);
-      await ingest.deleted(tenantId);
-    },
     close: () => ingest.close(),
   };
   return { api, ingest };

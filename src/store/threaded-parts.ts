@@ -1,6 +1,6 @@
 /** The three parts of a store, each behind a thread: what the caller holds of them. */
 import { errorFromValue, type StoreError } from '../base/errors.js';
-import type { CompactionProgress, CompactionReport } from '../compaction/report.js';
+import type { CompactionProgress, CompactionReport } from '../compaction/compactor.js';
 import { startThread, type Thread } from '../env/threads.js';
 import type { ForeignBody, IngestApi, WriteRequest, WriteResult } from '../ingest/api.js';
 import type { LogPosition } from '../log/segment-view.js';
@@ -64,10 +64,6 @@ class ThreadedIngest implements IngestApi {
     return this.#thread.call('consumed', { tenantId, sequence });
   }
 
-  deleted(tenantId: string): Promise<void> {
-    return this.#thread.call('deleted', { tenantId });
-  }
-
   close(): Promise<void> {
     return this.#thread.close();
   }
@@ -91,6 +87,8 @@ function threadedQuery(slot: ThreadSlot<QueryHandlers>, box: PositionBox): Query
     profileBounds: ask('profileBounds'),
     mergeTree: ask('mergeTree'),
     mergeTop: ask('mergeTop'),
+    mergeSandwich: ask('mergeSandwich'),
+    mergeRendered: ask('mergeRendered'),
     mergePprof: ask('mergePprof'),
     mergeFolded: ask('mergeFolded'),
     timeSeries: ask('timeSeries'),

@@ -7,9 +7,11 @@
  */
 import { mix32 } from '../base/hash.js';
 import { framesEqual, type Frame } from '../model/frame.js';
+import { frameContentId } from './content-id.js';
 import type { FrameTable } from './source.js';
 
 const EMPTY = -1;
+const contentId = new Uint32Array(2);
 
 export class FramePool implements FrameTable {
   idHigh = new Uint32Array(1024);
@@ -49,6 +51,12 @@ export class FramePool implements FrameTable {
     );
     known[index] = number;
     return number;
+  }
+
+  /** The pool number of a frame that is in no table. */
+  add(frame: Frame): number {
+    frameContentId(frame, contentId);
+    return this.#find(contentId[0] as number, contentId[1] as number, frame);
   }
 
   #find(high: number, low: number, frame: Frame): number {

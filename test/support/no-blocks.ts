@@ -4,5 +4,4 @@ import type { BlockLookup } from '../../src/ingest/block-lookup.js';
 export const NO_BLOCKS: BlockLookup = {
   lastStartNs: async () => undefined,
   contains: async () => false,
-  tombstones: async () => [],
 };

@@ -56,11 +56,7 @@ export function memoryStore(profiles: readonly PlainProfile[], layout: Layout): 
   const manifest: Manifest = {
     ...emptyManifest(TENANT),
     version: 1,
-    blocks: [...blocks.values()].map(({ meta }) => ({
-      ...meta,
-      sizeBytes: 0,
-      seriesTombstones: [],
-    })),
+    blocks: [...blocks.values()].map(({ meta }) => ({ ...meta, sizeBytes: 0 })),
     watermarks: [{ instance: 'i', sequence: 1 }],
     carries: carriesOf(consumed, objects),
   };
@@ -120,7 +116,6 @@ function carriesOf(
       );
     const rows = {
       startNs: p.startNs,
-      isDeleted: false,
       rowCount: p.samples.length,
       key: Int32Array.from(p.samples, (_, i) => i),
       values: [column(0), column(1), column(2), column(3)] as const,
@@ -131,7 +126,6 @@ function carriesOf(
     const objectKey = `carry/${service}`;
     const { bytes } = builder.encode({ baseVersion: 0, consumed: [] });
     objects.set(objectKey, bytes);
-    const sizeBytes = bytes.length;
-    return { service, objectKey, sizeBytes, seriesTombstones: [], deletedSinceMs: 0 };
+    return { service, objectKey, sizeBytes: bytes.length };
   });
 }

@@ -3,15 +3,12 @@
  * names of the path. `;` in a name becomes `:`, a line break or other control character a space; the empty stacktrace
  * is written as `[empty]`. Nothing is cut.
  */
-import { StoreError } from '../../base/errors.js';
-import { LIMITS } from '../../base/limits.js';
 import type { MergedValues } from '../aggregate.js';
 import { NameTree } from './name-tree.js';
+import { TextChunks } from './text-chunks.js';
 import { depthFirst, storeMembers } from './tree.js';
 
 const EMPTY_STACK = '[empty]';
-const CHUNK_CHARACTERS = 1 << 16;
-const encoder = new TextEncoder();
 
 export function renderFolded(merged: MergedValues): Uint8Array {
   const tree = new NameTree(merged.symbols, merged.sums);
@@ -20,7 +17,7 @@ export function renderFolded(merged: MergedValues): Uint8Array {
   const names: string[] = [];
   const self = new BigInt64Array(1);
   const into = { words: new Int32Array(self.buffer), at: 0 };
-  const text = new TextChunks();
+  const text = new TextChunks('folded stacks');
   const paths: string[] = [''];
   for (const node of order) {
     const depth = tree.depth[node]!;
@@ -41,34 +38,4 @@ export function renderFolded(merged: MergedValues): Uint8Array {
 function safeName(name: string): string {
   // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
   return name.replaceAll(';', ':').replaceAll(/[\u0000-\u001f\u007f]/g, ' ');
-}
-
-class TextChunks {
-  readonly #chunks: Uint8Array[] = [];
-  #pending = '';
-  #sizeBytes = 0;
-
-  append(line: string): void {
-    this.#pending += line;
-    if (this.#pending.length >= CHUNK_CHARACTERS) this.#flush();
-  }
-
-  finish(): Uint8Array {
-    this.#flush();
-    return Buffer.concat(this.#chunks);
-  }
-
-  #flush(): void {
-    const bytes = encoder.encode(this.#pending);
-    this.#pending = '';
-    this.#sizeBytes += bytes.length;
-    if (this.#sizeBytes > LIMITS.renderBytesMax) {
-      throw new StoreError({
-        kind: 'limit',
-        code: 'PS_RENDER_SIZE',
-        message: `cannot render folded stacks: got more than ${LIMITS.renderBytesMax} bytes; want at most that many`,
-      });
-    }
-    this.#chunks.push(bytes);
-  }
 }

@@ -7,12 +7,11 @@ import { LIMITS } from '../../base/limits.js';
 import { encodePprof } from '../../formats/pprof/encode.js';
 import type { ProfileMetadata } from '../../log/segment-view.js';
 import { parseProfileType } from '../../model/profile-type.js';
-import { numberDepthFirst } from '../../symbols/depth-first.js';
 import type { MergedValues } from '../aggregate.js';
 import type { PprofQuery } from '../api.js';
 import type { QueryContext } from '../context.js';
 import type { ProfileSource } from '../source.js';
-import { storeWords } from '../sums.js';
+import { sampledKeys } from './sampled-keys.js';
 
 export interface PprofSettings {
   readonly sources: readonly ProfileSource[];
@@ -42,24 +41,6 @@ export async function renderPprof(
     ...metadata,
     defaultSampleType: metadata.defaultSampleType === sampleType ? sampleType : '',
   });
-}
-
-/** The keys that have a value, depth-first, and their values. */
-function sampledKeys({ symbols, sums }: MergedValues): {
-  symbols: MergedValues['symbols'];
-  values: BigInt64Array;
-} {
-  const { count } = symbols.keys;
-  const sampled = new Uint8Array(count);
-  for (let k = 0; k < count; k++) sampled[k] = sums.low[k] === 0 && sums.high[k] === 0 ? 0 : 1;
-  const numbered = numberDepthFirst(symbols, sampled);
-  const values = new BigInt64Array(numbered.symbols.keys.count);
-  const words = new Int32Array(values.buffer);
-  for (let k = 0; k < count; k++) {
-    const key = numbered.remap[k]!;
-    if (key >= 0) storeWords(words, key, sums.low[k]!, sums.high[k]!);
-  }
-  return { symbols: numbered.symbols, values };
 }
 
 const INT64_MAX = 2n ** 63n - 1n;

@@ -5,10 +5,12 @@ import type { LogPosition } from '../../log/segment-view.js';
 import type {
   HeatmapQuery,
   ItemsQuery,
+  GraphQuery,
   LabelValuesQuery,
-  MergeQuery,
   PprofQuery,
   RangeQuery,
+  RenderQuery,
+  SandwichQuery,
   TimeSeriesQuery,
   TreeQuery,
 } from '../../query/api.js';
@@ -52,9 +54,13 @@ async function handlers() {
       const tree = await engine.mergeTree(ready(call, c));
       return withTransfer(tree, [tree.parent, tree.name, tree.self, tree.value]);
     },
-    mergeTop: (call: QueryCall<MergeQuery>, c: CallContext) => engine.mergeTop(ready(call, c)),
+    mergeTop: (call: QueryCall<GraphQuery>, c: CallContext) => engine.mergeTop(ready(call, c)),
+    mergeSandwich: (call: QueryCall<SandwichQuery>, c: CallContext) =>
+      engine.mergeSandwich(ready(call, c)),
+    mergeRendered: (call: QueryCall<RenderQuery>, c: CallContext) =>
+      engine.mergeRendered(ready(call, c)),
     mergePprof: (call: QueryCall<PprofQuery>, c: CallContext) => engine.mergePprof(ready(call, c)),
-    mergeFolded: (call: QueryCall<MergeQuery>, c: CallContext) =>
+    mergeFolded: (call: QueryCall<GraphQuery>, c: CallContext) =>
       engine.mergeFolded(ready(call, c)),
     items: (call: QueryCall<ItemsQuery>, c: CallContext) => engine.items(ready(call, c)),
     heatmap: (call: QueryCall<HeatmapQuery>, c: CallContext) => engine.heatmap(ready(call, c)),

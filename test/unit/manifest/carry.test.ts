@@ -18,7 +18,6 @@ function rowsOf(
 ): CarryRows {
   return {
     startNs,
-    isDeleted: false,
     rowCount: entries.length,
     key: Int32Array.from(entries, ([k]) => k),
     values: [

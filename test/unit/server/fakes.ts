@@ -11,6 +11,8 @@ import type {
   QueryApi,
   QueryStats,
   RangeQuery,
+  RenderQuery,
+  SandwichQuery,
   TimeSeriesQuery,
   TreeQuery,
 } from '../../../src/query/api.js';
@@ -96,10 +98,6 @@ export class FakeIngest implements IngestApi {
     throw new Error('not called by the server');
   }
 
-  deleted(): never {
-    throw new Error('not called by the server');
-  }
-
   async close(): Promise<void> {}
 }
 
@@ -155,6 +153,21 @@ export class FakeQuery implements QueryApi {
     await this.note('mergeTop', query);
     const functions = [{ functionName: 'f', fileName: 'f.go', self: BIG, total: BIG + 1n }];
     return { unit: 'nanoseconds', total: BIG + 7n, functions, stats: this.stats };
+  }
+
+  async mergeSandwich(query: SandwichQuery) {
+    await this.note('mergeSandwich', query);
+    const trees = { callees: this.tree, callers: this.tree };
+    return { unit: 'nanoseconds', total: BIG + 7n, ...trees, stats: this.stats };
+  }
+
+  async mergeRendered(query: RenderQuery) {
+    await this.note('mergeRendered', query);
+    const text = new TextEncoder().encode('main;läuft 7\n');
+    return {
+      body: query.format === 'folded' ? text : Uint8Array.from([0x1f, 0x8b, 1, 2]),
+      stats: this.stats,
+    };
   }
 
   async mergePprof(query: MergeQuery) {

@@ -98,6 +98,29 @@ describe('QueryService', () => {
     expect(top.result.value).toMatchObject({
       functions: [{ function: 'f', file: 'f.go', self: BIG }],
     });
+    const filter = { focus: 'a', pruneFrom: '', stack: ['leaf:function=x'] };
+    const sandwich = await unary(client, merge, {
+      ...MERGE,
+      format: MergeFormat.SANDWICH,
+      function: 'f',
+      filter,
+      samples: { profileIds: ['p'] },
+      view: { rootLabel: ['pod'], inverted: true },
+    });
+    expect(sandwich.result).toMatchObject({ case: 'sandwich', value: { total: BIG + 7n } });
+    expect(test.query.last().query).toMatchObject({
+      focus: 'a',
+      stack: ['leaf:function=x'],
+      profileIds: ['p'],
+      rootLabel: ['pod'],
+      inverted: true,
+      function: 'f',
+    });
+    expect(test.query.last().query).not.toHaveProperty('pruneFrom');
+    const arrow = await unary(client, merge, { ...MERGE, format: MergeFormat.ARROW, maxNodes: 9 });
+    expect(arrow.contentType).toBe('application/vnd.apache.arrow.stream');
+    expect(arrow.result.case).toBe('body');
+    expect(test.query.last().query).toMatchObject({ format: 'arrow', maxNodes: 9 });
     const pprof = await unary(client, merge, { ...MERGE, format: MergeFormat.PPROF });
     expect(pprof.result).toEqual({ case: 'pprof', value: Buffer.from([0x1f, 0x8b, 1, 2]) });
     const folded = await unary(client, merge, { ...MERGE, format: MergeFormat.FOLDED });

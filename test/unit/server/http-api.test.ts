@@ -96,6 +96,39 @@ describe('merge', () => {
     expect(JSON.parse(String(folded.headers['basalt-stats']))).toMatchObject({ rows: 70 });
   });
 
+  it('hands filters, views and options of formats on', async () => {
+    const search =
+      '&focus=a&show_from=b&stack=leaf:function=x&stack=!file=y&spanId=0123456789abcdef' +
+      '&granularity=line&rootLabel=pod&inverted=true&collapseRecursion=false&function=f&levels=3';
+    const { json } = await getJson(`${test.url}${MERGE}&format=sandwich${search}`);
+    expect(test.query.last()).toMatchObject({
+      method: 'mergeSandwich',
+      query: {
+        focus: 'a',
+        showFrom: 'b',
+        stack: ['leaf:function=x', '!file=y'],
+        spanIds: ['0123456789abcdef'],
+        granularity: 'line',
+        rootLabel: ['pod'],
+        inverted: true,
+        function: 'f',
+        levels: 3,
+      },
+    });
+    expect(test.query.last().query).not.toHaveProperty('collapseRecursion');
+    expect(json).toMatchObject({
+      total: String(BIG + 7n),
+      callees: { total: String(TREE.total), nodes: { parent: [-1, 0, 1] } },
+      callers: { names: TREE.names, hidden: { nodes: 4, value: '12' } },
+    });
+    const pgo = await http(`${test.url}${MERGE}&format=pgo&keepLocations=4`);
+    expect(pgo.headers['content-disposition']).toContain('default.pgo');
+    expect(test.query.last()).toMatchObject({
+      method: 'mergeRendered',
+      query: { format: 'pgo', keepLocations: 4 },
+    });
+  });
+
   it('compresses large answers as the caller accepts', async () => {
     const names = Array.from({ length: 5_000 }, (_, i) => `function number ${i}`);
     test.query.tree = { ...TREE, names };
@@ -197,7 +230,10 @@ describe('errors', () => {
     [`${MERGE}&maxnodes=7`, 400, 'PS_PARAMETER_UNKNOWN', 'want maxNodes'],
     [`${MERGE}&format=tre`, 400, 'PS_FORMAT', 'want tree, top, pprof, folded'],
     [`${MERGE}&maxNodes=0`, 400, 'PS_PARAMETER_NUMBER', 'want 1 to'],
-    [`${MERGE}&maxNodes=5&format=top`, 400, 'PS_PARAMETER_UNKNOWN', 'format tree'],
+    [`${MERGE}&maxNodes=5&format=top`, 400, 'PS_FORMAT_OPTION', 'want it with tree'],
+    [`${MERGE}&inverted=yes`, 400, 'PS_PARAMETER_FLAG', 'want true or false'],
+    [`${MERGE}&granularity=module`, 400, 'PS_STACK_VIEW', 'want function, file'],
+    [`${MERGE}&levels=3`, 400, 'PS_FORMAT_OPTION', 'want it with sandwich'],
     [`${MERGE}&aggregation=mean`, 400, 'PS_AGGREGATION', 'want sum, avg, last, max'],
     [`${MERGE}&start=yesterday`, 400, 'PS_TIME', 'got "yesterday"'],
     [`${MERGE}&start=5&end=5`, 400, 'PS_RANGE', 'empty range'],

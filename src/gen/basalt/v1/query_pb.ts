@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file basalt/v1/query.proto.
  */
 export const file_basalt_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("ChViYXNhbHQvdjEvcXVlcnkucHJvdG8SCWJhc2FsdC52MSJJChNQcm9maWxlVHlwZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyJFChRQcm9maWxlVHlwZXNSZXNwb25zZRItCg1wcm9maWxlX3R5cGVzGAEgAygLMhYuYmFzYWx0LnYxLlByb2ZpbGVUeXBlIqgBCgtQcm9maWxlVHlwZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NhbXBsZV90eXBlGAMgASgJEhMKC3NhbXBsZV91bml0GAQgASgJEhMKC3BlcmlvZF90eXBlGAUgASgJEhMKC3BlcmlvZF91bml0GAYgASgJEisKC3RlbXBvcmFsaXR5GAcgASgOMhYuYmFzYWx0LnYxLlRlbXBvcmFsaXR5IkcKEUxhYmVsTmFtZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyIjChJMYWJlbE5hbWVzUmVzcG9uc2USDQoFbmFtZXMYASADKAkiVgoSTGFiZWxWYWx1ZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIMCgRuYW1lGAogASgJIiUKE0xhYmVsVmFsdWVzUmVzcG9uc2USDgoGdmFsdWVzGAEgAygJIkMKDVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDIjUKDlNlcmllc1Jlc3BvbnNlEiMKBnNlcmllcxgBIAMoCzITLmJhc2FsdC52MS5MYWJlbFNldCIsCghMYWJlbFNldBIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwixgEKDE1lcmdlUmVxdWVzdBIQCghzZWxlY3RvchgBIAEoCRIQCghzdGFydF9tcxgCIAEoAxIOCgZlbmRfbXMYAyABKAMSFAoMcHJvZmlsZV90eXBlGAQgASgJEisKC2FnZ3JlZ2F0aW9uGAUgASgOMhYuYmFzYWx0LnYxLkFnZ3JlZ2F0aW9uEiYKBmZvcm1hdBgKIAEoDjIWLmJhc2FsdC52MS5NZXJnZUZvcm1hdBIRCgltYXhfbm9kZXMYCyABKA1KBAgMEBUirAEKDU1lcmdlUmVzcG9uc2USJAoEdHJlZRgBIAEoCzIULmJhc2FsdC52MS5GbGFtZVRyZWVIABIiCgN0b3AYAiABKAsyEy5iYXNhbHQudjEuVG9wVGFibGVIABIPCgVwcHJvZhgDIAEoDEgAEhAKBmZvbGRlZBgEIAEoCUgAEiQKBXN0YXRzGA8gASgLMhUuYmFzYWx0LnYxLlF1ZXJ5U3RhdHNCCAoGcmVzdWx0Ip4BCglGbGFtZVRyZWUSDAoEdW5pdBgBIAEoCRINCgV0b3RhbBgCIAEoAxINCgVuYW1lcxgDIAMoCRIOCgZwYXJlbnQYBCADKAUSDAoEbmFtZRgFIAMoBRIMCgRzZWxmGAYgAygDEg0KBXZhbHVlGAcgAygDEhQKDGhpZGRlbl9ub2RlcxgIIAEoBBIUCgxoaWRkZW5fdmFsdWUYCSABKAMiUgoIVG9wVGFibGUSDAoEdW5pdBgBIAEoCRINCgV0b3RhbBgCIAEoAxIpCglmdW5jdGlvbnMYAyADKAsyFi5iYXNhbHQudjEuVG9wRnVuY3Rpb24iSgoLVG9wRnVuY3Rpb24SEAoIZnVuY3Rpb24YASABKAkSDAoEZmlsZRgCIAEoCRIMCgRzZWxmGAMgASgDEg0KBXRvdGFsGAQgASgDIq0BChFUaW1lU2VyaWVzUmVxdWVzdBIQCghzZWxlY3RvchgBIAEoCRIQCghzdGFydF9tcxgCIAEoAxIOCgZlbmRfbXMYAyABKAMSFAoMcHJvZmlsZV90eXBlGAQgASgJEisKC2FnZ3JlZ2F0aW9uGAUgASgOMhYuYmFzYWx0LnYxLkFnZ3JlZ2F0aW9uEg8KB3N0ZXBfbXMYCiABKAMSEAoIZ3JvdXBfYnkYCyADKAkibwoSVGltZVNlcmllc1Jlc3BvbnNlEgwKBHVuaXQYASABKAkSJQoGc2VyaWVzGAIgAygLMhUuYmFzYWx0LnYxLlRpbWVTZXJpZXMSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0cyJTCgpUaW1lU2VyaWVzEiAKBmxhYmVscxgBIAMoCzIQLmJhc2FsdC52MS5MYWJlbBIUCgx0aW1lc3RhbXBfbXMYAiADKAMSDQoFdmFsdWUYAyADKAMimAEKClF1ZXJ5U3RhdHMSEAoIcHJvZmlsZXMYASABKAQSDgoGc2VyaWVzGAIgASgEEgwKBHJvd3MYAyABKAQSDgoGYmxvY2tzGAQgASgEEhAKCHNlZ21lbnRzGAUgASgEEicKB21pc3NpbmcYBiADKAsyFi5iYXNhbHQudjEuTWlzc2luZ1BhcnQSDwoHcGFydGlhbBgHIAEoCCI6CgtNaXNzaW5nUGFydBIMCgRwYXJ0GAEgASgJEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSqJAQoLTWVyZ2VGb3JtYXQSHAoYTUVSR0VfRk9STUFUX1VOU1BFQ0lGSUVEEAASFQoRTUVSR0VfRk9STUFUX1RSRUUQARIUChBNRVJHRV9GT1JNQVRfVE9QEAISFgoSTUVSR0VfRk9STUFUX1BQUk9GEAMSFwoTTUVSR0VfRk9STUFUX0ZPTERFRBAEMr4DCgxRdWVyeVNlcnZpY2USTwoMUHJvZmlsZVR5cGVzEh4uYmFzYWx0LnYxLlByb2ZpbGVUeXBlc1JlcXVlc3QaHy5iYXNhbHQudjEuUHJvZmlsZVR5cGVzUmVzcG9uc2USSQoKTGFiZWxOYW1lcxIcLmJhc2FsdC52MS5MYWJlbE5hbWVzUmVxdWVzdBodLmJhc2FsdC52MS5MYWJlbE5hbWVzUmVzcG9uc2USTAoLTGFiZWxWYWx1ZXMSHS5iYXNhbHQudjEuTGFiZWxWYWx1ZXNSZXF1ZXN0Gh4uYmFzYWx0LnYxLkxhYmVsVmFsdWVzUmVzcG9uc2USPQoGU2VyaWVzEhguYmFzYWx0LnYxLlNlcmllc1JlcXVlc3QaGS5iYXNhbHQudjEuU2VyaWVzUmVzcG9uc2USOgoFTWVyZ2USFy5iYXNhbHQudjEuTWVyZ2VSZXF1ZXN0GhguYmFzYWx0LnYxLk1lcmdlUmVzcG9uc2USSQoKVGltZVNlcmllcxIcLmJhc2FsdC52MS5UaW1lU2VyaWVzUmVxdWVzdBodLmJhc2FsdC52MS5UaW1lU2VyaWVzUmVzcG9uc2ViBnByb3RvMw", [file_basalt_v1_common]);
+  fileDesc("ChViYXNhbHQvdjEvcXVlcnkucHJvdG8SCWJhc2FsdC52MSJJChNQcm9maWxlVHlwZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyJFChRQcm9maWxlVHlwZXNSZXNwb25zZRItCg1wcm9maWxlX3R5cGVzGAEgAygLMhYuYmFzYWx0LnYxLlByb2ZpbGVUeXBlIqgBCgtQcm9maWxlVHlwZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NhbXBsZV90eXBlGAMgASgJEhMKC3NhbXBsZV91bml0GAQgASgJEhMKC3BlcmlvZF90eXBlGAUgASgJEhMKC3BlcmlvZF91bml0GAYgASgJEisKC3RlbXBvcmFsaXR5GAcgASgOMhYuYmFzYWx0LnYxLlRlbXBvcmFsaXR5IkcKEUxhYmVsTmFtZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyIjChJMYWJlbE5hbWVzUmVzcG9uc2USDQoFbmFtZXMYASADKAkiVgoSTGFiZWxWYWx1ZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIMCgRuYW1lGAogASgJIiUKE0xhYmVsVmFsdWVzUmVzcG9uc2USDgoGdmFsdWVzGAEgAygJIkMKDVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDIjUKDlNlcmllc1Jlc3BvbnNlEiMKBnNlcmllcxgBIAMoCzITLmJhc2FsdC52MS5MYWJlbFNldCIsCghMYWJlbFNldBIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwi9AEKC1N0YWNrRmlsdGVyEhIKBWZvY3VzGAEgASgJSACIAQESEwoGaWdub3JlGAIgASgJSAGIAQESEQoEaGlkZRgDIAEoCUgCiAEBEhEKBHNob3cYBCABKAlIA4gBARIWCglzaG93X2Zyb20YBSABKAlIBIgBARIXCgpwcnVuZV9mcm9tGAYgASgJSAWIAQESDQoFc3RhY2sYByADKAkSEgoKaGlkZV9mcmFtZRgIIAMoCUIICgZfZm9jdXNCCQoHX2lnbm9yZUIHCgVfaGlkZUIHCgVfc2hvd0IMCgpfc2hvd19mcm9tQg0KC19wcnVuZV9mcm9tIlsKDFNhbXBsZUZpbHRlchITCgtwcm9maWxlX2lkcxgBIAMoCRIQCghzcGFuX2lkcxgCIAMoCRIRCgl0cmFjZV9pZHMYAyADKAkSEQoJY2FsbF9zaXRlGAQgAygJImIKCVN0YWNrVmlldxITCgtncmFudWxhcml0eRgBIAEoCRISCgpyb290X2xhYmVsGAIgAygJEhAKCGludmVydGVkGAMgASgIEhoKEmNvbGxhcHNlX3JlY3Vyc2lvbhgEIAEoCCLwAgoMTWVyZ2VSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIUCgxwcm9maWxlX3R5cGUYBCABKAkSKwoLYWdncmVnYXRpb24YBSABKA4yFi5iYXNhbHQudjEuQWdncmVnYXRpb24SJgoGZm9ybWF0GAogASgOMhYuYmFzYWx0LnYxLk1lcmdlRm9ybWF0EhEKCW1heF9ub2RlcxgLIAEoDRImCgZmaWx0ZXIYDCABKAsyFi5iYXNhbHQudjEuU3RhY2tGaWx0ZXISKAoHc2FtcGxlcxgNIAEoCzIXLmJhc2FsdC52MS5TYW1wbGVGaWx0ZXISIgoEdmlldxgOIAEoCzIULmJhc2FsdC52MS5TdGFja1ZpZXcSEAoIZnVuY3Rpb24YDyABKAkSDgoGbGV2ZWxzGBAgASgNEhYKDmtlZXBfbG9jYXRpb25zGBEgASgNIvsBCg1NZXJnZVJlc3BvbnNlEiQKBHRyZWUYASABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlSAASIgoDdG9wGAIgASgLMhMuYmFzYWx0LnYxLlRvcFRhYmxlSAASDwoFcHByb2YYAyABKAxIABIQCgZmb2xkZWQYBCABKAlIABInCghzYW5kd2ljaBgFIAEoCzITLmJhc2FsdC52MS5TYW5kd2ljaEgAEg4KBGJvZHkYBiABKAxIABIUCgxjb250ZW50X3R5cGUYByABKAkSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0c0IICgZyZXN1bHQingEKCUZsYW1lVHJlZRIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEg0KBW5hbWVzGAMgAygJEg4KBnBhcmVudBgEIAMoBRIMCgRuYW1lGAUgAygFEgwKBHNlbGYYBiADKAMSDQoFdmFsdWUYByADKAMSFAoMaGlkZGVuX25vZGVzGAggASgEEhQKDGhpZGRlbl92YWx1ZRgJIAEoAyJ1CghTYW5kd2ljaBIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEiUKB2NhbGxlZXMYAyABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlEiUKB2NhbGxlcnMYBCABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlIlIKCFRvcFRhYmxlEgwKBHVuaXQYASABKAkSDQoFdG90YWwYAiABKAMSKQoJZnVuY3Rpb25zGAMgAygLMhYuYmFzYWx0LnYxLlRvcEZ1bmN0aW9uIkoKC1RvcEZ1bmN0aW9uEhAKCGZ1bmN0aW9uGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEc2VsZhgDIAEoAxINCgV0b3RhbBgEIAEoAyL/AQoRVGltZVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIrCgthZ2dyZWdhdGlvbhgFIAEoDjIWLmJhc2FsdC52MS5BZ2dyZWdhdGlvbhIPCgdzdGVwX21zGAogASgDEhAKCGdyb3VwX2J5GAsgAygJEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlciJvChJUaW1lU2VyaWVzUmVzcG9uc2USDAoEdW5pdBgBIAEoCRIlCgZzZXJpZXMYAiADKAsyFS5iYXNhbHQudjEuVGltZVNlcmllcxIkCgVzdGF0cxgPIAEoCzIVLmJhc2FsdC52MS5RdWVyeVN0YXRzIlMKClRpbWVTZXJpZXMSIAoGbGFiZWxzGAEgAygLMhAuYmFzYWx0LnYxLkxhYmVsEhQKDHRpbWVzdGFtcF9tcxgCIAMoAxINCgV2YWx1ZRgDIAMoAyKYAQoKUXVlcnlTdGF0cxIQCghwcm9maWxlcxgBIAEoBBIOCgZzZXJpZXMYAiABKAQSDAoEcm93cxgDIAEoBBIOCgZibG9ja3MYBCABKAQSEAoIc2VnbWVudHMYBSABKAQSJwoHbWlzc2luZxgGIAMoCzIWLmJhc2FsdC52MS5NaXNzaW5nUGFydBIPCgdwYXJ0aWFsGAcgASgIIjoKC01pc3NpbmdQYXJ0EgwKBHBhcnQYASABKAkSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJKsACCgtNZXJnZUZvcm1hdBIcChhNRVJHRV9GT1JNQVRfVU5TUEVDSUZJRUQQABIVChFNRVJHRV9GT1JNQVRfVFJFRRABEhQKEE1FUkdFX0ZPUk1BVF9UT1AQAhIWChJNRVJHRV9GT1JNQVRfUFBST0YQAxIXChNNRVJHRV9GT1JNQVRfRk9MREVEEAQSGQoVTUVSR0VfRk9STUFUX1NBTkRXSUNIEAUSHAoYTUVSR0VfRk9STUFUX0ZMQU1FQkVBUkVSEAYSFgoSTUVSR0VfRk9STUFUX0FSUk9XEAcSFAoQTUVSR0VfRk9STUFUX0RPVBAIEhsKF01FUkdFX0ZPUk1BVF9TUEVFRFNDT1BFEAkSGwoXTUVSR0VfRk9STUFUX0NQVVBST0ZJTEUQChIUChBNRVJHRV9GT1JNQVRfUEdPEAsyvgMKDFF1ZXJ5U2VydmljZRJPCgxQcm9maWxlVHlwZXMSHi5iYXNhbHQudjEuUHJvZmlsZVR5cGVzUmVxdWVzdBofLmJhc2FsdC52MS5Qcm9maWxlVHlwZXNSZXNwb25zZRJJCgpMYWJlbE5hbWVzEhwuYmFzYWx0LnYxLkxhYmVsTmFtZXNSZXF1ZXN0Gh0uYmFzYWx0LnYxLkxhYmVsTmFtZXNSZXNwb25zZRJMCgtMYWJlbFZhbHVlcxIdLmJhc2FsdC52MS5MYWJlbFZhbHVlc1JlcXVlc3QaHi5iYXNhbHQudjEuTGFiZWxWYWx1ZXNSZXNwb25zZRI9CgZTZXJpZXMSGC5iYXNhbHQudjEuU2VyaWVzUmVxdWVzdBoZLmJhc2FsdC52MS5TZXJpZXNSZXNwb25zZRI6CgVNZXJnZRIXLmJhc2FsdC52MS5NZXJnZVJlcXVlc3QaGC5iYXNhbHQudjEuTWVyZ2VSZXNwb25zZRJJCgpUaW1lU2VyaWVzEhwuYmFzYWx0LnYxLlRpbWVTZXJpZXNSZXF1ZXN0Gh0uYmFzYWx0LnYxLlRpbWVTZXJpZXNSZXNwb25zZWIGcHJvdG8z", [file_basalt_v1_common]);
 
 /**
  * @generated from message basalt.v1.ProfileTypesRequest
@@ -274,6 +274,148 @@ export const LabelSetSchema: GenMessage<LabelSet> = /*@__PURE__*/
   messageDesc(file_basalt_v1_query, 9);
 
 /**
+ * Which stacks count, and which of their frames show. Absent parts filter nothing.
+ *
+ * @generated from message basalt.v1.StackFilter
+ */
+export type StackFilter = Message<"basalt.v1.StackFilter"> & {
+  /**
+   * Regular expressions, as `go tool pprof` has them.
+   *
+   * @generated from field: optional string focus = 1;
+   */
+  focus?: string | undefined;
+
+  /**
+   * @generated from field: optional string ignore = 2;
+   */
+  ignore?: string | undefined;
+
+  /**
+   * @generated from field: optional string hide = 3;
+   */
+  hide?: string | undefined;
+
+  /**
+   * @generated from field: optional string show = 4;
+   */
+  show?: string | undefined;
+
+  /**
+   * @generated from field: optional string show_from = 5;
+   */
+  showFrom?: string | undefined;
+
+  /**
+   * @generated from field: optional string prune_from = 6;
+   */
+  pruneFrom?: string | undefined;
+
+  /**
+   * Patterns of stacks that count: all must hold.
+   *
+   * @generated from field: repeated string stack = 7;
+   */
+  stack: string[];
+
+  /**
+   * Patterns of frames that are left out.
+   *
+   * @generated from field: repeated string hide_frame = 8;
+   */
+  hideFrame: string[];
+};
+
+/**
+ * Describes the message basalt.v1.StackFilter.
+ * Use `create(StackFilterSchema)` to create a new message.
+ */
+export const StackFilterSchema: GenMessage<StackFilter> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 10);
+
+/**
+ * Which samples count, by where they came from. Empty lists take all.
+ *
+ * @generated from message basalt.v1.SampleFilter
+ */
+export type SampleFilter = Message<"basalt.v1.SampleFilter"> & {
+  /**
+   * @generated from field: repeated string profile_ids = 1;
+   */
+  profileIds: string[];
+
+  /**
+   * 16 lower-case hexadecimal digits each.
+   *
+   * @generated from field: repeated string span_ids = 2;
+   */
+  spanIds: string[];
+
+  /**
+   * 32 lower-case hexadecimal digits each.
+   *
+   * @generated from field: repeated string trace_ids = 3;
+   */
+  traceIds: string[];
+
+  /**
+   * Function names from the root on, which stacks must start with.
+   *
+   * @generated from field: repeated string call_site = 4;
+   */
+  callSite: string[];
+};
+
+/**
+ * Describes the message basalt.v1.SampleFilter.
+ * Use `create(SampleFilterSchema)` to create a new message.
+ */
+export const SampleFilterSchema: GenMessage<SampleFilter> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 11);
+
+/**
+ * How stacks show.
+ *
+ * @generated from message basalt.v1.StackView
+ */
+export type StackView = Message<"basalt.v1.StackView"> & {
+  /**
+   * What a node stands for: function (also when empty), file, line, mapping or address.
+   *
+   * @generated from field: string granularity = 1;
+   */
+  granularity: string;
+
+  /**
+   * Labels, of series or samples, whose values become the first frames.
+   *
+   * @generated from field: repeated string root_label = 2;
+   */
+  rootLabel: string[];
+
+  /**
+   * Leaves first: who called.
+   *
+   * @generated from field: bool inverted = 3;
+   */
+  inverted: boolean;
+
+  /**
+   * A function that calls itself is one frame.
+   *
+   * @generated from field: bool collapse_recursion = 4;
+   */
+  collapseRecursion: boolean;
+};
+
+/**
+ * Describes the message basalt.v1.StackView.
+ * Use `create(StackViewSchema)` to create a new message.
+ */
+export const StackViewSchema: GenMessage<StackView> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 12);
+
+/**
  * @generated from message basalt.v1.MergeRequest
  */
 export type MergeRequest = Message<"basalt.v1.MergeRequest"> & {
@@ -308,11 +450,47 @@ export type MergeRequest = Message<"basalt.v1.MergeRequest"> & {
   format: MergeFormat;
 
   /**
-   * Cuts a tree at the end only; what it hid is reported. 0 means 16,384.
+   * Cuts a tree at the end only; what it hid is reported. 0 means 16,384 (100 for dot).
    *
    * @generated from field: uint32 max_nodes = 11;
    */
   maxNodes: number;
+
+  /**
+   * @generated from field: basalt.v1.StackFilter filter = 12;
+   */
+  filter?: StackFilter | undefined;
+
+  /**
+   * @generated from field: basalt.v1.SampleFilter samples = 13;
+   */
+  samples?: SampleFilter | undefined;
+
+  /**
+   * @generated from field: basalt.v1.StackView view = 14;
+   */
+  view?: StackView | undefined;
+
+  /**
+   * Of sandwich: exact name of the function.
+   *
+   * @generated from field: string function = 15;
+   */
+  function: string;
+
+  /**
+   * Of sandwich: how far from the function. 0 means 10.
+   *
+   * @generated from field: uint32 levels = 16;
+   */
+  levels: number;
+
+  /**
+   * Of pgo: locations kept of each stack, from the leaf. 0 means 5.
+   *
+   * @generated from field: uint32 keep_locations = 17;
+   */
+  keepLocations: number;
 };
 
 /**
@@ -320,7 +498,7 @@ export type MergeRequest = Message<"basalt.v1.MergeRequest"> & {
  * Use `create(MergeRequestSchema)` to create a new message.
  */
 export const MergeRequestSchema: GenMessage<MergeRequest> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 10);
+  messageDesc(file_basalt_v1_query, 13);
 
 /**
  * @generated from message basalt.v1.MergeResponse
@@ -357,7 +535,28 @@ export type MergeResponse = Message<"basalt.v1.MergeResponse"> & {
      */
     value: string;
     case: "folded";
+  } | {
+    /**
+     * @generated from field: basalt.v1.Sandwich sandwich = 5;
+     */
+    value: Sandwich;
+    case: "sandwich";
+  } | {
+    /**
+     * Every other format.
+     *
+     * @generated from field: bytes body = 6;
+     */
+    value: Uint8Array;
+    case: "body";
   } | { case: undefined; value?: undefined };
+
+  /**
+   * Of `body`.
+   *
+   * @generated from field: string content_type = 7;
+   */
+  contentType: string;
 
   /**
    * @generated from field: basalt.v1.QueryStats stats = 15;
@@ -370,7 +569,7 @@ export type MergeResponse = Message<"basalt.v1.MergeResponse"> & {
  * Use `create(MergeResponseSchema)` to create a new message.
  */
 export const MergeResponseSchema: GenMessage<MergeResponse> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 11);
+  messageDesc(file_basalt_v1_query, 14);
 
 /**
  * A flame graph as parallel arrays, one entry a node: parents before children, children of a node sorted by name. Node 0
@@ -436,7 +635,45 @@ export type FlameTree = Message<"basalt.v1.FlameTree"> & {
  * Use `create(FlameTreeSchema)` to create a new message.
  */
 export const FlameTreeSchema: GenMessage<FlameTree> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 12);
+  messageDesc(file_basalt_v1_query, 15);
+
+/**
+ * @generated from message basalt.v1.Sandwich
+ */
+export type Sandwich = Message<"basalt.v1.Sandwich"> & {
+  /**
+   * @generated from field: string unit = 1;
+   */
+  unit: string;
+
+  /**
+   * Of all stacks that count, also those without the function.
+   *
+   * @generated from field: int64 total = 2;
+   */
+  total: bigint;
+
+  /**
+   * The root's only child is the function; below it is what it called.
+   *
+   * @generated from field: basalt.v1.FlameTree callees = 3;
+   */
+  callees?: FlameTree | undefined;
+
+  /**
+   * The root's only child is the function; below it is what called it.
+   *
+   * @generated from field: basalt.v1.FlameTree callers = 4;
+   */
+  callers?: FlameTree | undefined;
+};
+
+/**
+ * Describes the message basalt.v1.Sandwich.
+ * Use `create(SandwichSchema)` to create a new message.
+ */
+export const SandwichSchema: GenMessage<Sandwich> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 16);
 
 /**
  * @generated from message basalt.v1.TopTable
@@ -465,7 +702,7 @@ export type TopTable = Message<"basalt.v1.TopTable"> & {
  * Use `create(TopTableSchema)` to create a new message.
  */
 export const TopTableSchema: GenMessage<TopTable> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 13);
+  messageDesc(file_basalt_v1_query, 17);
 
 /**
  * @generated from message basalt.v1.TopFunction
@@ -499,7 +736,7 @@ export type TopFunction = Message<"basalt.v1.TopFunction"> & {
  * Use `create(TopFunctionSchema)` to create a new message.
  */
 export const TopFunctionSchema: GenMessage<TopFunction> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 14);
+  messageDesc(file_basalt_v1_query, 18);
 
 /**
  * @generated from message basalt.v1.TimeSeriesRequest
@@ -541,6 +778,16 @@ export type TimeSeriesRequest = Message<"basalt.v1.TimeSeriesRequest"> & {
    * @generated from field: repeated string group_by = 11;
    */
   groupBy: string[];
+
+  /**
+   * @generated from field: basalt.v1.StackFilter filter = 12;
+   */
+  filter?: StackFilter | undefined;
+
+  /**
+   * @generated from field: basalt.v1.SampleFilter samples = 13;
+   */
+  samples?: SampleFilter | undefined;
 };
 
 /**
@@ -548,7 +795,7 @@ export type TimeSeriesRequest = Message<"basalt.v1.TimeSeriesRequest"> & {
  * Use `create(TimeSeriesRequestSchema)` to create a new message.
  */
 export const TimeSeriesRequestSchema: GenMessage<TimeSeriesRequest> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 15);
+  messageDesc(file_basalt_v1_query, 19);
 
 /**
  * @generated from message basalt.v1.TimeSeriesResponse
@@ -575,7 +822,7 @@ export type TimeSeriesResponse = Message<"basalt.v1.TimeSeriesResponse"> & {
  * Use `create(TimeSeriesResponseSchema)` to create a new message.
  */
 export const TimeSeriesResponseSchema: GenMessage<TimeSeriesResponse> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 16);
+  messageDesc(file_basalt_v1_query, 20);
 
 /**
  * @generated from message basalt.v1.TimeSeries
@@ -606,7 +853,7 @@ export type TimeSeries = Message<"basalt.v1.TimeSeries"> & {
  * Use `create(TimeSeriesSchema)` to create a new message.
  */
 export const TimeSeriesSchema: GenMessage<TimeSeries> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 17);
+  messageDesc(file_basalt_v1_query, 21);
 
 /**
  * What stands behind an answer, and what is missing from it.
@@ -661,7 +908,7 @@ export type QueryStats = Message<"basalt.v1.QueryStats"> & {
  * Use `create(QueryStatsSchema)` to create a new message.
  */
 export const QueryStatsSchema: GenMessage<QueryStats> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 18);
+  messageDesc(file_basalt_v1_query, 22);
 
 /**
  * @generated from message basalt.v1.MissingPart
@@ -690,7 +937,7 @@ export type MissingPart = Message<"basalt.v1.MissingPart"> & {
  * Use `create(MissingPartSchema)` to create a new message.
  */
 export const MissingPartSchema: GenMessage<MissingPart> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 19);
+  messageDesc(file_basalt_v1_query, 23);
 
 /**
  * @generated from enum basalt.v1.MergeFormat
@@ -722,6 +969,53 @@ export const MergeFormat = {
    * @generated from enum value: MERGE_FORMAT_FOLDED = 4;
    */
   FOLDED: 4,
+
+  /**
+   * Callers and callees of one function.
+   *
+   * @generated from enum value: MERGE_FORMAT_SANDWICH = 5;
+   */
+  SANDWICH: 5,
+
+  /**
+   * The JSON file of Pyroscope's viewers.
+   *
+   * @generated from enum value: MERGE_FORMAT_FLAMEBEARER = 6;
+   */
+  FLAMEBEARER: 6,
+
+  /**
+   * An Arrow IPC stream of one record batch, one row a node.
+   *
+   * @generated from enum value: MERGE_FORMAT_ARROW = 7;
+   */
+  ARROW: 7,
+
+  /**
+   * A call graph for Graphviz.
+   *
+   * @generated from enum value: MERGE_FORMAT_DOT = 8;
+   */
+  DOT: 8,
+
+  /**
+   * @generated from enum value: MERGE_FORMAT_SPEEDSCOPE = 9;
+   */
+  SPEEDSCOPE: 9,
+
+  /**
+   * V8's .cpuprofile.
+   *
+   * @generated from enum value: MERGE_FORMAT_CPUPROFILE = 10;
+   */
+  CPUPROFILE: 10,
+
+  /**
+   * For `go build -pgo`.
+   *
+   * @generated from enum value: MERGE_FORMAT_PGO = 11;
+   */
+  PGO: 11,
 } as const;
 
 /**

@@ -1,0 +1,26 @@
+/** The keys of an answer that have a value, numbered depth-first, so that equal data gives equal bytes wherever it lay. */
+import { numberDepthFirst } from '../../symbols/depth-first.js';
+import type { SymbolSource } from '../../symbols/source.js';
+import type { MergedValues } from '../aggregate.js';
+import { storeWords } from '../sums.js';
+
+export interface SampledKeys {
+  readonly symbols: SymbolSource;
+  /** By key. */
+  readonly values: BigInt64Array<ArrayBuffer>;
+}
+
+/** Throws `limit` PS_SUM_OVERFLOW. */
+export function sampledKeys({ symbols, sums }: MergedValues): SampledKeys {
+  const { count } = symbols.keys;
+  const sampled = new Uint8Array(count);
+  for (let k = 0; k < count; k++) sampled[k] = sums.low[k] === 0 && sums.high[k] === 0 ? 0 : 1;
+  const numbered = numberDepthFirst(symbols, sampled);
+  const values = new BigInt64Array(numbered.symbols.keys.count);
+  const words = new Int32Array(values.buffer);
+  for (let k = 0; k < count; k++) {
+    const key = numbered.remap[k]!;
+    if (key >= 0) storeWords(words, key, sums.low[k]!, sums.high[k]!);
+  }
+  return { symbols: numbered.symbols, values };
+}

@@ -1,0 +1,48 @@
+/** Text that grows to bytes in pieces, bounded. */
+import { StoreError } from '../../base/errors.js';
+import { LIMITS } from '../../base/limits.js';
+
+const CHUNK_CHARACTERS = 1 << 16;
+const encoder = new TextEncoder();
+
+export class TextChunks {
+  readonly #what: string;
+  readonly #chunks: Uint8Array[] = [];
+  #pending = '';
+  #sizeBytes = 0;
+
+  /** `what` is for errors. */
+  constructor(what: string) {
+    this.#what = what;
+  }
+
+  append(text: string): void {
+    this.#pending += text;
+    if (this.#pending.length >= CHUNK_CHARACTERS) this.#flush();
+  }
+
+  /** Comma-separated texts. */
+  appendList(count: number, text: (index: number) => string): void {
+    for (let i = 0; i < count; i++) this.append(i === 0 ? text(i) : `,${text(i)}`);
+  }
+
+  /** Throws `limit` PS_RENDER_SIZE, as `append` does. */
+  finish(): Uint8Array {
+    this.#flush();
+    return Buffer.concat(this.#chunks);
+  }
+
+  #flush(): void {
+    const bytes = encoder.encode(this.#pending);
+    this.#pending = '';
+    this.#sizeBytes += bytes.length;
+    if (this.#sizeBytes > LIMITS.renderBytesMax) {
+      throw new StoreError({
+        kind: 'limit',
+        code: 'PS_RENDER_SIZE',
+        message: `cannot render ${this.#what}: got more than ${LIMITS.renderBytesMax} bytes; want at most that many`,
+      });
+    }
+    this.#chunks.push(bytes);
+  }
+}

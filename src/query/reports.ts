@@ -1,0 +1,102 @@
+/** From merged values to answers: one entry a format. */
+import { invalid } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
+import type { MergedValues } from './aggregate.js';
+import type { FlameTree, QueryStats, RenderQuery, Sandwich, SandwichQuery } from './api.js';
+import type { QueryContext } from './context.js';
+import { checkedCount, type RenderFormat } from './formats.js';
+import { renderArrow } from './render/arrow.js';
+import { renderCpuProfile } from './render/cpuprofile.js';
+import { dotOf } from './render/dot.js';
+import { flamebearer } from './render/flamebearer.js';
+import { renderFolded } from './render/folded.js';
+import { checkPgoType, KEEP_LOCATIONS_DEFAULT, trimmedForPgo } from './render/pgo.js';
+import { renderPprof } from './render/pprof.js';
+import { sandwichHalves } from './render/sandwich.js';
+import { renderSpeedscope } from './render/speedscope.js';
+import { TextChunks } from './render/text-chunks.js';
+import { renderTree } from './render/tree.js';
+import { checkMaxNodes } from './request.js';
+import type { SelectedSources } from './snapshot.js';
+
+export interface MergeScope {
+  readonly merged: MergedValues;
+  readonly selected: SelectedSources;
+  readonly context: QueryContext;
+  readonly unit: string;
+  /** Asked at the end: reading metadata may find more that is missing. */
+  readonly stats: () => QueryStats;
+}
+
+type Renderer = (scope: MergeScope, query: RenderQuery) => Uint8Array | Promise<Uint8Array>;
+
+const RENDERERS: Readonly<Record<RenderFormat, Renderer>> = {
+  pprof: ({ merged, selected, context }, query) =>
+    renderPprof(merged, { sources: selected.sources, query, context }),
+  folded: ({ merged }) => renderFolded(merged),
+  flamebearer: (scope, query) => flamebearerJson(treeOf(scope, query.maxNodes), query),
+  arrow: (scope, query) => renderArrow(treeOf(scope, query.maxNodes)),
+  dot: (scope, query) => {
+    const tree = treeOf(scope, LIMITS.treeNodesMax);
+    return new TextEncoder().encode(
+      dotOf(tree, query.maxNodes === undefined ? DOT_NODES_DEFAULT : checkMaxNodes(query.maxNodes)),
+    );
+  },
+  speedscope: ({ merged, unit }, { profileType }) =>
+    renderSpeedscope(merged, { name: profileType, unit }),
+  cpuprofile: ({ merged, unit }, { startMs }) => renderCpuProfile(merged, { unit, startMs }),
+  pgo: ({ merged, selected, context }, query) => {
+    checkPgoType(query.profileType);
+    const kept = checkedCount('keepLocations', query.keepLocations ?? KEEP_LOCATIONS_DEFAULT);
+    const trimmed = trimmedForPgo(merged, kept, context);
+    return renderPprof(trimmed, { sources: selected.sources, query, context });
+  },
+};
+
+const DOT_NODES_DEFAULT = 100;
+const LEVELS_DEFAULT = 10;
+
+export async function renderReport(scope: MergeScope, query: RenderQuery): Promise<Uint8Array> {
+  return RENDERERS[query.format](scope, query);
+}
+
+export function treeOf(scope: MergeScope, maxNodes: number | undefined): FlameTree {
+  const { merged, unit, stats } = scope;
+  return renderTree(merged, { unit, maxNodes: checkMaxNodes(maxNodes), stats: stats() });
+}
+
+export function sandwichOf(scope: MergeScope, query: SandwichQuery): Sandwich {
+  if (query.function === '') {
+    throw invalid('PS_FORMAT_OPTION', 'cannot merge: got no function; want one for a sandwich');
+  }
+  const levels = checkedCount('levels', query.levels ?? LEVELS_DEFAULT);
+  const at = { functionName: query.function, levels };
+  const { callees, callers } = sandwichHalves(scope.merged, at, scope.context);
+  return {
+    unit: scope.unit,
+    total: treeOf(scope, 1).total,
+    callees: treeOf({ ...scope, merged: callees }, query.maxNodes),
+    callers: treeOf({ ...scope, merged: callers }, query.maxNodes),
+    stats: scope.stats(),
+  };
+}
+
+/** The file that Pyroscope's own viewers open. Numbers are JSON numbers there, the nearest ones past 2^53. */
+function flamebearerJson(tree: FlameTree, { profileType }: RenderQuery): Uint8Array {
+  const { names, levels, total, maxSelf } = flamebearer(tree);
+  const text = new TextChunks('flamebearer');
+  text.append('{"version":1,"flamebearer":{"names":[');
+  text.appendList(names.length, (i) => JSON.stringify(names[i]));
+  text.append('],"levels":[');
+  text.appendList(levels.length, (i) => `[${levels[i]!.join()}]`);
+  text.append(`],"numTicks":${total},"maxSelf":${maxSelf}},`);
+  const metadata = {
+    format: 'single',
+    spyName: '',
+    sampleRate: 1_000_000_000,
+    units: tree.unit,
+    name: profileType,
+  };
+  text.append(`"metadata":${JSON.stringify(metadata)}}\n`);
+  return text.finish();
+}

@@ -1,0 +1,51 @@
+/** Labels of series put on their samples, where an answer tells samples apart by them. */
+import {
+  canonicalSampleLabels,
+  type SampleLabels,
+  sampleLabelsKey,
+  type StringLabel,
+} from '../model/sample-labels.js';
+import { seriesLabel } from '../symbols/select.js';
+import type { SymbolSource } from '../symbols/source.js';
+import type { QuerySeries } from './source.js';
+
+/** The labels of `names` that the series has. */
+export function labelsOfSeries(
+  { series, typeId }: QuerySeries,
+  names: readonly string[],
+): readonly StringLabel[] {
+  return names.flatMap((name) => {
+    const value = seriesLabel(series, typeId, name);
+    return value === undefined ? [] : [{ name, value }];
+  });
+}
+
+const MADE = new WeakMap<SymbolSource, Map<string, SymbolSource>>();
+
+/** `symbols` with `labels` on every key, in place of labels of those names. The same object for equal labels. */
+export function withLabels(symbols: SymbolSource, labels: readonly StringLabel[]): SymbolSource {
+  if (labels.length === 0) return symbols;
+  const known = MADE.get(symbols) ?? new Map<string, SymbolSource>();
+  MADE.set(symbols, known);
+  const text = JSON.stringify(labels);
+  let made = known.get(text);
+  if (made === undefined) {
+    const { labelSets } = symbols;
+    const names = new Set(labels.map((l) => l.name));
+    const labelled = (index: number): SampleLabels => {
+      const { strings, numbers } = labelSets.labels(index);
+      const own = strings.filter((l) => !names.has(l.name));
+      return canonicalSampleLabels({ strings: [...own, ...labels], numbers });
+    };
+    made = {
+      ...symbols,
+      labelSets: {
+        count: labelSets.count,
+        labels: labelled,
+        key: (index) => sampleLabelsKey(labelled(index)),
+      },
+    };
+    known.set(text, made);
+  }
+  return made;
+}
