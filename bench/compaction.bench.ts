@@ -10,7 +10,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { CompactionReport } from '../src/compaction/compactor.js';
+import type { CompactionReport } from '../src/compaction/report.js';
 import { systemClock } from '../src/env/clock.js';
 import { nodeFileSystem } from '../src/env/node-files.js';
 import { systemRng } from '../src/env/rng.js';

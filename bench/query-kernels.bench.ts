@@ -267,10 +267,11 @@ async function benchEngine(): Promise<void> {
     formatVersion: 1,
     tenantId: 't',
     version: 1,
-    blocks: [{ ...meta, sizeBytes: 0 }],
+    blocks: [{ ...meta, sizeBytes: 0, seriesTombstones: [] }],
     watermarks: [],
     carries: [],
     tombstones: [],
+    seriesTombstones: [],
     fenceVersion: 0,
     recentNonces: [],
   };

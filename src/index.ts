@@ -35,6 +35,7 @@ export type {
   TopTable,
   TreeQuery,
 } from './query/api.js';
+export type { DeleteRequest, Deletion } from './store/deletion.js';
 export type { IngestReport } from './store/ingest-part.js';
 export type { InspectedBlock, Inspection } from './store/inspect.js';
 export type { Environment, StoreLocation, StoreOptions } from './store/options.js';

@@ -117,11 +117,15 @@ export const LIMITS = {
   optionListMax: 1_024,
   /** Files of one `basalt import`. */
   importFilesMax: 1_000_000,
+  /** Attempts of one call to the source of a copy, the first included. */
+  importAttemptsMax: 8,
   /** Bytes of one answer that the command line takes from a server. */
   clientAnswerBytesMax: 1 << 30,
 
   /** Bytes of one manifest version: some 100 bytes a live block. */
   manifestBytesMax: 64 << 20,
+  /** Deletions of one tenant that compaction has not applied everywhere yet; past it more get `limit`. */
+  seriesTombstonesMax: 1_000,
   /** Bytes of one service's carry object; the series with the oldest carry are dropped first. */
   carryBytesMax: 64 << 20,
 

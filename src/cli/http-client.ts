@@ -23,7 +23,12 @@ const KINDS: Readonly<Record<string, ErrorKind>> = {
   canceled: 'cancelled',
 };
 
-export function httpClient(server: string, tenant: string): HttpClient {
+/** `more` are headers of every call. */
+export function httpClient(
+  server: string,
+  tenant: string,
+  more: Readonly<Record<string, string>> = {},
+): HttpClient {
   const base = serverUrl(server);
   const call = async (
     path: string,
@@ -38,7 +43,7 @@ export function httpClient(server: string, tenant: string): HttpClient {
     if (!response.ok) throw answerError(url, response, body);
     return body;
   };
-  const headers = tenant === '' ? {} : { [TENANT_HEADER]: tenant };
+  const headers = tenant === '' ? more : { ...more, [TENANT_HEADER]: tenant };
   return {
     get: (path, parameters, signal) => call(path, parameters, { headers, signal }),
     post: (path, parameters, body, signal) =>

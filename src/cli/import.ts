@@ -4,7 +4,7 @@ import { LIMITS } from '../base/limits.js';
 import type { FileSystem } from '../env/files.js';
 import { PROFILE_NAME, type Label } from '../model/labels.js';
 import type { Temporality } from '../model/series.js';
-import { command, EXIT_FAILED, EXIT_OK, type CommandIo } from './command.js';
+import { command, type CommandContext, EXIT_FAILED, EXIT_OK, type CommandIo } from './command.js';
 import {
   dataOption,
   labelOption,
@@ -13,6 +13,7 @@ import {
   temporalityOption,
   tenantOption,
 } from './common-options.js';
+import { importPyroscope } from './import-pyroscope.js';
 import { openSink, parseLabel, type ProfileSink } from './profile-sink.js';
 import { startProgress, type Progress } from './progress.js';
 import { readProfile } from './read-profile.js';
@@ -22,27 +23,67 @@ import { chooseTarget } from './target.js';
 /** Files that failed are named up to this many times; the rest is only counted. */
 const FAILURES_SHOWN = 20;
 
+const PYROSCOPE_OPTIONS = {
+  'from-pyroscope': {
+    type: 'string',
+    placeholder: 'URL',
+    help: 'copy what this Pyroscope has, through its query API',
+  },
+  from: {
+    type: 'string',
+    default: 'now-24h',
+    help: 'start of the copy: unix ms, RFC 3339, now-1h',
+  },
+  to: { type: 'string', default: 'now-5m', help: 'its end, exclusive; cut to whole slices' },
+  slice: {
+    type: 'string',
+    default: '15s',
+    help: 'one profile of the copy covers this time; gauges want the interval of the agents',
+  },
+  selector: { type: 'string', default: '{}', help: 'what to copy' },
+  state: {
+    type: 'string',
+    default: 'basalt-import.json',
+    placeholder: 'FILE',
+    help: 'how far the copy has come; the next run goes on there',
+  },
+  'source-tenant': { type: 'string', default: '', help: 'tenant to copy from' },
+  'source-header': {
+    type: 'list',
+    placeholder: 'NAME: VALUE',
+    help: 'header of each call, for example an authorization',
+  },
+} as const;
+
+const OPTIONS = {
+  label: labelOption,
+  'path-labels': {
+    type: 'string',
+    default: '',
+    placeholder: 'A/B/…',
+    help: 'label names for the folders on the way to a file',
+  },
+  data: dataOption,
+  ...BUCKET_OPTIONS,
+  server: serverOption,
+  tenant: tenantOption,
+  temporality: temporalityOption,
+  parallel: parallelOption,
+  ...PYROSCOPE_OPTIONS,
+} as const;
+
 export const importCommand = command({
   name: 'import',
-  summary: 'send all profile files under a directory, in parallel',
-  positionals: 'DIR',
-  options: {
-    label: labelOption,
-    'path-labels': {
-      type: 'string',
-      default: '',
-      placeholder: 'A/B/…',
-      help: 'label names for the folders on the way to a file',
-    },
-    data: dataOption,
-    ...BUCKET_OPTIONS,
-    server: serverOption,
-    tenant: tenantOption,
-    temporality: temporalityOption,
-    parallel: parallelOption,
-  },
-  examples: ["basalt import profiles/ --path-labels 'service_name/version/__name__' --data ./data"],
+  summary: 'send all profile files under a directory, or copy what a Pyroscope has',
+  positionals: '[DIR]',
+  options: OPTIONS,
+  examples: [
+    "basalt import profiles/ --path-labels 'service_name/version/__name__' --data ./data",
+    'basalt import --from-pyroscope http://pyroscope:4040 --from now-7d --server http://127.0.0.1:4040',
+  ],
   async run({ io, values, origins, positionals }) {
+    const url = values['from-pyroscope'];
+    if (url !== undefined) return copyPyroscope({ io, values, origins, positionals }, url);
     const [dir, ...more] = positionals;
     if (dir === undefined || more.length > 0) {
       throw invalid(
@@ -64,6 +105,39 @@ export const importCommand = command({
     }
   },
 });
+
+type ImportContext = Pick<
+  CommandContext<typeof OPTIONS>,
+  'io' | 'values' | 'origins' | 'positionals'
+>;
+
+async function copyPyroscope(context: ImportContext, url: string): Promise<number> {
+  const { io, values, origins, positionals } = context;
+  if (positionals.length > 0) {
+    throw invalid(
+      'PS_CLI_ARGUMENTS',
+      'cannot import: got a directory and --from-pyroscope; want one of them',
+    );
+  }
+  const sink = await openSink(io, { ...values, ...chooseTarget({ values, origins }) });
+  try {
+    return await importPyroscope({
+      io,
+      sink,
+      url,
+      sourceTenant: values['source-tenant'],
+      sourceHeaders: values['source-header'],
+      selector: values.selector,
+      from: values.from,
+      to: values.to,
+      slice: values.slice,
+      statePath: values.state,
+      parallel: values.parallel,
+    });
+  } finally {
+    await sink.close();
+  }
+}
 
 interface ImportRun {
   readonly io: CommandIo;

@@ -17,6 +17,8 @@ export interface OutgoingProfile {
   readonly labels: readonly Label[];
   readonly body: Uint8Array;
   readonly temporality: Temporality | undefined;
+  /** Default: by content. */
+  readonly profileId?: string;
 }
 
 export interface SinkResult {
@@ -44,11 +46,12 @@ export async function openSink(io: CommandIo, options: SinkOptions): Promise<Pro
     compaction: 'manual',
   });
   return {
-    async write({ labels, body, temporality }) {
+    async write({ labels, body, temporality, profileId }) {
       const request = {
         labels,
         profile: body,
         ...(temporality === undefined ? {} : { temporality }),
+        ...(profileId === undefined ? {} : { profileId }),
       };
       const result = await store.ingest.write(tenantId, request);
       return {
@@ -64,10 +67,11 @@ export async function openSink(io: CommandIo, options: SinkOptions): Promise<Pro
 function serverSink(io: CommandIo, server: string, tenant: string): ProfileSink {
   const client = httpClient(server, tenant);
   return {
-    async write({ labels, body, temporality }) {
+    async write({ labels, body, temporality, profileId }) {
       const parameters = new URLSearchParams();
       for (const { name, value } of labels) parameters.append('label', `${name}=${value}`);
       if (temporality !== undefined) parameters.set('temporality', temporality);
+      if (profileId !== undefined) parameters.set('profile_id', profileId);
       const answer = await client.post('/api/v1/write', parameters, body, io.signal);
       return sinkResult(new TextDecoder().decode(answer));
     },

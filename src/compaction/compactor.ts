@@ -10,21 +10,36 @@ import { isKind, StoreError } from '../base/errors.js';
 import type { BlockMeta } from '../block/types.js';
 import type { SegmentPosition } from '../log/segment-view.js';
 import type { ManifestChange } from '../manifest/manifest-store.js';
-import type { Manifest, ManifestBlock } from '../manifest/types.js';
+import type { Manifest, ManifestBlock, SeriesTombstone } from '../manifest/types.js';
 import { advanced, sequenceOf } from '../manifest/watermarks.js';
 import { collectGarbage } from './collect-garbage.js';
 import type { CompactionDependencies } from './dependencies.js';
 import { compactLevelZero } from './level-zero.js';
-import { mergeBlocks } from './merge-blocks.js';
 import {
+  compactCarry,
+  idleTombstones,
+  markBlock,
+  marksSince,
+  tombstonesSince,
+} from './deletions.js';
+import { isTouched, levelOf, mergeBlocks } from './merge-blocks.js';
+import {
+  type CarrySpec,
   COMPACTION_SETTINGS,
   type CompactionSettings,
   type CompactionSpec,
   type LevelZeroSpec,
   type MergeSpec,
+  batchesOf,
+  planBlocks,
   planLevelZero,
-  planMerges,
 } from './plan.js';
+import {
+  type CompactionCounts,
+  type CompactionProgress,
+  type CompactionReport,
+  noCounts,
+} from './report.js';
 
 export interface CompactorSettings extends CompactionSettings {
   /** How long the objects of merged blocks stay for queries that planned before. Longer than any query. */
@@ -39,16 +54,6 @@ export const COMPACTOR_SETTINGS: CompactorSettings = {
   carryAgeMsMax: 30 * 24 * 3_600_000,
 };
 
-export interface CompactionProgress {
-  readonly tenantId: string;
-  readonly kind: CompactionSpec['kind'];
-  /** Level of the output. */
-  readonly level: number;
-  readonly profilesDone: number;
-  /** 0 while it is not known. */
-  readonly profilesTotal: number;
-}
-
 export interface CompactorRunOptions {
   /** All tenants when absent. */
   readonly tenantId?: string;
@@ -56,31 +61,6 @@ export interface CompactorRunOptions {
   readonly isSweep?: boolean;
   readonly signal?: AbortSignal;
   readonly onProgress?: (progress: CompactionProgress) => void;
-}
-
-/** What a run did; of all runs together in `status`. */
-export interface CompactionCounts {
-  levelZeroCompactions: number;
-  merges: number;
-  profiles: number;
-  /** Profiles that were there twice and are now there once. */
-  duplicates: number;
-  /** Compactions whose inputs another process had compacted meanwhile. */
-  conflicts: number;
-  carriesDropped: number;
-  objectsDeleted: number;
-  bytesDeleted: number;
-  /** Blocks and carries that nothing named: left by crashes and lost races. */
-  orphansDeleted: number;
-}
-
-export interface CompactionReport extends CompactionCounts {
-  /** Orphans left alone because they may be the only copy of something: `basalt gc --dry-run` says which. */
-  orphansKept: number;
-  /** Series that seem to be written by two processes (PS_CUMULATIVE_WRITERS). */
-  readonly twoWriters: string[];
-  /** A tenant's failure does not keep others from being compacted; that of the log itself has the tenant ''. */
-  readonly failures: { readonly tenantId: string; readonly error: StoreError }[];
 }
 
 export type CompactorStatus = 'idle' | 'running' | 'closed';
@@ -184,7 +164,10 @@ export class Compactor implements AsyncDisposable {
       }
     }
     for (const tenantId of await this.#tenants(run)) {
-      await attempt(tenantId, () => this.#collect(tenantId, run));
+      await attempt(tenantId, async () => {
+        await this.#forgetDeletions(tenantId, run);
+        await this.#collect(tenantId, run);
+      });
     }
     for (const name of Object.keys(this.counts) as (keyof CompactionCounts)[]) {
       this.counts[name] += report[name];
@@ -297,7 +280,7 @@ export class Compactor implements AsyncDisposable {
       await this.#tellConsumed(manifest, segments);
       const log = { segments };
       const input = { manifest, log, nowMs: clock.nowMs(), settings, isFull: run.isFull };
-      const [spec] = segments.length > 0 ? planLevelZero(input) : planMerges(input);
+      const [spec] = segments.length > 0 ? planLevelZero(input) : planBlocks(input);
       if (spec === undefined) return false;
       try {
         await this.#execute(manifest, spec, run);
@@ -333,7 +316,8 @@ export class Compactor implements AsyncDisposable {
     const undo: (() => Promise<void>)[] = [];
     try {
       if (spec.kind === 'level-zero') await this.#levelZero(base, spec, { ...run, undo });
-      else await this.#merge(base, spec, { ...run, undo });
+      else if (spec.kind === 'merge') await this.#merge(base, spec, { ...run, undo });
+      else await this.#carry(base, spec, { ...run, undo });
     } catch (error) {
       const isUncertain = error instanceof StoreError && error.code === 'PS_MANIFEST_UNCERTAIN';
       if (!isUncertain) await undoAll(undo);
@@ -353,15 +337,27 @@ export class Compactor implements AsyncDisposable {
     const blocks = await Promise.all(output.blocks.map((meta) => this.#manifestBlock(meta)));
     const touched = new Set(output.carries.map((c) => c.service));
     const replaced = base.carries.filter((c) => touched.has(c.service));
+    const since = (now: Manifest): readonly SeriesTombstone[] | undefined =>
+      tombstonesSince(base, now, { spec, hasCarries: touched.size > 0 });
     const isValid = (now: Manifest): boolean =>
       sequenceOf(now.watermarks, instance) === sequenceOf(base.watermarks, instance) &&
+      since(now) !== undefined &&
       // Other instances share the carries: whoever comes second computes its deltas anew.
       [...touched].every((service) => carryKeyOf(now, service) === carryKeyOf(base, service));
     await this.#commit(run, base, isValid, (now) => ({
       ...now,
-      blocks: [...now.blocks, ...blocks],
+      blocks: [
+        ...now.blocks,
+        ...blocks.map((block) => (since(now) ?? []).reduce(markBlock, block)),
+      ],
       watermarks: advanced(now.watermarks, { instance, sequence }),
-      carries: [...now.carries.filter((c) => !touched.has(c.service)), ...output.carries],
+      carries: [
+        ...now.carries.filter((c) => !touched.has(c.service)),
+        ...output.carries.map((c) => ({
+          ...c,
+          seriesTombstones: (since(now) ?? []).map((t) => t.id),
+        })),
+      ],
       tombstones: [
         ...now.tombstones,
         ...replaced.map((c) => this.#tombstone(c.objectKey, c.sizeBytes)),
@@ -377,30 +373,86 @@ export class Compactor implements AsyncDisposable {
   }
 
   async #merge(base: Manifest, spec: MergeSpec, run: ExecutorRun): Promise<void> {
-    const level = 1 + Math.max(...spec.blocks.map((block) => block.level));
-    const total = spec.blocks.reduce((sum, block) => sum + block.profileCount, 0);
+    const { tenantId, blocks: inputs } = spec;
+    const merged = new Set(inputs.map((input) => input.blockId));
+    const isValid = (now: Manifest): boolean =>
+      now.blocks.filter((live) => merged.has(live.blockId)).length === merged.size;
+    const others = (now: Manifest): ManifestBlock[] =>
+      now.blocks.filter((live) => !merged.has(live.blockId));
+    const [only] = inputs;
+    if (inputs.length === 1 && only !== undefined) {
+      if (!(await isTouched(this.#dependencies, base, { tenantId, block: only }))) {
+        await this.#commit(run, base, isValid, (now) => ({
+          ...now,
+          blocks: [...others(now), { ...only, seriesTombstones: marksSince(base, now, merged) }],
+        }));
+        return;
+      }
+    }
+    const total = inputs.reduce((sum, block) => sum + block.profileCount, 0);
     const output = await mergeBlocks(this.#dependencies, base, spec, {
       undo: run.undo,
       signal: run.options.signal,
-      onProfiles: progressOf(run, spec, { level, total }),
+      onProfiles: progressOf(run, spec, { level: levelOf(spec), total }),
     });
-    const block = await this.#manifestBlock(output.block);
-    const merged = new Set(spec.blocks.map((input) => input.blockId));
-    const isValid = (now: Manifest): boolean =>
-      now.blocks.filter((live) => merged.has(live.blockId)).length === merged.size;
-    await this.#commit(run, base, isValid, (now) => ({
-      ...now,
-      blocks: [...now.blocks.filter((live) => !merged.has(live.blockId)), block],
-      tombstones: [
-        ...now.tombstones,
-        ...spec.blocks.map(({ blockId, sizeBytes }) =>
-          this.#tombstone(this.#dependencies.blocks.prefix(spec.tenantId, blockId), sizeBytes),
-        ),
-      ],
-    }));
+    const block = output.block === undefined ? [] : [await this.#manifestBlock(output.block)];
+    await this.#commit(run, base, isValid, (now) => {
+      const seriesTombstones = marksSince(base, now, merged);
+      return {
+        ...now,
+        blocks: [...others(now), ...block.map((made) => ({ ...made, seriesTombstones }))],
+        tombstones: [
+          ...now.tombstones,
+          ...inputs.map(({ blockId, sizeBytes }) =>
+            this.#tombstone(this.#dependencies.blocks.prefix(tenantId, blockId), sizeBytes),
+          ),
+        ],
+      };
+    });
     run.report.merges++;
     run.report.profiles += total - output.duplicateCount;
     run.report.duplicates += output.duplicateCount;
+  }
+
+  async #carry(base: Manifest, spec: CarrySpec, run: ExecutorRun): Promise<void> {
+    const { service, objectKey, sizeBytes } = spec.carry;
+    const output = await compactCarry(this.#dependencies, base, { spec, undo: run.undo });
+    const marks = (manifest: Manifest): string =>
+      String(manifest.carries.find((c) => c.service === service)?.seriesTombstones);
+    const isValid = (now: Manifest): boolean =>
+      carryKeyOf(now, service) === objectKey && marks(now) === marks(base);
+    await this.#commit(run, base, isValid, (now) => ({
+      ...now,
+      carries: [
+        ...now.carries.filter((c) => c.service !== service),
+        ...(output === undefined ? [] : [output]),
+      ],
+      tombstones: [...now.tombstones, this.#tombstone(objectKey, sizeBytes)],
+    }));
+  }
+
+  /** Takes tombstones that are applied everywhere out of the manifest. */
+  async #forgetDeletions(tenantId: string, run: TenantRun): Promise<void> {
+    const { manifests, segments } = this.#dependencies;
+    const { signal } = run.options;
+    const base = await manifests.load(tenantId, { signal });
+    if (base.seriesTombstones.length === 0) return;
+    const own: SegmentPosition[] = [];
+    for (const segment of (await segments.position()).segments) {
+      const isTheirs = segment.sealed && !(await this.#tenantsOf(segment)).includes(tenantId);
+      if (!isTheirs) own.push(segment);
+    }
+    const idle = new Set(idleTombstones(base, own).map((t) => t.id));
+    if (idle.size === 0) return;
+    try {
+      await manifests.commit(base, (now) => ({
+        ...now,
+        seriesTombstones: now.seriesTombstones.filter((t) => !idle.has(t.id)),
+      }));
+    } catch (error) {
+      // They do no harm: the next run sees to it.
+      if (!isKind(error, 'conflict')) throw error;
+    }
   }
 
   /** Commits on the newest manifest as long as the inputs are what they were. From then on nothing is undone. */
@@ -450,6 +502,7 @@ export class Compactor implements AsyncDisposable {
       sampleCount,
       sizeBytes,
       createdMs,
+      seriesTombstones: [],
     };
   }
 
@@ -498,36 +551,6 @@ async function undoAll(undo: readonly (() => Promise<void>)[]): Promise<void> {
       // The error that brought us here is the one to report; orphans are swept later.
     }
   }
-}
-
-function noCounts(): CompactionCounts {
-  return {
-    levelZeroCompactions: 0,
-    merges: 0,
-    profiles: 0,
-    duplicates: 0,
-    conflicts: 0,
-    carriesDropped: 0,
-    objectsDeleted: 0,
-    bytesDeleted: 0,
-    orphansDeleted: 0,
-  };
-}
-
-/** Runs of segments of at most `bytesMax` in all, or of one that is larger. */
-function batchesOf(segments: readonly SegmentPosition[], bytesMax: number): SegmentPosition[][] {
-  const batches: SegmentPosition[][] = [];
-  let sizeBytes = 0;
-  for (const segment of segments) {
-    sizeBytes += segment.committedBytes;
-    const batch = batches.at(-1);
-    if (batch !== undefined && sizeBytes <= bytesMax) batch.push(segment);
-    else {
-      batches.push([segment]);
-      sizeBytes = segment.committedBytes;
-    }
-  }
-  return batches;
 }
 
 function carryKeyOf(manifest: Manifest, service: string): string | undefined {

@@ -3,6 +3,12 @@
  * each once, cut into aligned days.
  */
 import type { SegmentView } from '../log/segment-view.js';
+import {
+  NOTHING_REMOVED,
+  type ProfileRemoval,
+  type Removals,
+  removalRank,
+} from '../manifest/series-removal.js';
 import { type Series, seriesKey } from '../model/series.js';
 import { UNKNOWN_SERVICE } from '../model/labels.js';
 
@@ -12,6 +18,8 @@ export interface ProfileRefs {
   readonly profile: Int32Array;
   /** Aligned day of the start, days since 1970; ascending. */
   readonly day: Int32Array;
+  /** What deletions take. Profiles that are gone whole are there for cumulative series only: the next one needs them. */
+  readonly removed: readonly ProfileRemoval[];
 }
 
 export interface InputSeries {
@@ -45,10 +53,15 @@ interface OpenSeries {
   readonly seriesKey: string;
   readonly view: number[];
   readonly profile: number[];
+  readonly removed: ProfileRemoval[];
 }
 
-export function gatherLevelZero(views: readonly SegmentView[], tenantId: string): LevelZeroInput {
-  const open = collectSeries(views, tenantId);
+export function gatherLevelZero(
+  views: readonly SegmentView[],
+  tenantId: string,
+  removalsOf: (view: SegmentView) => Removals,
+): LevelZeroInput {
+  const open = collectSeries(views, tenantId, removalsOf);
   const byService = new Map<string, InputSeries[]>();
   const days = new Set<number>();
   let profileCount = 0;
@@ -64,7 +77,7 @@ export function gatherLevelZero(views: readonly SegmentView[], tenantId: string)
     list.push({
       series: entry.series,
       seriesKey: entry.seriesKey,
-      isCumulative: entry.series.sampleTypes.some((t) => t.temporality === 'cumulative'),
+      isCumulative: isCumulative(entry.series),
       refs,
     });
   }
@@ -74,37 +87,53 @@ export function gatherLevelZero(views: readonly SegmentView[], tenantId: string)
   return { views, services, days: [...days].sort((a, b) => a - b), profileCount, duplicateCount };
 }
 
-function collectSeries(views: readonly SegmentView[], tenantId: string): OpenSeries[] {
+function isCumulative(series: Series): boolean {
+  return series.sampleTypes.some((t) => t.temporality === 'cumulative');
+}
+
+function collectSeries(
+  views: readonly SegmentView[],
+  tenantId: string,
+  removalsOf: (view: SegmentView) => Removals,
+): OpenSeries[] {
   const byKey = new Map<string, OpenSeries>();
   views.forEach((view, v) => {
-    const local: (OpenSeries | undefined)[] = view.series.map((entry) => {
+    const removals = removalsOf(view);
+    const local = view.series.map((entry) => {
       if (entry.tenantId !== tenantId) return undefined;
       const key = seriesKey(entry.series);
       let open = byKey.get(key);
       if (open === undefined) {
-        open = { series: entry.series, seriesKey: key, view: [], profile: [] };
+        open = { series: entry.series, seriesKey: key, view: [], profile: [], removed: [] };
         byKey.set(key, open);
       }
-      return open;
+      return { open, removal: removals.of(entry.series), needsAll: isCumulative(entry.series) };
     });
     for (let p = 0; p < view.profiles.count; p++) {
-      const open = local[view.profiles.series[p]!];
-      if (open === undefined) continue;
+      const target = local[view.profiles.series[p]!];
+      if (target === undefined) continue;
+      const { open, removal, needsAll } = target;
+      const removed = removal?.at(view.profiles.startNs[p]!) ?? NOTHING_REMOVED;
+      if (removed === 'all' && !needsAll) continue;
       open.view.push(v);
       open.profile.push(p);
+      open.removed.push(removed);
     }
   });
   return [...byKey.values()].filter((open) => open.profile.length > 0);
 }
 
-function sortRefs(views: readonly SegmentView[], { view, profile }: OpenSeries): ProfileRefs {
+function sortRefs(
+  views: readonly SegmentView[],
+  { view, profile, removed }: OpenSeries,
+): ProfileRefs {
   const startOf = (i: number): bigint => views[view[i]!]!.profiles.startNs[profile[i]!]!;
   const idOf = (i: number): string => views[view[i]!]!.profiles.id[profile[i]!]!;
   const order = Array.from(profile.keys()).sort((a, b) => {
     const x = startOf(a);
     const y = startOf(b);
     if (x !== y) return x < y ? -1 : 1;
-    return compareText(idOf(a), idOf(b));
+    return compareText(idOf(a), idOf(b)) || removalRank(removed[a]!) - removalRank(removed[b]!);
   });
   const kept = order.filter((i, at) => {
     if (at === 0) return true;
@@ -115,6 +144,7 @@ function sortRefs(views: readonly SegmentView[], { view, profile }: OpenSeries):
     view: Int32Array.from(kept, (i) => view[i]!),
     profile: Int32Array.from(kept, (i) => profile[i]!),
     day: Int32Array.from(kept, (i) => dayOf(startOf(i))),
+    removed: kept.map((i) => removed[i]!),
   };
 }
 

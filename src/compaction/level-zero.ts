@@ -16,9 +16,23 @@ import type { BlockMeta, BlockWriter } from '../block/types.js';
 import { ulid } from '../env/rng.js';
 import { PROFILE_INCOMPLETE, type SegmentView } from '../log/segment-view.js';
 import { RawRowsReader } from '../head/raw-rows.js';
-import { CarryBuilder, carryRows, decodeCarry, type ServiceCarry } from '../manifest/carry.js';
+import {
+  CarryBuilder,
+  carryRows,
+  decodeCarry,
+  type ServiceCarry,
+  withDeletions,
+} from '../manifest/carry.js';
 import type { BlockLineage } from '../manifest/lineage.js';
 import { carryKey } from '../manifest/object-keys.js';
+import {
+  coversSegment,
+  type ProfileRemoval,
+  Removals,
+  removedKeys,
+  removesEmpty,
+  tombstonesOf,
+} from '../manifest/series-removal.js';
 import type { CarryRef, Manifest } from '../manifest/types.js';
 import { advanced, sequenceOf } from '../manifest/watermarks.js';
 import { keyContentIds } from '../symbols/content-id.js';
@@ -34,7 +48,7 @@ import {
   type LevelZeroInput,
 } from './level-zero-input.js';
 import type { LevelZeroSpec } from './plan.js';
-import { SortedRows } from './sorted-rows.js';
+import { SortedRows, takeOut } from './sorted-rows.js';
 
 export interface LevelZeroOptions {
   /** A carry older than this beside its service's newest profile is dropped: the series has ended. */
@@ -71,10 +85,15 @@ export async function compactLevelZero(
     options.signal?.throwIfAborted();
     views.push(await dependencies.segments.read(segment, options.signal));
   }
-  const input = gatherLevelZero(views, spec.tenantId);
+  const input = gatherLevelZero(views, spec.tenantId, ({ position }) => {
+    return new Removals(base.seriesTombstones.filter((t) => coversSegment(t, position)));
+  });
   const run = new LevelZeroRun(dependencies, { base, spec, input }, options);
   const blocks: BlockMeta[] = [];
-  for (const day of input.days) blocks.push(await run.day(day));
+  for (const day of input.days) {
+    const block = await run.day(day);
+    if (block !== undefined) blocks.push(block);
+  }
   return {
     blocks,
     carries: run.carries,
@@ -102,7 +121,11 @@ interface DaySymbols {
   readonly carries: ReadonlyMap<string, CarryRows>;
   /** Content ids of the merged keys; empty when no series of the service is cumulative. */
   readonly keyIds: Uint32Array;
+  /** 1 for each merged key whose samples a removal takes; undefined when it takes none. */
+  readonly goneKeys: (removal: ProfileRemoval) => Uint8Array | undefined;
 }
+
+type FinalSymbols = ReturnType<SymbolMerger['finish']>;
 
 const NO_WORDS = new Uint32Array(0);
 const NO_MAP = new Int32Array(0);
@@ -138,21 +161,28 @@ class LevelZeroRun {
     this.#options = options;
   }
 
-  async day(day: number): Promise<BlockMeta> {
+  /** Undefined when deletions leave nothing of the day. */
+  async day(day: number): Promise<BlockMeta | undefined> {
     const { blocks, clock, rng } = this.#dependencies;
     const { tenantId } = this.#spec;
-    const createdMs = clock.nowMs();
-    const blockId = ulid(createdMs, rng);
-    const lineage = this.#lineage(day);
-    const writer = blocks.createWriter({ blockId, tenantId, level: 1, createdMs, lineage });
-    this.#options.undo.push(() => writer.abort());
+    let opened: BlockWriter | undefined;
+    const writer = (): BlockWriter => {
+      if (opened !== undefined) return opened;
+      const createdMs = clock.nowMs();
+      const blockId = ulid(createdMs, rng);
+      const lineage = this.#lineage(day);
+      const made = blocks.createWriter({ blockId, tenantId, level: 1, createdMs, lineage });
+      this.#options.undo.push(() => made.abort());
+      opened = made;
+      return made;
+    };
     for (const service of this.#input.services) {
       const series = seriesOfDay(this.#input, service, day);
       if (series.length === 0) continue;
       await this.#service(writer, service, series);
       if (lastDay(service) === day) await this.#finishCarry(service);
     }
-    return await writer.finish();
+    return opened?.finish();
   }
 
   #lineage(day: number): BlockLineage {
@@ -171,50 +201,77 @@ class LevelZeroRun {
         },
       ],
       firstSequence: segments[0]?.sequence ?? 0,
-      isLast: day === this.#input.days.at(-1),
+      isLast: day === lastKeptDay(this.#input),
     };
   }
 
   async #service(
-    writer: BlockWriter,
+    writer: () => BlockWriter,
     { service }: InputService,
     series: readonly DaySeries[],
   ): Promise<void> {
     const old = series.some((s) => s.isCumulative) ? await this.#oldCarry(service) : undefined;
     const symbols = this.#merge(series, old);
     const sampled = new Uint8Array(symbols.merger.keyCount);
-    for (const entry of series) this.#markSampled(entry, symbols, sampled);
+    const kept = series.map((entry) => this.#markSampled(entry, symbols, sampled));
     const final = symbols.merger.finish(sampled);
-    const keyCount = final.symbols.keys.count;
-    await writer.beginService(
-      service,
-      final.symbols,
-      series.map((s) => s.series),
-    );
-    for (let number = 0; number < series.length; number++) {
-      const entry = series[number]!;
+    const live = series.filter((_, i) => kept[i]!.includes(1)).map((s) => s.series);
+    if (live.length > 0) await writer().beginService(service, final.symbols, live);
+    let number = 0;
+    for (const [i, entry] of series.entries()) {
       this.#options.signal?.throwIfAborted();
-      this.#begin(entry, symbols);
-      for (let at = entry.start; at < entry.end; at++) {
-        const rows = this.#deltas.next(this.#raw(entry, at, symbols));
-        const { key, values } = this.#rows.take(rows, final.remap, keyCount);
-        const { profiles } = this.#input.views[entry.refs.view[at]!]!;
-        const p = entry.refs.profile[at]!;
-        await writer.writeProfile({
-          series: number,
-          profileId: profiles.id[p]!,
-          startNs: profiles.startNs[p]!,
-          durationNs: profiles.durationNs[p]!,
-          period: profiles.period[p]!,
-          flags: profiles.flags[p]!,
-          metadata: profiles.metadata[p]!,
-          rowCount: rows.rowCount,
-          key,
-          values,
-        });
-      }
+      const isKept = kept[i]!;
+      if (isKept.includes(1)) {
+        await this.#writeSeries(writer(), number++, { entry, symbols, final, isKept });
+      } else this.#replay(entry, symbols);
       if (entry.isCumulative) this.#takeCarry(service, entry, symbols);
       this.#options.onProfiles?.(entry.end - entry.start);
+    }
+  }
+
+  async #writeSeries(
+    writer: BlockWriter,
+    number: number,
+    what: {
+      readonly entry: DaySeries;
+      readonly symbols: DaySymbols;
+      readonly final: FinalSymbols;
+      /** 0 for profiles of the entry that are deleted. */
+      readonly isKept: Uint8Array;
+    },
+  ): Promise<void> {
+    const { entry, symbols, final, isKept } = what;
+    const keyCount = final.symbols.keys.count;
+    this.#begin(entry, symbols);
+    for (let at = entry.start; at < entry.end; at++) {
+      const delta = this.#deltas.next(this.#raw(entry, at, symbols));
+      if (isKept[at - entry.start] === 0) continue;
+      const gone = symbols.goneKeys(entry.refs.removed[at]!);
+      const rowCount = gone === undefined ? delta.rowCount : takeOut(delta, gone);
+      const { key, values } = this.#rows.take({ ...delta, rowCount }, final.remap, keyCount);
+      const { profiles } = this.#input.views[entry.refs.view[at]!]!;
+      const p = entry.refs.profile[at]!;
+      await writer.writeProfile({
+        series: number,
+        profileId: profiles.id[p]!,
+        startNs: profiles.startNs[p]!,
+        durationNs: profiles.durationNs[p]!,
+        period: profiles.period[p]!,
+        flags: profiles.flags[p]!,
+        metadata: profiles.metadata[p]!,
+        rowCount,
+        key,
+        values,
+      });
+    }
+  }
+
+  /** Brings the deltas of a series to its end without writing anything. */
+  #replay(entry: DaySeries, symbols: DaySymbols): void {
+    if (!entry.isCumulative) return;
+    this.#begin(entry, symbols);
+    for (let at = entry.start; at < entry.end; at++) {
+      this.#deltas.next(this.#raw(entry, at, symbols));
     }
   }
 
@@ -230,43 +287,61 @@ class LevelZeroRun {
       const mask = wanted[v];
       return mask === undefined ? NO_MAP : merger.add(view.symbols, mask);
     });
+    const goneKeys = goneKeysOf(merger);
     if (!series.some((s) => s.isCumulative)) {
-      return { merger, keyMaps, carries: new Map(), keyIds: NO_WORDS };
+      return { merger, keyMaps, carries: new Map(), keyIds: NO_WORDS, goneKeys };
     }
     const keyIds = keyContentIds(merger.provisional());
     const carries = old === undefined ? new Map<string, CarryRows>() : carryRows(old, keyIds);
-    return { merger, keyMaps, carries, keyIds };
+    return { merger, keyMaps, carries, keyIds, goneKeys };
   }
 
-  #begin(entry: DaySeries, { merger, keyMaps, carries, keyIds }: DaySymbols): void {
+  #begin(entry: DaySeries, symbols: DaySymbols): void {
+    const { merger, carries } = symbols;
     const deltas = this.#deltas;
     const temporalities = entry.series.sampleTypes.map((t) => t.temporality);
     const carry = carries.get(entry.seriesKey);
     deltas.begin(temporalities, merger.keyCount, carry);
     if (entry.seed < 0) return;
-    const seed = this.#raw(entry, entry.seed, { merger, keyMaps, carries, keyIds });
-    if (carry !== undefined && seed.startNs <= carry.startNs) return;
+    const seed = this.#raw(entry, entry.seed, symbols);
+    // A deleted carry does not outlive a profile before it (DeltaSeries).
+    if (carry !== undefined && !carry.isDeleted && seed.startNs <= carry.startNs) return;
     deltas.begin(temporalities, merger.keyCount);
     deltas.next(seed);
   }
 
-  #markSampled(entry: DaySeries, symbols: DaySymbols, sampled: Uint8Array): void {
-    if (!entry.isCumulative) {
+  /** Marks the keys of the rows that will be written; returns 1 for each profile that will be. */
+  #markSampled(entry: DaySeries, symbols: DaySymbols, sampled: Uint8Array): Uint8Array {
+    const isKept = new Uint8Array(entry.end - entry.start).fill(1);
+    const { removed } = entry.refs;
+    if (!entry.isCumulative && removed.every((r) => r.length === 0)) {
       for (let at = entry.start; at < entry.end; at++)
         markRows(this.#raw(entry, at, symbols), sampled);
-      return;
+      return isKept;
     }
     this.#begin(entry, symbols);
     for (let at = entry.start; at < entry.end; at++) {
       const { rowCount, key } = this.#deltas.next(this.#raw(entry, at, symbols));
-      for (let r = 0; r < rowCount; r++) sampled[key[r]!] = 1;
+      const removal = removed[at]!;
+      const gone = symbols.goneKeys(removal);
+      let kept = 0;
+      for (let r = 0; r < rowCount && removal !== 'all'; r++) {
+        if (gone !== undefined && gone[key[r]!] !== 0) continue;
+        sampled[key[r]!] = 1;
+        kept++;
+      }
+      const isEmptied =
+        kept === 0 && (rowCount > 0 || (removal !== 'all' && removesEmpty(removal)));
+      if (removal === 'all' || (removal.length > 0 && isEmptied)) isKept[at - entry.start] = 0;
     }
     if (hasTwoWriters(this.#deltas)) this.twoWriters.push(entry.seriesKey);
+    return isKept;
   }
 
   #raw({ refs }: DaySeries, at: number, { keyMaps }: DaySymbols): RawRows {
     const v = refs.view[at]!;
-    return this.#reader.rows(this.#input.views[v]!, refs.profile[at]!, keyMaps[v]!);
+    const rows = this.#reader.rows(this.#input.views[v]!, refs.profile[at]!, keyMaps[v]!);
+    return refs.removed[at] === 'all' ? { ...rows, isDeleted: true } : rows;
   }
 
   #takeCarry(service: string, entry: DaySeries, { keyIds }: DaySymbols): void {
@@ -284,7 +359,8 @@ class LevelZeroRun {
     const ref = this.#base.carries.find((c) => c.service === service);
     if (ref === undefined) return undefined;
     const { body } = await this.#dependencies.bucket.get(ref.objectKey);
-    return decodeCarry(service, body);
+    const carry = decodeCarry(service, body);
+    return withDeletions(carry, new Removals(tombstonesOf(this.#base, ref)));
   }
 
   async #finishCarry({ service }: InputService): Promise<void> {
@@ -303,8 +379,23 @@ class LevelZeroRun {
     const objectKey = carryKey(tenantId, ulid(clock.nowMs(), rng));
     this.#options.undo.push(() => bucket.delete(objectKey));
     await bucket.put(objectKey, bytes);
-    this.carries.push({ service, objectKey, sizeBytes: bytes.length });
+    const deletedSinceMs = builder.hasDeleted
+      ? this.#base.carries.find((c) => c.service === service)?.deletedSinceMs || clock.nowMs()
+      : 0;
+    const sizeBytes = bytes.length;
+    this.carries.push({ service, objectKey, sizeBytes, seriesTombstones: [], deletedSinceMs });
   }
+}
+
+/** `DaySymbols.goneKeys`: removals are few, and many profiles have the same. */
+function goneKeysOf(merger: SymbolMerger): DaySymbols['goneKeys'] {
+  const masks = new Map<string, Uint8Array | undefined>();
+  return (removal) => {
+    if (removal === 'all' || removal.length === 0) return undefined;
+    const name = removal.map((r) => r.key).join();
+    if (!masks.has(name)) masks.set(name, removedKeys(removal, merger.provisional()));
+    return masks.get(name);
+  };
 }
 
 /** Marks the keys of rows that are not 0 in every column. */
@@ -341,6 +432,18 @@ function lastDay({ series }: InputService): number {
     (day, { refs }) => Math.max(day, refs.day.at(-1) ?? day),
     Number.MIN_SAFE_INTEGER,
   );
+}
+
+/** The last day of which a block is written. */
+function lastKeptDay({ services }: LevelZeroInput): number | undefined {
+  let last: number | undefined;
+  for (const { refs } of services.flatMap((s) => s.series)) {
+    refs.removed.forEach((removed, i) => {
+      const day = refs.day[i]!;
+      if (removed !== 'all' && (last === undefined || day > last)) last = day;
+    });
+  }
+  return last;
 }
 
 function seriesOfDay(input: LevelZeroInput, { series }: InputService, day: number): DaySeries[] {

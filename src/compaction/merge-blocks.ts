@@ -2,13 +2,15 @@
  * Merges blocks into one, streaming: a service at a time its symbols, a series at a time its profiles in order of
  * (start, id), and of each input one row group of samples. Values are deltas already, so rows are only renumbered.
  *
- * A profile that two inputs have (series, start and id alike) is written once.
+ * A profile that two inputs have (series, start and id alike) is written once. What series tombstones take from an
+ * input is left out for good, symbols included: a service that they touch is read twice, first for what stays of it.
  */
 import { corrupt, type StoreError } from '../base/errors.js';
 import type { BlockMeta, BlockReader, BlockSeries, BlockWriter } from '../block/types.js';
 import { ulid } from '../env/rng.js';
 import { mergedLineage } from '../manifest/lineage.js';
-import type { Manifest } from '../manifest/types.js';
+import { Removals, type SeriesRemoval, tombstonesOf } from '../manifest/series-removal.js';
+import type { Manifest, ManifestBlock } from '../manifest/types.js';
 import { type Series, seriesKey } from '../model/series.js';
 import { FramePool } from '../symbols/frame-pool.js';
 import { SymbolMerger } from '../symbols/merge.js';
@@ -17,6 +19,7 @@ import type { CompactionDependencies } from './dependencies.js';
 import type { Undo } from './level-zero.js';
 import type { MergeSpec } from './plan.js';
 import { SortedRows } from './sorted-rows.js';
+import { Survivors } from './survivors.js';
 
 export interface MergeOptions {
   readonly undo: Undo;
@@ -25,7 +28,8 @@ export interface MergeOptions {
 }
 
 export interface MergeOutput {
-  readonly block: BlockMeta;
+  /** Undefined when deletions left nothing. */
+  readonly block: BlockMeta | undefined;
   readonly duplicateCount: number;
 }
 
@@ -33,6 +37,9 @@ export interface MergeOutput {
 interface MergeInput {
   readonly series: readonly BlockSeries[];
   readonly cursor: BlockCursor;
+  /** Runs ahead of `cursor` through services that deletions touch; they are few, so it is opened when needed. */
+  readonly scout: () => Promise<BlockCursor>;
+  readonly removals: Removals;
   readonly reader: BlockReader;
 }
 
@@ -40,6 +47,7 @@ interface MergeInput {
 interface SeriesPart {
   readonly input: MergeInput;
   readonly number: number;
+  readonly removal: SeriesRemoval | undefined;
 }
 
 interface MergeSeries {
@@ -56,16 +64,29 @@ export async function mergeBlocks(
 ): Promise<MergeOutput> {
   const { blocks, clock, rng } = dependencies;
   const inputs: MergeInput[] = [];
-  for (const { blockId } of spec.blocks) {
+  for (const block of spec.blocks) {
     options.signal?.throwIfAborted();
-    const reader = await blocks.open(spec.tenantId, blockId, options.signal);
+    const reader = await blocks.open(spec.tenantId, block.blockId, options.signal);
     const series = await reader.series(options.signal);
-    const cursor = new BlockCursor(reader, options.signal);
-    await cursor.advance();
-    inputs.push({ reader, series, cursor });
+    const open = async (): Promise<BlockCursor> => {
+      const cursor = new BlockCursor(reader, options.signal);
+      await cursor.advance();
+      return cursor;
+    };
+    let scout: Promise<BlockCursor> | undefined;
+    inputs.push({
+      reader,
+      series,
+      cursor: await open(),
+      scout: () => {
+        scout ??= open();
+        return scout;
+      },
+      removals: new Removals(tombstonesOf(base, block)),
+    });
   }
   const createdMs = clock.nowMs();
-  const level = 1 + Math.max(...spec.blocks.map((block) => block.level));
+  const level = levelOf(spec);
   const writer = blocks.createWriter({
     blockId: ulid(createdMs, rng),
     tenantId: spec.tenantId,
@@ -81,7 +102,16 @@ export async function mergeBlocks(
   for (const [service, series] of seriesByService(inputs)) await run.service(service, series);
   const unread = inputs.find(({ cursor }) => cursor.current !== undefined);
   if (unread !== undefined) throw outOfOrder(unread.reader.meta.blockId);
-  return { block: await writer.finish(), duplicateCount: run.duplicateCount };
+  const { duplicateCount, profileCount } = run;
+  if (profileCount > 0) return { block: await writer.finish(), duplicateCount };
+  await writer.abort();
+  return { block: undefined, duplicateCount };
+}
+
+/** One that is rewritten alone, for its deletions, stays at its level. */
+export function levelOf({ blocks }: MergeSpec): number {
+  const level = Math.max(...blocks.map((block) => block.level));
+  return blocks.length === 1 ? level : level + 1;
 }
 
 /** A profile that no series took: its block is not in the order of a block. */
@@ -92,8 +122,19 @@ function outOfOrder(blockId: string): StoreError {
   );
 }
 
+/** One service of one input. */
+interface InputService {
+  readonly survivors: Survivors;
+  /** The final number of each key; -1 for one that no row has any more. */
+  readonly remap: Int32Array;
+  /** Its series that keep a profile, by number; undefined when all do. */
+  readonly live: ReadonlySet<number> | undefined;
+}
+
 class MergeRun {
   duplicateCount = 0;
+  /** Written. */
+  profileCount = 0;
   readonly #writer: BlockWriter;
   readonly #options: MergeOptions;
   readonly #rows = new SortedRows();
@@ -105,48 +146,75 @@ class MergeRun {
 
   async service(service: string, series: readonly MergeSeries[]): Promise<void> {
     const merger = new SymbolMerger(new FramePool());
-    const remaps = new Map<MergeInput, Int32Array>();
+    const inputs = new Map<MergeInput, InputService>();
     for (const input of new Set(series.flatMap((s) => s.parts.map((part) => part.input)))) {
-      const symbols = await input.reader.symbols(service, this.#options.signal);
-      remaps.set(input, merger.add(symbols));
+      const parts = series.flatMap((s) => s.parts.filter((part) => part.input === input));
+      inputs.set(input, await this.#open(service, { input, parts, merger }));
     }
     const { symbols, remap } = merger.finish();
     // In place: from the input's numbers straight to the final ones.
-    for (const map of remaps.values()) {
-      for (let k = 0; k < map.length; k++) map[k] = remap[map[k]!]!;
+    for (const { remap: map } of inputs.values()) {
+      for (let k = 0; k < map.length; k++) if (map[k]! >= 0) map[k] = remap[map[k]!]!;
     }
-    await this.#writer.beginService(
-      service,
-      symbols,
-      series.map((s) => s.series),
-    );
-    for (let number = 0; number < series.length; number++) {
+    const isLive = ({ parts }: MergeSeries): boolean =>
+      parts.some(({ input, number }) => inputs.get(input)?.live?.has(number) !== false);
+    const live = series.filter(isLive).map((s) => s.series);
+    if (live.length > 0) await this.#writer.beginService(service, symbols, live);
+    let number = 0;
+    for (const entry of series) {
       this.#options.signal?.throwIfAborted();
-      const count = await this.#series(number, series[number]!, remaps, symbols.keys.count);
+      const count = await this.#series(number, entry, inputs, symbols.keys.count);
+      if (isLive(entry)) number++;
       this.#options.onProfiles?.(count);
     }
+  }
+
+  async #open(
+    service: string,
+    from: {
+      readonly input: MergeInput;
+      readonly parts: readonly SeriesPart[];
+      readonly merger: SymbolMerger;
+    },
+  ): Promise<InputService> {
+    const { input, parts, merger } = from;
+    const symbols = await input.reader.symbols(service, this.#options.signal);
+    const survivors = new Survivors(symbols);
+    if (parts.every((part) => part.removal === undefined)) {
+      return { survivors, remap: merger.add(symbols), live: undefined };
+    }
+    const ascending = [...parts].sort((a, b) => a.number - b.number);
+    const { live, keys } = await survivors.explore(await input.scout(), ascending);
+    return { survivors, remap: merger.add(symbols, keys), live };
   }
 
   async #series(
     number: number,
     { parts }: MergeSeries,
-    remaps: ReadonlyMap<MergeInput, Int32Array>,
+    inputs: ReadonlyMap<MergeInput, InputService>,
     keyCount: number,
   ): Promise<number> {
     let count = 0;
     let last: { startNs: bigint; id: string } | undefined;
     for (let part = firstPart(parts); part !== undefined; part = firstPart(parts)) {
       const { cursor } = part.input;
+      const { survivors, remap } = inputs.get(part.input)!;
       const profile = cursor.current!;
       count++;
+      // Before the comparison with the last one: what was sent again after its deletion is no duplicate.
+      const rows = await survivors.rows(cursor, part.removal);
+      if (rows === undefined) {
+        await cursor.advance();
+        continue;
+      }
       if (last !== undefined && last.startNs === profile.startNs && last.id === profile.id) {
         this.duplicateCount++;
         await cursor.advance();
         continue;
       }
       last = profile;
-      const rows = await cursor.rows();
-      const { key, values } = this.#rows.take(rows, remaps.get(part.input)!, keyCount);
+      this.profileCount++;
+      const { key, values } = this.#rows.take(rows, remap, keyCount);
       await this.#writer.writeProfile({
         series: number,
         profileId: profile.id,
@@ -184,6 +252,20 @@ function isBefore(a: CursorProfile, b: CursorProfile): boolean {
   return a.startNs === b.startNs ? a.id < b.id : a.startNs < b.startNs;
 }
 
+/** Whether deletions take anything from a block: its rewrite can be spared if not. */
+export async function isTouched(
+  dependencies: CompactionDependencies,
+  base: Manifest,
+  { tenantId, block }: { readonly tenantId: string; readonly block: ManifestBlock },
+): Promise<boolean> {
+  const removals = new Removals(tombstonesOf(base, block));
+  const reader = await dependencies.blocks.open(tenantId, block.blockId);
+  return (await reader.series()).some(
+    ({ series, startNsMin, startNsMax }) =>
+      removals.of(series)?.overlaps(startNsMin, startNsMax) === true,
+  );
+}
+
 /** The union of the inputs' series, in the order of a block. */
 function seriesByService(inputs: readonly MergeInput[]): [string, MergeSeries[]][] {
   const byKey = new Map<string, MergeSeries>();
@@ -195,7 +277,7 @@ function seriesByService(inputs: readonly MergeInput[]): [string, MergeSeries[]]
         entry = { series, seriesKey: key, parts: [] };
         byKey.set(key, entry);
       }
-      entry.parts.push({ input, number });
+      entry.parts.push({ input, number, removal: input.removals.of(series) });
     });
   }
   const services = new Map<string, MergeSeries[]>();

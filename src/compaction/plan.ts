@@ -12,11 +12,14 @@
  *   late profiles do not make a whole day be rewritten again and again.
  * - A block of half the greatest size or more has been merged enough.
  *
+ * - *Deletions*: a block that a series tombstone marks is rewritten alone when no merge takes it, at once; a carry an hour
+ *   after the deletion.
+ *
  * `full` merges whatever can be merged within a week.
  */
 import { assert } from '../base/assert.js';
 import type { LogPosition, SegmentPosition } from '../log/segment-view.js';
-import type { Manifest, ManifestBlock } from '../manifest/types.js';
+import type { CarryRef, Manifest, ManifestBlock } from '../manifest/types.js';
 
 export interface CompactionSettings {
   /** Bytes of segments that one level-zero compaction holds in memory; one larger segment is taken alone. */
@@ -31,6 +34,11 @@ export interface CompactionSettings {
   /** Size of all objects of a merged block. */
   readonly blockBytesMax: number;
   readonly blockRowsMax: number;
+  /**
+   * How long a deleted profile of a cumulative series is remembered, so that the one after it adds what came since. Its
+   * stacks are there as content ids only.
+   */
+  readonly deletedCarryMs: number;
 }
 
 export const COMPACTION_SETTINGS: CompactionSettings = {
@@ -41,6 +49,7 @@ export const COMPACTION_SETTINGS: CompactionSettings = {
   lateFactor: 8,
   blockBytesMax: 1 << 30,
   blockRowsMax: 2 ** 30,
+  deletedCarryMs: 3_600_000,
 };
 
 export interface LevelZeroSpec {
@@ -54,11 +63,18 @@ export interface LevelZeroSpec {
 export interface MergeSpec {
   readonly kind: 'merge';
   readonly tenantId: string;
-  /** Ascending by (least start, id), two or more. */
+  /** Ascending by (least start, id). One alone is rewritten for its deletions. */
   readonly blocks: readonly ManifestBlock[];
 }
 
-export type CompactionSpec = LevelZeroSpec | MergeSpec;
+/** Takes last profiles that were deleted out of a carry. */
+export interface CarrySpec {
+  readonly kind: 'carry';
+  readonly tenantId: string;
+  readonly carry: CarryRef;
+}
+
+export type CompactionSpec = LevelZeroSpec | MergeSpec | CarrySpec;
 
 export interface PlanInput {
   readonly manifest: Manifest;
@@ -119,6 +135,27 @@ export function planMerges(input: PlanInput): MergeSpec[] {
     }
   }
   return specs;
+}
+
+/** Merges, then rewrites of the blocks and carries that deletions touch and that no merge takes. */
+export function planBlocks(input: PlanInput): (MergeSpec | CarrySpec)[] {
+  const { manifest, nowMs, settings, isFull } = input;
+  const { tenantId } = manifest;
+  const merges = planMerges(input);
+  const taken = new Set(merges.flatMap((spec) => spec.blocks.map((block) => block.blockId)));
+  const rewrites = manifest.blocks
+    .filter((block) => block.seriesTombstones.length > 0 && !taken.has(block.blockId))
+    .sort(compareBlocks)
+    .map((block): MergeSpec => ({ kind: 'merge', tenantId, blocks: [block] }));
+  const createdMs = new Map(manifest.seriesTombstones.map((t) => [t.id, t.createdMs]));
+  const isDue = ({ seriesTombstones, deletedSinceMs }: CarryRef): boolean =>
+    [...seriesTombstones.map((id) => createdMs.get(id) ?? 0), deletedSinceMs].some(
+      (sinceMs) => sinceMs > 0 && (isFull || sinceMs + settings.deletedCarryMs <= nowMs),
+    );
+  const carries = manifest.carries
+    .filter(isDue)
+    .map((carry): CarrySpec => ({ kind: 'carry', tenantId, carry }));
+  return [...merges, ...rewrites, ...carries];
 }
 
 /** Blocks that lie in one window each, by the window's number, both ascending. */
@@ -209,4 +246,23 @@ function bounded(
   }
   if (group.length > 0) groups.push(group);
   return groups;
+}
+
+/** Runs of segments of at most `bytesMax` in all, or of one that is larger. */
+export function batchesOf(
+  segments: readonly SegmentPosition[],
+  bytesMax: number,
+): SegmentPosition[][] {
+  const batches: SegmentPosition[][] = [];
+  let sizeBytes = 0;
+  for (const segment of segments) {
+    sizeBytes += segment.committedBytes;
+    const batch = batches.at(-1);
+    if (batch !== undefined && sizeBytes <= bytesMax) batch.push(segment);
+    else {
+      batches.push([segment]);
+      sizeBytes = segment.committedBytes;
+    }
+  }
+  return batches;
 }

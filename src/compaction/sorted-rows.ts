@@ -12,6 +12,26 @@ export function fourColumns(length: number): FourColumns {
   ];
 }
 
+/** Takes rows whose key is marked in `gone` out, in place; returns how many are left. */
+export function takeOut(
+  rows: {
+    readonly rowCount: number;
+    readonly key: Int32Array;
+    readonly values: Readonly<FourColumns>;
+  },
+  gone: Uint8Array,
+): number {
+  const { key, values } = rows;
+  let kept = 0;
+  for (let r = 0; r < rows.rowCount; r++) {
+    if (gone[key[r]!] !== 0) continue;
+    key[kept] = key[r]!;
+    for (const column of values) column[kept] = column[r]!;
+    kept++;
+  }
+  return kept;
+}
+
 export class SortedRows {
   /** Valid until the next `take`; the first `rowCount` elements count. */
   key: Int32Array = new Int32Array(0);

@@ -49,5 +49,7 @@ export interface IngestApi {
   seal(): Promise<LogPosition>;
   /** Tells that `tenantId` has consumed segments up to `sequence`: segments that every tenant consumed are deleted. */
   consumed(tenantId: string, sequence: number): Promise<void>;
+  /** Tells that the tenant's manifest has a new tombstone: what it covers may be sent again. */
+  deleted(tenantId: string): Promise<void>;
   close(): Promise<void>;
 }

@@ -1,3 +1,5 @@
+import type { SeriesTombstone } from '../manifest/types.js';
+
 /**
  * What ingest asks of the blocks to count each profile once. Answers cover every profile that was reported by
  * `consumed` before the question was asked; they may also cover later ones.
@@ -5,8 +7,10 @@
 export interface BlockLookup {
   /** The latest start of the series in blocks, or undefined when blocks have none of it. */
   lastStartNs(tenantId: string, seriesKey: string): Promise<bigint | undefined>;
-  /** Whether blocks hold this profile. */
+  /** Whether blocks hold this profile, and it was not deleted. */
   contains(profile: StoredProfileKey): Promise<boolean>;
+  /** Deletions of the tenant that some of its data may not have seen yet. */
+  tombstones(tenantId: string): Promise<readonly SeriesTombstone[]>;
 }
 
 export interface StoredProfileKey {

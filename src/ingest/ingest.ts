@@ -21,6 +21,7 @@ import { type Conversion, pyroscopeWrites } from './pyroscope/convert.js';
 import type { BlockLookup } from './block-lookup.js';
 import { COMMIT_SETTINGS, CommitQueue, type CommitSettings } from './commit-queue.js';
 import { decodeWriteRequest } from './envelope.js';
+import { LogDeletions } from './log-deletions.js';
 import { Lookups, type ProfileRef } from './lookups.js';
 import { type PreparedProfile, type ProfileGroup, prepareProfile } from './prepare.js';
 import { profileKey, SeriesRegistry, type SeriesState } from './series-registry.js';
@@ -140,6 +141,8 @@ export class Ingest implements IngestApi {
   readonly #settings: IngestSettings;
   readonly #commits: CommitQueue;
   readonly #registry = new SeriesRegistry();
+  readonly #deletions: LogDeletions;
+  readonly #lookupParts: ConstructorParameters<typeof Lookups>[0];
   readonly #decoder = new PprofDecoder();
   /** Consumed up to, by tenant. */
   readonly #consumed = new Map<string, number>();
@@ -164,6 +167,12 @@ export class Ingest implements IngestApi {
     for (const { index, sequence } of log.segments) {
       this.#registry.restore(index, { pending: undefined, sequence });
     }
+    this.#deletions = new LogDeletions(log, this.#store, this.#registry);
+    this.#lookupParts = {
+      store: this.#store,
+      registry: this.#registry,
+      deletions: this.#deletions,
+    };
     this.#ageLoop = this.#sealWhenAged();
   }
 
@@ -209,7 +218,7 @@ export class Ingest implements IngestApi {
     this.#openRequests++;
     this.#openBytes += sizeBytes;
     const answer = new Promise<WriteResult>((resolve, reject) => {
-      const lookups = new Lookups(this.#store, this.#registry, tenantId);
+      const lookups = new Lookups(this.#lookupParts, tenantId);
       this.#enqueue({ tenantId, request, sizeBytes, lookups, resolve, reject });
     });
     this.#inFlight.add(answer);
@@ -465,6 +474,12 @@ export class Ingest implements IngestApi {
         await this.#log.remove(segment.sequence);
       }
     }
+  }
+
+  /** Call it as `consumed`, for a new tombstone: what it covers may be sent again. */
+  async deleted(tenantId: string): Promise<void> {
+    this.#assertOpen();
+    this.#deletions.forget(tenantId);
   }
 
   #isConsumed(segment: LogSegment): boolean {

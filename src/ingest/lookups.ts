@@ -12,6 +12,13 @@ export interface ProfileRef {
   readonly profileId: string;
 }
 
+/** Deletions of profiles that are still in the log. */
+export interface Deletions {
+  /** Whether the registry has forgotten what they cover. */
+  areKnown(tenantId: string): boolean;
+  learn(tenantId: string): Promise<void>;
+}
+
 export type Verdict =
   | { readonly kind: 'new' }
   /** `stored` is undefined when it is in a block. */
@@ -31,15 +38,28 @@ export class Lookups {
   #answers: Map<string, { readonly epoch: number; readonly isContained: boolean }> | undefined;
   attempts = 0;
 
-  constructor(store: BlockLookup, registry: SeriesRegistry, tenantId: string) {
-    this.#store = store;
-    this.#registry = registry;
+  readonly #deletions: Deletions;
+
+  constructor(
+    parts: {
+      readonly store: BlockLookup;
+      readonly registry: SeriesRegistry;
+      readonly deletions: Deletions;
+    },
+    tenantId: string,
+  ) {
+    this.#store = parts.store;
+    this.#registry = parts.registry;
+    this.#deletions = parts.deletions;
     this.#tenantId = tenantId;
   }
 
   verdict(profile: ProfileRef): Verdict {
     const { state, key, startNs } = profile;
     const stored = state.profiles.get(key);
+    // What is in the log may have been deleted. What is on its way there is younger than any deletion known of.
+    if (stored !== undefined && stored.sequence > 0 && !this.#deletions.areKnown(this.#tenantId))
+      return ASK;
     if (stored !== undefined) return { kind: 'known', stored };
     if (!state.isLookedUp) return ASK;
     if (state.blocksLastNs === undefined || startNs > state.blocksLastNs) return NEW;
@@ -58,6 +78,7 @@ export class Lookups {
     this.attempts++;
     const epoch = this.#registry.epoch(tenantId);
     const seriesKey = state.key;
+    if (!this.#deletions.areKnown(tenantId)) await this.#deletions.learn(tenantId);
     if (!state.isLookedUp) {
       const last = await this.#store.lastStartNs(tenantId, seriesKey);
       if (this.#registry.epoch(tenantId) !== epoch) return;

@@ -4,8 +4,10 @@
  */
 import { isKind } from '../base/errors.js';
 import type { BlockProfiles, BlockReader } from '../block/types.js';
+import { seriesFromKey } from '../log/series-key.js';
 import type { ManifestStore } from '../manifest/manifest-store.js';
-import type { Manifest } from '../manifest/types.js';
+import { Removals, tombstonesOf } from '../manifest/series-removal.js';
+import type { Manifest, SeriesTombstone } from '../manifest/types.js';
 import { seriesKey } from '../model/series.js';
 import type { BlockLookup, StoredProfileKey } from './block-lookup.js';
 
@@ -71,6 +73,10 @@ export class ManifestLookup implements BlockLookup {
     return this.#again(profile.tenantId, () => this.#contains(profile));
   }
 
+  async tombstones(tenantId: string): Promise<readonly SeriesTombstone[]> {
+    return (await this.#tenant(tenantId)).manifest.seriesTombstones;
+  }
+
   /** A block that was merged into another and deleted since the manifest was read is no failure: look once more. */
   async #again<T>(tenantId: string, ask: () => Promise<T>): Promise<T> {
     try {
@@ -84,8 +90,8 @@ export class ManifestLookup implements BlockLookup {
 
   async #lastStartNs(tenantId: string, key: string): Promise<bigint | undefined> {
     let last: bigint | undefined;
-    for (const block of await this.#blocksOf(tenantId)) {
-      const startNs = (await block).series.get(key)?.startNsMax;
+    for (const { opened } of await this.#blocksOf(tenantId)) {
+      const startNs = (await opened).series.get(key)?.startNsMax;
       if (startNs !== undefined && (last === undefined || startNs > last)) last = startNs;
     }
     return last;
@@ -97,11 +103,13 @@ export class ManifestLookup implements BlockLookup {
     startNs,
     profileId,
   }: StoredProfileKey): Promise<boolean> {
-    for (const opened of await this.#blocksOf(tenantId)) {
+    for (const { opened, tombstones } of await this.#blocksOf(tenantId)) {
       const block = await opened;
       const { startNsMin, startNsMax } = block.reader.meta;
       const series = block.series.get(key);
       if (series === undefined || startNs < startNsMin || startNs > startNsMax) continue;
+      // What was deleted may come again, although its rows are there until compaction has passed.
+      if (new Removals(tombstones).of(seriesFromKey(key))?.at(startNs) === 'all') continue;
       const { profiles, ids } = await this.#table(block);
       for (let i = firstAt(profiles, series.number, startNs); i < profiles.count; i++) {
         if (profiles.series[i] !== series.number || profiles.startNs[i] !== startNs) break;
@@ -111,14 +119,22 @@ export class ManifestLookup implements BlockLookup {
     return false;
   }
 
-  async #blocksOf(tenantId: string): Promise<readonly Promise<KnownBlock>[]> {
-    const known = this.#tenants.get(tenantId) ?? this.#set(tenantId, Promise.resolve(new Map()));
-    const { manifest, blocks } = await known;
+  #tenant(tenantId: string): Promise<TenantBlocks> {
+    return this.#tenants.get(tenantId) ?? this.#set(tenantId, Promise.resolve(new Map()));
+  }
+
+  async #blocksOf(tenantId: string): Promise<
+    readonly {
+      readonly opened: Promise<KnownBlock>;
+      readonly tombstones: readonly SeriesTombstone[];
+    }[]
+  > {
+    const { manifest, blocks } = await this.#tenant(tenantId);
     return manifest.blocks.map((live) => {
       const opened = blocks.get(live.blockId) ?? this.#open(tenantId, live.blockId);
       blocks.set(live.blockId, opened);
       opened.catch(() => blocks.delete(live.blockId));
-      return opened;
+      return { opened, tombstones: tombstonesOf(manifest, live) };
     });
   }
 

@@ -107,12 +107,42 @@ export class SeriesRegistry {
     }
   }
 
+  /** Answers asked for before are void from now on. */
+  startEpoch(tenantId: string): void {
+    this.#epochs.set(tenantId, this.epoch(tenantId) + 1);
+  }
+
+  /** What `isDeleted` says of these segments may be sent again. Taking it out twice does no harm. */
+  forgetDeleted(
+    tenantId: string,
+    segments: readonly { index: SegmentIndex; sequence: number }[],
+    isDeleted: (key: string) => ((startNs: bigint) => boolean) | undefined,
+  ): void {
+    for (const { index, sequence } of segments) {
+      const targets = index.series.map((series) => {
+        if (series.tenantId !== tenantId) return undefined;
+        const state = this.#states.get(`${tenantId} ${series.key}`);
+        const test = isDeleted(series.key);
+        return state === undefined || test === undefined ? undefined : { state, test };
+      });
+      for (let p = 0; p < index.profileCount; p++) {
+        const target = targets[index.profileSeries[p]!];
+        const startNs = index.profileStartNs[p]!;
+        if (target?.test(startNs) !== true) continue;
+        const { state } = target;
+        const key = profileKey(startNs, index.profileId[p]!, index.profileFlags[p]!);
+        const stored = state.profiles.get(key);
+        if (stored?.sequence === sequence) this.removeProfile(state, key, stored);
+      }
+    }
+  }
+
   /** The blocks of `tenantId` have what these segments hold: from now on they are asked for it. */
   moveToBlocks(
     tenantId: string,
     segments: readonly { index: SegmentIndex; sequence: number }[],
   ): void {
-    this.#epochs.set(tenantId, this.epoch(tenantId) + 1);
+    this.startEpoch(tenantId);
     for (const { index, sequence } of segments) {
       const states = index.series.map((series) =>
         series.tenantId === tenantId ? this.#states.get(`${tenantId} ${series.key}`) : undefined,

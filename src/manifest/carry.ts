@@ -10,12 +10,14 @@ import { assert } from '../base/assert.js';
 import { corrupt, StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { CarrySchema, type Carry as CarryMessage } from '../gen/basalt/storage/v1/carry_pb.js';
+import { seriesFromKey } from '../log/series-key.js';
 import { VALUE_COLUMNS_MAX } from '../model/series.js';
 import type { CarryRows } from '../symbols/deltas.js';
 import { IdTable } from '../symbols/id-table.js';
 import { type EnvelopeKind, seal, unseal } from './envelope.js';
 import type { CarryLineage } from './lineage.js';
 import { decodeCarryLineage, encodeCarryLineage } from './lineage-codec.js';
+import type { Removals } from './series-removal.js';
 import { readSteps, readZigzags, VarintWriter } from './varint-columns.js';
 
 const CARRY: EnvelopeKind = {
@@ -50,6 +52,17 @@ export function carryRows(carry: ServiceCarry, keyIds: Uint32Array): Map<string,
   return out;
 }
 
+/** `carry` with the profiles marked that `removals` take whole. */
+export function withDeletions(carry: ServiceCarry, removals: Removals): ServiceCarry {
+  if (removals.isEmpty) return carry;
+  const series = new Map<string, CarryRows>();
+  for (const [key, rows] of carry.series) {
+    const isDeleted = rows.isDeleted || removals.of(seriesFromKey(key))?.at(rows.startNs) === 'all';
+    series.set(key, { ...rows, isDeleted });
+  }
+  return { ...carry, series };
+}
+
 /** Collects the series of one service and writes them as one object. */
 export class CarryBuilder {
   readonly #service: string;
@@ -62,6 +75,14 @@ export class CarryBuilder {
 
   get seriesCount(): number {
     return this.#series.size;
+  }
+
+  get hasDeleted(): boolean {
+    return [...this.#series.values()].some((rows) => rows.isDeleted);
+  }
+
+  dropDeleted(): void {
+    for (const [key, rows] of this.#series) if (rows.isDeleted) this.#series.delete(key);
   }
 
   /** Sets the series' carry, its keys as numbered in `keyIds`. The rows are copied. */
@@ -134,7 +155,8 @@ function encodeSeries(
         columns.push({ valueColumn: c, values: writer.zigzags(column, rowOrder) });
       }
       const keySteps = writer.steps(numbered, rowOrder);
-      return { seriesKey, startNs: rows.startNs, rowCount: rows.rowCount, keySteps, columns };
+      const { startNs, rowCount, isDeleted } = rows;
+      return { seriesKey, startNs, rowCount, keySteps, columns, isDeleted };
     }),
   });
   return seal(CARRY, toBinary(CarrySchema, message));
@@ -202,7 +224,8 @@ export function decodeCarry(service: string, bytes: Uint8Array): ServiceCarry {
     if (key === undefined || !isWhole) {
       throw damaged(`a damaged series ${entry.seriesKey.slice(0, 200)}`, `${rowCount} whole rows`);
     }
-    series.set(entry.seriesKey, { startNs: entry.startNs, rowCount, key, values });
+    const { startNs, isDeleted } = entry;
+    series.set(entry.seriesKey, { startNs, rowCount, key, values, isDeleted });
   }
   return { service, ids, series };
 }

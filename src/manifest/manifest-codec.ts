@@ -2,12 +2,13 @@ import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { corrupt, StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import {
+  type ConsumedSegments,
   ManifestBoundarySchema,
   ManifestSchema,
   type Manifest as ManifestMessage,
 } from '../gen/basalt/storage/v1/manifest_pb.js';
 import { type EnvelopeKind, seal, unseal } from './envelope.js';
-import type { Manifest } from './types.js';
+import type { Manifest, Watermark } from './types.js';
 
 export const MANIFEST_FORMAT_VERSION = 1;
 
@@ -36,9 +37,15 @@ export function emptyManifest(tenantId: string): Manifest {
     carries: [],
     tombstones: [],
     fenceVersion: 0,
+    seriesTombstones: [],
     recentNonces: [],
   };
 }
+
+const watermarkMessage = ({ instance, sequence }: Watermark) => ({
+  instance,
+  sequence: BigInt(sequence),
+});
 
 /** Throws `limit` PS_MANIFEST_SIZE. */
 export function encodeManifest(manifest: Manifest): Uint8Array {
@@ -54,15 +61,15 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
       sampleCount: BigInt(block.sampleCount),
       sizeBytes: BigInt(block.sizeBytes),
       createdMs: BigInt(block.createdMs),
+      seriesTombstones: block.seriesTombstones.map(BigInt),
     })),
-    watermarks: manifest.watermarks.map(({ instance, sequence }) => ({
-      instance,
-      sequence: BigInt(sequence),
-    })),
-    carries: manifest.carries.map(({ service, objectKey, sizeBytes }) => ({
-      service,
-      objectKey,
-      sizeBytes: BigInt(sizeBytes),
+    watermarks: manifest.watermarks.map(watermarkMessage),
+    carries: manifest.carries.map((carry) => ({
+      service: carry.service,
+      objectKey: carry.objectKey,
+      sizeBytes: BigInt(carry.sizeBytes),
+      seriesTombstones: carry.seriesTombstones.map(BigInt),
+      deletedSinceMs: BigInt(carry.deletedSinceMs),
     })),
     tombstones: manifest.tombstones.map((tombstone) => ({
       objectPrefix: tombstone.objectPrefix,
@@ -70,6 +77,14 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
       deleteAfterMs: BigInt(tombstone.deleteAfterMs),
     })),
     fenceVersion: BigInt(manifest.fenceVersion),
+    seriesTombstones: manifest.seriesTombstones.map((tombstone) => ({
+      id: BigInt(tombstone.id),
+      selector: tombstone.selector,
+      startMs: BigInt(tombstone.startMs),
+      endMs: BigInt(tombstone.endMs),
+      createdMs: BigInt(tombstone.createdMs),
+      covered: tombstone.covered.map(watermarkMessage),
+    })),
     recentNonces: [...manifest.recentNonces],
   });
   const bytes = seal(MANIFEST, toBinary(ManifestSchema, message));
@@ -105,15 +120,15 @@ export function decodeManifest(tenantId: string, version: number, bytes: Uint8Ar
       sampleCount: Number(block.sampleCount),
       sizeBytes: Number(block.sizeBytes),
       createdMs: Number(block.createdMs),
+      seriesTombstones: block.seriesTombstones.map(Number),
     })),
-    watermarks: message.watermarks.map(({ instance, sequence }) => ({
-      instance,
-      sequence: Number(sequence),
-    })),
-    carries: message.carries.map(({ service, objectKey, sizeBytes }) => ({
-      service,
-      objectKey,
-      sizeBytes: Number(sizeBytes),
+    watermarks: message.watermarks.map(watermarkOf),
+    carries: message.carries.map((carry) => ({
+      service: carry.service,
+      objectKey: carry.objectKey,
+      sizeBytes: Number(carry.sizeBytes),
+      seriesTombstones: carry.seriesTombstones.map(Number),
+      deletedSinceMs: Number(carry.deletedSinceMs),
     })),
     tombstones: message.tombstones.map((tombstone) => ({
       objectPrefix: tombstone.objectPrefix,
@@ -121,9 +136,22 @@ export function decodeManifest(tenantId: string, version: number, bytes: Uint8Ar
       deleteAfterMs: Number(tombstone.deleteAfterMs),
     })),
     fenceVersion: Number(message.fenceVersion),
+    seriesTombstones: message.seriesTombstones.map((tombstone) => ({
+      id: Number(tombstone.id),
+      selector: tombstone.selector,
+      startMs: Number(tombstone.startMs),
+      endMs: Number(tombstone.endMs),
+      createdMs: Number(tombstone.createdMs),
+      covered: tombstone.covered.map(watermarkOf),
+    })),
     recentNonces: message.recentNonces,
   };
 }
+
+const watermarkOf = ({ instance, sequence }: ConsumedSegments): Watermark => ({
+  instance,
+  sequence: Number(sequence),
+});
 
 function decodeMessage(bytes: Uint8Array): ManifestMessage {
   const body = unseal(MANIFEST, bytes);

@@ -290,6 +290,7 @@ function sorted(next: ReturnType<ManifestChange>): ReturnType<ManifestChange> {
     carries: [...next.carries].sort((a, b) => byText(a.service, b.service)),
     tombstones: next.tombstones,
     fenceVersion: next.fenceVersion,
+    seriesTombstones: [...next.seriesTombstones].sort((a, b) => a.id - b.id),
   };
 }
 
@@ -299,6 +300,14 @@ function checkManifest(manifest: Manifest): void {
   assert(unique(manifest.blocks.map((b) => b.blockId)), 'a block is live once');
   assert(unique(manifest.watermarks.map((w) => w.instance)), 'one watermark for each instance');
   assert(unique(manifest.carries.map((c) => c.service)), 'one carry for each service');
+  const deletions = new Set(manifest.seriesTombstones.map((t) => t.id));
+  assert(deletions.size === manifest.seriesTombstones.length, 'a deletion is there once');
+  for (const { seriesTombstones } of [...manifest.blocks, ...manifest.carries]) {
+    assert(
+      seriesTombstones.every((id) => deletions.has(id)),
+      'a deletion stays while something is read through it',
+    );
+  }
   for (const { objectPrefix } of manifest.tombstones) {
     assert(objectPrefix.length > 0, 'a tombstone names something');
     assert(

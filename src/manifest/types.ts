@@ -10,6 +10,24 @@ export interface ManifestBlock {
   /** All objects of the block. */
   readonly sizeBytes: number;
   readonly createdMs: number;
+  /** Ids of the series tombstones that its rows are to be read through; a rewrite applies them. Ascending. */
+  readonly seriesTombstones: readonly number[];
+}
+
+/**
+ * A deletion: what `selector` takes among profile starts [startMs, endMs), as far as it was committed before. In blocks
+ * that is what each block's own list says; in level 0 the segments that `covered` reaches.
+ */
+export interface SeriesTombstone {
+  /** The manifest version that brought it. */
+  readonly id: number;
+  readonly selector: string;
+  readonly startMs: number;
+  /** Exclusive. */
+  readonly endMs: number;
+  readonly createdMs: number;
+  /** One for each log instance: the last segment, sealed, that it covers. */
+  readonly covered: readonly Watermark[];
 }
 
 /** A block (or carry object) that is no longer live; its objects are deleted when `deleteAfterMs` has passed. */
@@ -30,6 +48,10 @@ export interface CarryRef {
   readonly service: string;
   readonly objectKey: string;
   readonly sizeBytes: number;
+  /** As of a block. */
+  readonly seriesTombstones: readonly number[];
+  /** Since when it holds last profiles that are deleted, unix milliseconds; 0 when it holds none. */
+  readonly deletedSinceMs: number;
 }
 
 /** What is live for one tenant. Version n is the object `manifest/<n>`, created if absent and never changed. */
@@ -48,6 +70,8 @@ export interface Manifest {
    * base before it is void, since they may have been swept.
    */
   readonly fenceVersion: number;
+  /** Ascending by id. One is there as long as a block, a carry or a segment may hold what it covers. */
+  readonly seriesTombstones: readonly SeriesTombstone[];
   /** Nonces of the newest commits: a commit that timed out finds its own success here. */
   readonly recentNonces: readonly string[];
 }

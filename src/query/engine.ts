@@ -268,10 +268,12 @@ export class QueryEngine implements QueryApi {
     return this.#run(query, async ({ context, snapshot }) => {
       const selector = compileSelector(query.selector);
       const builder = new ListingBuilder({ selector, range: snapshot.range, needsLabelSets });
-      await snapshot.forEachBlock(async (handle) => void (await builder.addBlock(handle)));
-      await snapshot.forEachSegment((view, tenantId) => {
+      await snapshot.forEachBlock(
+        async (handle, removals) => void (await builder.addBlock(handle, removals)),
+      );
+      await snapshot.forEachSegment((view, tenantId, removals) => {
         context.check();
-        builder.addSegment(view, tenantId);
+        builder.addSegment(view, tenantId, removals);
       });
       return builder.finish();
     });

@@ -12,6 +12,7 @@ import { GroupSums, labelSetGroups } from './sample-groups.js';
 import { type CompiledSelector, seriesLabel } from '../symbols/select.js';
 import type { ProfileSource, QuerySeries, Slice } from './source.js';
 import { pairToBigint } from './sums.js';
+import { isOpen } from './sample-filter.js';
 
 export type ItemKind = 'profile' | 'span';
 
@@ -77,7 +78,7 @@ function missingNames({ groupBy }: ItemsRequest, { series }: Slice): readonly st
 
 function needsSamples(request: ItemsRequest, slice: Slice): boolean {
   if (request.kind === 'span' || request.filter !== undefined) return true;
-  return slice.deferred.length > 0 || missingNames(request, slice).length > 0;
+  return !isOpen(slice) || missingNames(request, slice).length > 0;
 }
 
 function checkRows(request: ItemsRequest): void {
@@ -130,7 +131,7 @@ async function addSampleItems(
   const symbols = await source.symbols();
   const spanNames = kind === 'span' ? [...SPAN_LABELS, TRACE_LABEL] : [];
   const names = [...spanNames, ...missingNames(request, slice)];
-  const sets = labelSetGroups(symbols.labelSets, names, slice.deferred);
+  const sets = labelSetGroups(symbols.labelSets, names, slice);
   const passes = request.filter?.(symbols);
   const groupOfKey = symbols.keys.labelSet.map((set, k) =>
     passes === undefined || passes[k] === 1 ? sets.groupOf[set]! : -1,

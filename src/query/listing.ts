@@ -3,10 +3,17 @@
  * first and last profile enclose any part of the range; a segment's if one of its profiles lies in the range.
  */
 import type { SegmentView } from '../log/segment-view.js';
+import { NOTHING_REMOVED, type Removals, removedKeys } from '../manifest/series-removal.js';
 import { PROFILE_NAME, PROFILE_TYPE, SERVICE_NAME } from '../model/labels.js';
 import type { Series } from '../model/series.js';
 import type { LabelSetTable } from '../symbols/source.js';
 import type { BlockHandle } from './block-handle.js';
+import {
+  keepsSample,
+  labelSetSubset,
+  liveLabelSets,
+  type RemovableProfile,
+} from './live-profiles.js';
 import type { TimeRange } from './plan.js';
 import {
   type CompiledSelector,
@@ -46,49 +53,59 @@ export class ListingBuilder {
   }
 
   /** Adds what a block has; true if it had something. */
-  async addBlock(handle: BlockHandle): Promise<boolean> {
+  async addBlock(handle: BlockHandle, removals: Removals): Promise<boolean> {
     const { range } = this.#request;
-    const found = (await handle.series())
-      .filter((s) => s.startNsMin < range.endNs && s.startNsMax >= range.startNs)
-      .map((s) => s.series);
-    const byService = new Map<string, Series[]>();
-    for (const series of found) {
+    const byService = new Map<string, { series: Series; number: number }[]>();
+    for (const [number, { series, startNsMin, startNsMax }] of (await handle.series()).entries()) {
+      if (startNsMin >= range.endNs || startNsMax < range.startNs) continue;
       const known = byService.get(series.service);
-      if (known === undefined) byService.set(series.service, [series]);
-      else known.push(series);
+      if (known === undefined) byService.set(series.service, [{ series, number }]);
+      else known.push({ series, number });
     }
     let added = false;
     for (const [service, list] of byService) {
-      const matched = list.map((series) => this.#match(series));
-      if (!matched.some((m) => m.length > 0)) continue;
-      const needsSets =
-        this.#request.needsLabelSets || matched.flat().some((m) => m.deferred.length > 0);
-      const sets = needsSets ? (await handle.symbols(service)).labelSets : undefined;
-      list.forEach((series, i) => {
-        if (this.#take(series, matched[i] ?? [], sets)) added = true;
-      });
+      for (const { series, number } of list) {
+        const matched = this.#match(series);
+        if (matched.length === 0) continue;
+        const removal = removals.of(series);
+        const needsSets = this.#needsSets(matched);
+        let sets = needsSets ? (await handle.symbols(service)).labelSets : undefined;
+        if (removal !== undefined) {
+          const live = await liveLabelSets(handle, { service, number, removal }, range);
+          if (live === undefined) continue;
+          if (sets !== undefined) sets = labelSetSubset(sets, (set) => live[set] === 1);
+        }
+        if (this.#take(series, matched, sets)) added = true;
+      }
     }
     return added;
   }
 
   /** Adds what a segment has of one tenant; true if it had something. */
-  addSegment(view: SegmentView, tenantId: string): boolean {
-    const { range } = this.#request;
+  addSegment(view: SegmentView, tenantId: string, removals: Removals): boolean {
     const { profiles } = view;
-    const inRange = new Uint8Array(view.series.length);
-    for (let p = 0; p < profiles.count; p++) {
-      const start = profiles.startNs[p]!;
-      if (start >= range.startNs && start < range.endNs) inRange[profiles.series[p]!] = 1;
+    const removalOf = view.series.map(({ series }) => removals.of(series));
+    const live: RemovableProfile[][] = view.series.map(() => []);
+    for (let profile = 0; profile < profiles.count; profile++) {
+      const start = profiles.startNs[profile]!;
+      if (start < this.#request.range.startNs || start >= this.#request.range.endNs) continue;
+      const series = profiles.series[profile]!;
+      const removed = removalOf[series]?.at(start) ?? NOTHING_REMOVED;
+      if (keepsSample({ view, profile, removed })) live[series]!.push({ view, profile, removed });
     }
     let added = false;
     view.series.forEach(({ tenantId: owner, series }, number) => {
-      if (owner !== tenantId || inRange[number] === 0) return;
+      const own = live[number]!;
+      if (owner !== tenantId || own.length === 0) return;
       const matched = this.#match(series);
-      const needsSets = this.#request.needsLabelSets || matched.some((m) => m.deferred.length > 0);
-      const sets = matched.length > 0 && needsSets ? ownLabelSets(view, number, range) : undefined;
+      const sets = matched.length > 0 && this.#needsSets(matched) ? ownLabelSets(own) : undefined;
       if (this.#take(series, matched, sets)) added = true;
     });
     return added;
+  }
+
+  #needsSets(matched: readonly { readonly deferred: CompiledSelector }[]): boolean {
+    return this.#request.needsLabelSets || matched.some((m) => m.deferred.length > 0);
   }
 
   finish(): Listing {
@@ -119,7 +136,9 @@ export class ListingBuilder {
       known.columns.add(column);
       this.#byKey.set(key, known);
       if (sets !== undefined && this.#request.needsLabelSets) {
-        this.#labelSets.push(mask === undefined ? sets : subset(sets, (set) => mask[set] === 1));
+        this.#labelSets.push(
+          mask === undefined ? sets : labelSetSubset(sets, (set) => mask[set] === 1),
+        );
       }
       added = true;
     }
@@ -127,29 +146,21 @@ export class ListingBuilder {
   }
 }
 
-/** The label sets of one series' samples in the range: a segment is shared by tenants, so none of others may show. */
-function ownLabelSets(view: SegmentView, series: number, range: TimeRange): LabelSetTable {
+/** The label sets of one series' samples: a segment is shared by tenants, so none of others may show. */
+function ownLabelSets(profiles: readonly RemovableProfile[]): LabelSetTable {
+  const { view } = profiles[0]!;
   const { labelSets, keys } = view.symbols;
   const used = new Uint8Array(labelSets.count);
-  const { profiles, batches } = view;
-  for (let p = 0; p < profiles.count; p++) {
-    const start = profiles.startNs[p]!;
-    if (profiles.series[p] !== series || start < range.startNs || start >= range.endNs) continue;
-    const { key } = batches[profiles.batch[p]!]!;
-    const first = profiles.firstRow[p]!;
-    for (let i = first; i < first + profiles.rowCount[p]!; i++) used[keys.labelSet[key[i]!]!] = 1;
+  const { batch, firstRow, rowCount } = view.profiles;
+  for (const { profile, removed } of profiles) {
+    const gone = removed === 'all' ? undefined : removedKeys(removed, view.symbols);
+    const { key } = view.batches[batch[profile]!]!;
+    const first = firstRow[profile]!;
+    for (let i = first; i < first + rowCount[profile]!; i++) {
+      if (gone === undefined || gone[key[i]!] === 0) used[keys.labelSet[key[i]!]!] = 1;
+    }
   }
-  return subset(labelSets, (set) => used[set] === 1);
-}
-
-function subset(sets: LabelSetTable, keep: (set: number) => boolean): LabelSetTable {
-  const kept: number[] = [];
-  for (let set = 0; set < sets.count; set++) if (keep(set)) kept.push(set);
-  return {
-    count: kept.length,
-    key: (index) => sets.key(kept[index]!),
-    labels: (index) => sets.labels(kept[index]!),
-  };
+  return labelSetSubset(labelSets, (set) => used[set] === 1);
 }
 
 /** Distinct label sets of a listing: the same table may be there for many series. */

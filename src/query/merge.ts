@@ -18,7 +18,8 @@ import {
 } from './kernels.js';
 import type { RowRun } from './block-handle.js';
 import { bothMasks, type KeyFilter } from './key-filter.js';
-import { type CompiledSelector, deferredKey, keyMask } from '../symbols/select.js';
+import { type CompiledSelector, deferredKey } from '../symbols/select.js';
+import { filteredKeys, isOpen, type SampleFilter } from './sample-filter.js';
 import { labelsOfSeries } from './series-labels.js';
 import type { ProfileSource, Slice } from './source.js';
 import type { ExactSums } from './sums.js';
@@ -29,10 +30,9 @@ export interface LocalSums {
   readonly high: Float64Array | undefined;
 }
 
-/** Slices of one source that can be summed into one array. */
-export interface SliceGroup {
+/** Slices of one source that can be summed into one array: equal value column, equal filters of samples. */
+export interface SliceGroup extends SampleFilter {
   readonly column: number;
-  readonly deferred: CompiledSelector;
   /** Labels of the series that the answer tells apart. */
   readonly labels: readonly StringLabel[];
   readonly slices: readonly Slice[];
@@ -46,12 +46,13 @@ export function groupSlices(
 ): readonly SliceGroup[] {
   const groups = new Map<string, SliceGroup & { readonly slices: Slice[] }>();
   for (const slice of slices) {
-    const { column, deferred } = slice;
+    const { column, deferred, removed } = slice;
     const labels = labelsOfSeries(slice.series, labelNames);
-    const key = JSON.stringify([column, deferredKey(selector, deferred), labels]);
+    const removedKey = removed.map((r) => r.key).join();
+    const key = JSON.stringify([column, deferredKey(selector, deferred), removedKey, labels]);
     const known = groups.get(key);
     if (known !== undefined) known.slices.push(slice);
-    else groups.set(key, { column, deferred, labels, slices: [slice] });
+    else groups.set(key, { column, deferred, removed, labels, slices: [slice] });
   }
   return [...groups.values()];
 }
@@ -161,13 +162,13 @@ export class MergedKeys {
   }
 }
 
-/** Key mask of a group's deferred matchers and of the query's filter; undefined when all keys pass. */
+/** Key mask of what a group's samples must pass and of the query's filter; undefined when all keys pass. */
 export async function groupMask(
   source: ProfileSource,
-  group: Pick<SliceGroup, 'deferred'>,
+  group: SampleFilter,
   filter: KeyFilter | undefined,
 ): Promise<Uint8Array | undefined> {
-  if (group.deferred.length === 0 && filter === undefined) return undefined;
+  if (isOpen(group) && filter === undefined) return undefined;
   const symbols = await source.symbols();
-  return bothMasks(keyMask(group.deferred, symbols), filter?.(symbols));
+  return bothMasks(filteredKeys(group, symbols), filter?.(symbols));
 }

@@ -1,6 +1,12 @@
 /** Pure planning: which blocks and segments a query reads, and which profiles of a block. No I/O. */
 import type { BlockProfiles, BlockSeries, RowRange } from '../block/types.js';
 import type { LogPosition, SegmentPosition } from '../log/segment-view.js';
+import {
+  NOTHING_REMOVED,
+  type Removals,
+  type SampleRemoval,
+  type SeriesRemoval,
+} from '../manifest/series-removal.js';
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
 import { type CompiledSelector, matchSeries, typeIdsOf } from '../symbols/select.js';
 import type { SeriesRegistry, Slice } from './source.js';
@@ -68,7 +74,7 @@ export function planBlock(
     readonly typeId: string;
     readonly range: TimeRange;
   },
-  registry: SeriesRegistry,
+  parts: { readonly registry: SeriesRegistry; readonly removals: Removals },
 ): ReadonlyMap<string, readonly Slice[]> {
   const { selector, typeId, range } = request;
   const byService = new Map<string, Slice[]>();
@@ -80,18 +86,48 @@ export function planBlock(
     if (deferred === undefined) return;
     const { first, end } = profilesInRange(tables.profiles, number, range);
     if (first === end) return;
-    const querySeries = registry.of(series, column, typeId);
-    querySeries.profileCount += end - first;
-    const slice = { series: querySeries, column, deferred, first, end };
-    const known = byService.get(series.service);
-    if (known === undefined) byService.set(series.service, [slice]);
-    else known.push(slice);
+    const kept = keptRanges(tables.profiles.startNs, { first, end }, parts.removals.of(series));
+    if (kept.length === 0) return;
+    const querySeries = parts.registry.of(series, column, typeId);
+    const slices = byService.get(series.service) ?? [];
+    byService.set(series.service, slices);
+    for (const range of kept) {
+      querySeries.profileCount += range.end - range.first;
+      slices.push({ series: querySeries, column, deferred, ...range });
+    }
   });
   return byService;
 }
 
+export interface KeptRange {
+  readonly first: number;
+  readonly end: number;
+  readonly removed: readonly SampleRemoval[];
+}
+
+/** What a removal leaves of the profiles [first, end), which are sorted by start. */
+export function keptRanges(
+  startNs: BigInt64Array,
+  { first, end }: { readonly first: number; readonly end: number },
+  removal: SeriesRemoval | undefined,
+): readonly KeptRange[] {
+  if (removal === undefined) return [{ first, end, removed: NOTHING_REMOVED }];
+  const cuts = removal
+    .boundariesNs()
+    .map((boundary) => lowerBound(first, end, (p) => startNs[p]! >= boundary));
+  const out: KeptRange[] = [];
+  let from = first;
+  for (const to of [...cuts, end]) {
+    if (to === from) continue;
+    const removed = removal.at(startNs[from]!);
+    if (removed !== 'all') out.push({ first: from, end: to, removed });
+    from = to;
+  }
+  return out;
+}
+
 /** Profiles are sorted by (series, start): two searches for the series, two within it. */
-function profilesInRange(
+export function profilesInRange(
   profiles: BlockProfiles,
   series: number,
   range: TimeRange,
@@ -121,7 +157,10 @@ export function lowerBound(
 }
 
 /** Sample rows of slices (sorted, disjoint) as ranges, adjacent ones joined. */
-export function rowRanges(profiles: BlockProfiles, slices: readonly Slice[]): readonly RowRange[] {
+export function rowRanges(
+  profiles: BlockProfiles,
+  slices: readonly Pick<Slice, 'first' | 'end'>[],
+): readonly RowRange[] {
   const out: { start: number; end: number }[] = [];
   for (const { first, end } of slices) {
     if (first === end) continue;

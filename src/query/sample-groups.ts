@@ -2,12 +2,12 @@
 import type { LabelSetTable } from '../symbols/source.js';
 import type { RowRun } from './block-handle.js';
 import { EXACT_ROWS_MAX, normalizeWords } from './kernels.js';
-import { type CompiledSelector, labelSetMask } from '../symbols/select.js';
+import { filteredLabelSets, type SampleFilter } from './sample-filter.js';
 
 export interface LabelSetGroups {
   /** JSON of the values, one for each name. */
   readonly keys: readonly string[];
-  /** By label set; -1 where the deferred matchers leave it out. */
+  /** By label set; -1 where the filter leaves it out. */
   readonly groupOf: Int32Array;
 }
 
@@ -15,9 +15,9 @@ export interface LabelSetGroups {
 export function labelSetGroups(
   labelSets: LabelSetTable,
   names: readonly string[],
-  deferred: CompiledSelector,
+  filter: SampleFilter,
 ): LabelSetGroups {
-  const mask = labelSetMask(deferred, labelSets);
+  const mask = filteredLabelSets(filter, labelSets);
   const numbers = new Map<string, number>();
   const groupOf = new Int32Array(labelSets.count).fill(-1);
   for (let index = 0; index < labelSets.count; index++) {

@@ -1,6 +1,7 @@
 /** Profiles of level 0 as sources of rows: as they were sent (SegmentSource), or as deltas (DeltaSource). */
 import type { ProfileMetadata, SegmentView } from '../log/segment-view.js';
 import { widen } from '../log/wide-column.js';
+import type { SampleRemoval } from '../manifest/series-removal.js';
 import type { SymbolSource } from '../symbols/source.js';
 import type { RowRun } from './block-handle.js';
 import { magnitudeBound, normalizeWords, wordsOf } from './kernels.js';
@@ -18,6 +19,7 @@ export interface SeriesProfiles {
   readonly series: QuerySeries;
   readonly column: number;
   readonly deferred: CompiledSelector;
+  readonly removed: readonly SampleRemoval[];
   /** In order of (start, id), each once. */
   readonly profiles: readonly ProfileRef[];
 }
@@ -42,8 +44,8 @@ abstract class LevelZeroSource implements ProfileSource {
     const refs = selected.flatMap((s) => s.profiles);
     let first = 0;
     this.part = part;
-    this.slices = selected.map(({ series, column, deferred, profiles }) => {
-      const slice = { series, column, deferred, first, end: first + profiles.length };
+    this.slices = selected.map(({ series, column, deferred, removed, profiles }) => {
+      const slice = { series, column, deferred, removed, first, end: first + profiles.length };
       first = slice.end;
       return slice;
     });

@@ -2,9 +2,10 @@
  * What one attempt of a query looks at: the log position first, then the manifest (ARCHITECTURE.md, "Reading without
  * counting twice"), and from them blocks through the cache and segments that no block covers.
  */
-import type { BlockReader } from '../block/types.js';
+import type { BlockProfiles, BlockReader } from '../block/types.js';
 import type { LogPosition, SegmentPosition, SegmentView } from '../log/segment-view.js';
-import { decodeCarry, type ServiceCarry } from '../manifest/carry.js';
+import { decodeCarry, type ServiceCarry, withDeletions } from '../manifest/carry.js';
+import { coversSegment, Removals, tombstonesOf } from '../manifest/series-removal.js';
 import type { Manifest } from '../manifest/types.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { FramePool } from '../symbols/frame-pool.js';
@@ -13,6 +14,7 @@ import { BlockSource } from './block-source.js';
 import type { WeightedCache } from './cache.js';
 import type { QueryContext } from './context.js';
 import { planLevelZero } from './level-zero.js';
+import { withoutEmptied } from './live-profiles.js';
 import { mapInOrder } from './ordered.js';
 import {
   type PlannedParts,
@@ -24,7 +26,7 @@ import {
 } from './plan.js';
 import { segmentName } from './segment-source.js';
 import type { CompiledSelector } from '../symbols/select.js';
-import { type ProfileSource, type QuerySeries, SeriesRegistry } from './source.js';
+import { type ProfileSource, type QuerySeries, SeriesRegistry, type Slice } from './source.js';
 
 /** What queries need of others, as narrow as they need it. */
 export interface SnapshotParts {
@@ -86,7 +88,9 @@ export class Snapshot {
   }
 
   /** The blocks of the range, in the order of their ids. `visit` runs for one at a time. */
-  async forEachBlock(visit: (handle: BlockHandle) => Promise<void> | void): Promise<void> {
+  async forEachBlock(
+    visit: (handle: BlockHandle, removals: Removals) => Promise<void> | void,
+  ): Promise<void> {
     const handles: (BlockHandle | undefined)[] = [];
     await mapInOrder(
       this.#planned.blocks,
@@ -94,11 +98,19 @@ export class Snapshot {
       ({ blockId }) => this.#context.part(`block ${blockId}`, () => this.#openBlock(blockId)),
       (handle) => void handles.push(handle),
     );
-    for (const handle of handles) {
+    for (const [index, handle] of handles.entries()) {
       this.#context.check();
-      if (handle === undefined) continue;
-      await this.#context.part(`block ${handle.reader.meta.blockId}`, async () => visit(handle));
+      const block = this.#planned.blocks[index];
+      if (handle === undefined || block === undefined) continue;
+      const removals = new Removals(tombstonesOf(this.#manifest, block));
+      await this.#context.part(`block ${block.blockId}`, async () => visit(handle, removals));
     }
+  }
+
+  /** What deletions take from a segment. */
+  removalsOf({ position }: SegmentView): Removals {
+    const { seriesTombstones } = this.#manifest;
+    return new Removals(seriesTombstones.filter((t) => coversSegment(t, position)));
   }
 
   /** The segments that no block covers, oldest first. */
@@ -122,20 +134,27 @@ export class Snapshot {
     const sources: ProfileSource[] = [];
     const { range, tenantId } = this;
     let blocks = 0;
-    await this.forEachBlock(async (handle) => {
+    await this.forEachBlock(async (handle, removals) => {
       const { services } = handle.reader.meta;
       if (!services.some((s) => s.profileTypes.includes(request.typeId))) return;
       const [series, profiles] = await Promise.all([handle.series(), handle.profiles()]);
-      const slices = planBlock({ series, profiles }, { ...request, range }, registry);
+      const slices = planBlock({ series, profiles }, { ...request, range }, { registry, removals });
       for (const [service, own] of slices) {
-        sources.push(new BlockSource(handle, service, { profiles, slices: own }));
+        sources.push(await this.#withoutEmptied(handle, service, { profiles, slices: own }));
       }
       if (slices.size > 0) blocks++;
     });
     const views = await this.segments();
     const levelZero = await planLevelZero(
       views,
-      { ...request, tenantId, range, frames, carryOf: (service) => this.#carry(service) },
+      {
+        ...request,
+        tenantId,
+        range,
+        frames,
+        carryOf: (service) => this.#carry(service),
+        removals: (view) => this.removalsOf(view),
+      },
       { registry, context: this.#context },
     );
     sources.push(...levelZero);
@@ -160,6 +179,19 @@ export class Snapshot {
     return bounds;
   }
 
+  async #withoutEmptied(
+    handle: BlockHandle,
+    service: string,
+    tables: { readonly profiles: BlockProfiles; readonly slices: readonly Slice[] },
+  ): Promise<BlockSource> {
+    const source = new BlockSource(handle, service, tables);
+    if (tables.slices.every((slice) => slice.removed.length === 0)) return source;
+    const slices = await withoutEmptied(source, this.#context.signal);
+    for (const slice of tables.slices) slice.series.profileCount -= slice.end - slice.first;
+    for (const slice of slices) slice.series.profileCount += slice.end - slice.first;
+    return new BlockSource(handle, service, { ...tables, slices });
+  }
+
   #openBlock(blockId: string): Promise<BlockHandle> {
     const prefix = blockCachePrefix(this.tenantId, blockId);
     return this.#cache.get(`${prefix}/open`, async () => {
@@ -177,10 +209,11 @@ export class Snapshot {
   async #carry(service: string): Promise<ServiceCarry | undefined> {
     const ref = this.#manifest.carries.find((c) => c.service === service);
     if (ref === undefined) return undefined;
-    return this.#cache.get(`carry/${ref.objectKey}`, async () => {
+    const carry = await this.#cache.get(`carry/${ref.objectKey}`, async () => {
       const { body } = await this.#parts.bucket.get(ref.objectKey);
       return { value: decodeCarry(service, body), sizeBytes: 200 + body.length * 4 };
     });
+    return withDeletions(carry, new Removals(tombstonesOf(this.#manifest, ref)));
   }
 }
 

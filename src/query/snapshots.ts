@@ -1,5 +1,6 @@
 /** The snapshots of all tenants of one query, read as if they were one. Equal series of two tenants stay two series. */
 import type { SegmentView } from '../log/segment-view.js';
+import type { Removals } from '../manifest/series-removal.js';
 import type { FramePool } from '../symbols/frame-pool.js';
 import type { BlockHandle } from './block-handle.js';
 import { type TimeBounds, type TimeRange, widenedBounds } from './plan.js';
@@ -29,13 +30,19 @@ export class Snapshots {
     return new Snapshots(request.range, await Promise.all(taken));
   }
 
-  async forEachBlock(visit: (handle: BlockHandle) => Promise<void> | void): Promise<void> {
+  async forEachBlock(
+    visit: (handle: BlockHandle, removals: Removals) => Promise<void> | void,
+  ): Promise<void> {
     for (const snapshot of this.#snapshots) await snapshot.forEachBlock(visit);
   }
 
-  async forEachSegment(visit: (view: SegmentView, tenantId: string) => void): Promise<void> {
+  async forEachSegment(
+    visit: (view: SegmentView, tenantId: string, removals: Removals) => void,
+  ): Promise<void> {
     for (const snapshot of this.#snapshots) {
-      for (const view of await snapshot.segments()) visit(view, snapshot.tenantId);
+      for (const view of await snapshot.segments()) {
+        visit(view, snapshot.tenantId, snapshot.removalsOf(view));
+      }
     }
   }
 

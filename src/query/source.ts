@@ -3,6 +3,7 @@
  * one another in the order of (start, id), and a scan over the rows of some of them.
  */
 import type { ProfileMetadata } from '../log/segment-view.js';
+import type { SampleRemoval } from '../manifest/series-removal.js';
 import type { Series, Temporality } from '../model/series.js';
 import type { SymbolSource } from '../symbols/source.js';
 import type { RowRun } from './block-handle.js';
@@ -24,6 +25,8 @@ export interface Slice {
   readonly column: number;
   /** Matchers left for the samples' own labels. */
   readonly deferred: CompiledSelector;
+  /** Deletions of samples; those of whole profiles are not in a slice. */
+  readonly removed: readonly SampleRemoval[];
   readonly first: number;
   readonly end: number;
 }
@@ -37,7 +40,7 @@ export interface SourceProfiles {
 
 export interface ScanCall {
   /** Sorted, disjoint, of one value column. */
-  readonly slices: readonly Slice[];
+  readonly slices: readonly Pick<Slice, 'first' | 'end'>[];
   readonly column: number;
   readonly signal: AbortSignal;
 }

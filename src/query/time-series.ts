@@ -16,6 +16,7 @@ import type { QueryContext } from './context.js';
 import { lastProfiles } from './last-profile.js';
 import type { KeyFilter } from './key-filter.js';
 import { checkKeys } from './merge.js';
+import { isOpen } from './sample-filter.js';
 import { GroupSums, labelSetGroups, type LabelSetGroups } from './sample-groups.js';
 import { type CompiledSelector, seriesLabel } from '../symbols/select.js';
 import type { ProfileSource, QuerySeries, Slice } from './source.js';
@@ -80,7 +81,7 @@ function missingNames(request: TimeSeriesRequest, series: QuerySeries): readonly
 
 /** Whether the totals of profiles are not enough. */
 function needsSamples(request: TimeSeriesRequest, slice: Slice): boolean {
-  if (slice.deferred.length > 0 || request.filter !== undefined) return true;
+  if (!isOpen(slice) || request.filter !== undefined) return true;
   return missingNames(request, slice.series).length > 0;
 }
 
@@ -112,9 +113,7 @@ async function addSeries(request: TimeSeriesRequest, work: SeriesWork): Promise<
     await request.context.part(source.part, async () => {
       const symbols = needsSamples(request, slice) ? await source.symbols() : undefined;
       const sets =
-        symbols === undefined
-          ? undefined
-          : labelSetGroups(symbols.labelSets, names, slice.deferred);
+        symbols === undefined ? undefined : labelSetGroups(symbols.labelSets, names, slice);
       if (symbols === undefined || sets === undefined) addTotals(request, work, { source, slice });
       else await addSamples(request, work, { source, slice, symbols, sets });
     });

@@ -1,6 +1,6 @@
 /** Looks for compaction work every few seconds, one run at a time, and keeps the totals. */
 import { StoreError } from '../base/errors.js';
-import type { CompactionCounts } from '../compaction/compactor.js';
+import type { CompactionCounts } from '../compaction/report.js';
 import type { Clock } from '../env/clock.js';
 import type { StoreParts } from './parts.js';
 

@@ -65,6 +65,10 @@ export async function openIngestPart(
       lookup.invalidate(tenantId);
       await ingest.consumed(tenantId, sequence);
     },
+    deleted: async (tenantId) => {
+      lookup.invalidate(tenantId);
+      await ingest.deleted(tenantId);
+    },
     close: () => ingest.close(),
   };
   return { api, ingest };

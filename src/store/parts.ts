@@ -1,4 +1,4 @@
-import type { CompactionProgress, CompactionReport } from '../compaction/compactor.js';
+import type { CompactionProgress, CompactionReport } from '../compaction/report.js';
 import type { IngestApi } from '../ingest/api.js';
 import type { LogPosition } from '../log/segment-view.js';
 import type { Bucket } from '../objstore/bucket.js';

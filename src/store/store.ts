@@ -1,15 +1,17 @@
 /** The embedded store: opening, writing, querying, compacting and closing one data directory. */
 import { isKind, StoreError } from '../base/errors.js';
 import type { MetricsRegistry } from '../base/metrics.js';
-import type { CompactionProgress, CompactionReport } from '../compaction/compactor.js';
+import type { CompactionProgress, CompactionReport } from '../compaction/report.js';
 import type { FileLock } from '../env/files.js';
 import type { IngestApi, WriteRequest, WriteResult } from '../ingest/api.js';
+import { ManifestStore } from '../manifest/manifest-store.js';
 import type { Bucket } from '../objstore/bucket.js';
 import { TENANT_DEFAULT } from '../model/tenant-id.js';
 import type { QueryApi } from '../query/api.js';
 import { BackgroundCompaction } from './background-compaction.js';
 import type { Inspection } from './inspect.js';
 import type { IngestReport } from './ingest-part.js';
+import { type DeleteRequest, type Deletion, deleteProfiles, listDeletions } from './deletion.js';
 import { dataLayout, openStoreBucket } from './layout.js';
 import type { Environment, StoreOptions } from './options.js';
 import type { InlineOptions, StoreParts } from './parts.js';
@@ -160,6 +162,22 @@ export class Store implements AsyncDisposable {
     return report;
   }
 
+  /**
+   * Deletes what `selector` takes in a range, as far as it was written before: at once for queries, for good when
+   * compaction has passed. The same data may be written again afterwards, and is there then.
+   */
+  async delete(request: DeleteRequest): Promise<Deletion> {
+    const { ingest } = this.#open();
+    const { clock } = this.#place.environment;
+    return deleteProfiles({ manifests: this.#manifests(), ingest, clock }, request);
+  }
+
+  /** Deletions that compaction has not applied everywhere yet. */
+  async deletions(tenantId: string = TENANT_DEFAULT): Promise<readonly Deletion[]> {
+    this.#open();
+    return listDeletions(this.#manifests(), tenantId);
+  }
+
   /** Counters of the write side since the start, and what that start found torn or damaged in the log. */
   async report(): Promise<IngestReport> {
     return this.#open().report();
@@ -214,6 +232,11 @@ export class Store implements AsyncDisposable {
   #where() {
     const { options, environment, bucket } = this.#place;
     return { layout: dataLayout(options.dir), bucket, environment };
+  }
+
+  #manifests(): ManifestStore {
+    const { environment, bucket } = this.#place;
+    return new ManifestStore({ bucket, clock: environment.clock, rng: environment.rng });
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {

@@ -1,6 +1,6 @@
 /** The three parts of a store, each behind a thread: what the caller holds of them. */
 import { errorFromValue, type StoreError } from '../base/errors.js';
-import type { CompactionProgress, CompactionReport } from '../compaction/compactor.js';
+import type { CompactionProgress, CompactionReport } from '../compaction/report.js';
 import { startThread, type Thread } from '../env/threads.js';
 import type { ForeignBody, IngestApi, WriteRequest, WriteResult } from '../ingest/api.js';
 import type { LogPosition } from '../log/segment-view.js';
@@ -62,6 +62,10 @@ class ThreadedIngest implements IngestApi {
 
   consumed(tenantId: string, sequence: number): Promise<void> {
     return this.#thread.call('consumed', { tenantId, sequence });
+  }
+
+  deleted(tenantId: string): Promise<void> {
+    return this.#thread.call('deleted', { tenantId });
   }
 
   close(): Promise<void> {

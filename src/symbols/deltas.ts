@@ -12,6 +12,10 @@
  * marked PROFILE_INCOMPLETE, adds nothing in its cumulative columns and is not compared with later. Rows that are 0 in
  * every column are left out.
  *
+ * A deleted profile is compared with all the same: what was deleted is what it added, not what the next one adds. But
+ * where the carry was deleted, a profile that does not start after it was sent again, and the series starts anew with
+ * it.
+ *
  * How: each key that the series has met owns a *slot* with its last values, found by one table look-up, so neither
  * side has to be sorted. 64-bit values are handled as pairs of 32-bit halves.
  */
@@ -31,6 +35,8 @@ export interface RawRows {
   readonly values: FourColumns;
   /** The number in [0, keyCount) of each key that occurs; absent when `key` has those numbers itself. */
   readonly keyMap?: Int32Array;
+  /** The profile was deleted: it counts for what the next one adds, as if it were there. Default false. */
+  readonly isDeleted?: boolean;
 }
 
 /** What a profile adds: the first `rowCount` elements, in the order of the input. Valid until the next call. */
@@ -49,6 +55,8 @@ export interface CarryRows {
   /** -1 for a key that has no number here: it counts as missing from every profile that follows. */
   readonly key: Int32Array;
   readonly values: FourColumns;
+  /** The profile was deleted: one that does not start after it was sent again, and starts the series anew. */
+  readonly isDeleted: boolean;
 }
 
 const NO_SLOT = -1;
@@ -74,6 +82,7 @@ export class DeltaSeries {
   #hasLast = false;
   #hasConsumed = false;
   #lastStartNs = 0n;
+  #isLastDeleted = false;
   readonly #out: DeltaRows;
   #outHalves: Int32Array[] = [];
   #kept: Int32Array = new Int32Array(0);
@@ -91,20 +100,13 @@ export class DeltaSeries {
    */
   begin(temporalities: readonly Temporality[], keyCount: number, carry?: CarryRows): void {
     assert(temporalities.length <= VALUE_COLUMNS_MAX, 'a series has at most four value columns');
-    for (let s = 0; s < this.#slotCount; s++) this.#slotOf[this.#slotKey[s]!] = NO_SLOT;
-    for (let c = 0; c < VALUE_COLUMNS_MAX; c++) {
-      this.#last[c]!.fill(0, 0, this.#slotCount * 2);
-      this.#positive[c] = 0;
-    }
+    this.#forgetLast();
     if (this.#slotOf.length < keyCount) {
       this.#slotOf = new Int32Array(keyCount + (keyCount >>> 2)).fill(NO_SLOT);
     }
     for (let c = temporalities.length; c < this.#columnCount; c++) this.#out.values[c]!.fill(0n);
     this.#columnCount = temporalities.length;
-    this.#slotCount = 0;
-    this.#hasLast = false;
     this.#hasConsumed = false;
-    this.#lastStartNs = 0n;
     this.compared = 0;
     this.restarted = 0;
     this.#cumulative = [];
@@ -112,6 +114,19 @@ export class DeltaSeries {
       if (t === 'cumulative') this.#cumulative.push(c);
     });
     if (carry !== undefined) this.#load(carry);
+  }
+
+  /** Back to a series of which nothing came yet. */
+  #forgetLast(): void {
+    for (let s = 0; s < this.#slotCount; s++) this.#slotOf[this.#slotKey[s]!] = NO_SLOT;
+    for (let c = 0; c < VALUE_COLUMNS_MAX; c++) {
+      this.#last[c]!.fill(0, 0, this.#slotCount * 2);
+      this.#positive[c] = 0;
+    }
+    this.#slotCount = 0;
+    this.#hasLast = false;
+    this.#isLastDeleted = false;
+    this.#lastStartNs = 0n;
   }
 
   /** Whether the series needs this at all. */
@@ -125,6 +140,9 @@ export class DeltaSeries {
     this.#reserveOut(rows.rowCount);
     out.restartedColumns = 0;
     this.#mapKeys(rows);
+    const isSentAgain =
+      !this.#hasConsumed && this.#isLastDeleted && rows.startNs <= this.#lastStartNs;
+    if (isSentAgain && !rows.isIncomplete) this.#forgetLast();
     const isLater = !this.#hasLast || rows.startNs > this.#lastStartNs;
     const isConsumed = isLater && !rows.isIncomplete && this.#cumulative.length > 0;
     if (isConsumed) this.#assignSlots(rows);
@@ -147,6 +165,7 @@ export class DeltaSeries {
       this.#hasLast = true;
       this.#hasConsumed = true;
       this.#lastStartNs = rows.startNs;
+      this.#isLastDeleted = rows.isDeleted === true;
     }
     this.#dropZeroRows(rows.rowCount);
     return out;
@@ -175,12 +194,14 @@ export class DeltaSeries {
       });
     }
     const key = Int32Array.from(live, (s) => this.#slotKey[s]!);
-    return { startNs: this.#lastStartNs, rowCount: live.length, key, values };
+    const isDeleted = this.#isLastDeleted;
+    return { startNs: this.#lastStartNs, rowCount: live.length, key, values, isDeleted };
   }
 
   #load(carry: CarryRows): void {
     this.#hasLast = true;
     this.#lastStartNs = carry.startNs;
+    this.#isLastDeleted = carry.isDeleted;
     for (let r = 0; r < carry.rowCount; r++) {
       const k = carry.key[r]!;
       const slot = k === NO_SLOT ? NO_SLOT : this.#slot(k);

@@ -12,7 +12,7 @@ import {
 import { formatProfileType, profileTypesOf } from '../model/profile-type.js';
 import { parseSelector } from '../model/selector.js';
 import { type Series, seriesKey } from '../model/series.js';
-import type { LabelSetTable, SymbolSource } from './source.js';
+import type { LabelSetTable } from './source.js';
 
 export type CompiledSelector = readonly CompiledMatcher[];
 
@@ -113,14 +113,4 @@ export function labelSetMask(
     }
   }
   return passed === labelSets.count ? undefined : mask;
-}
-
-/** 1 for each key whose labels pass, or undefined when all do. */
-export function keyMask(deferred: CompiledSelector, symbols: SymbolSource): Uint8Array | undefined {
-  const sets = labelSetMask(deferred, symbols.labelSets);
-  if (sets === undefined) return undefined;
-  const { keys } = symbols;
-  const mask = new Uint8Array(keys.count);
-  for (let k = 0; k < keys.count; k++) mask[k] = sets[keys.labelSet[k]!]!;
-  return mask;
 }

@@ -206,7 +206,7 @@ async function play(world: World, list: readonly Event[]): Promise<Map<string, M
   const compact = async (): Promise<void> => {
     for (const segment of pending) {
       for (const { tenantId, profile } of segment) model.get(tenantId)!.write(profile);
-      for (const store of model.values()) store.compact();
+      for (const store of model.values()) store.compact({ isFull: true });
     }
     pending = [];
     await world.run(compactor);

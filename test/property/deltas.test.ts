@@ -142,6 +142,7 @@ describe('cumulative to delta (I3)', () => {
       [BigInt64Array.from(v), ...[1, 2, 3].map(() => new BigInt64Array(v.length))] as never;
     series.begin(['cumulative'], 2, {
       startNs: 1n,
+      isDeleted: false,
       rowCount: 2,
       key: Int32Array.of(0, -1),
       values: columns(5n, 3n),

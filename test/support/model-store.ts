@@ -35,16 +35,35 @@ export type ModelAnswer = Map<string, bigint>;
 
 type Rows = Map<string, { stack: string; labels: Readonly<Record<string, string>>; value: bigint }>;
 
+type Labels = Readonly<Record<string, string>>;
+
 interface Entry {
   readonly profile: ModelProfile;
   readonly order: string;
   /** One for each type: what the profile adds, once that is settled. */
   settled?: readonly Rows[];
+  /** Deleted whole. Stays for the deltas until it is settled. */
+  isDeleted: boolean;
+  /** Deletions of samples. */
+  cuts: ((labels: Labels) => boolean)[];
+}
+
+interface Carry {
+  readonly profile: ModelProfile;
+  isDeleted: boolean;
 }
 
 interface SeriesState {
   entries: Entry[];
-  carry?: Entry;
+  carry?: Carry | undefined;
+}
+
+export interface ModelDeletion {
+  /** Names that the selector is about. */
+  readonly names: readonly string[];
+  readonly matches: (labels: Labels) => boolean;
+  readonly startMs: number;
+  readonly endMs: number;
 }
 
 export interface ModelQuery {
@@ -69,8 +88,21 @@ export const stackText = (functions: readonly string[]): string => functions.joi
 export class ModelStore {
   readonly #series = new Map<string, SeriesState>();
 
-  /** True if it was new. */
-  write(profile: ModelProfile): boolean {
+  /** How many sample types were new: a profile is stored by four of them at a time. */
+  write(profile: ModelProfile): number {
+    let count = 0;
+    for (let first = 0; first < profile.types.length; first += 4) {
+      const types = profile.types.slice(first, first + 4);
+      const samples = profile.samples.map((sample) => ({
+        ...sample,
+        values: sample.values.slice(first, first + 4),
+      }));
+      if (this.#write({ ...profile, types, samples })) count += types.length;
+    }
+    return count;
+  }
+
+  #write(profile: ModelProfile): boolean {
     const key = JSON.stringify([
       profile.name,
       Object.entries(profile.labels).sort(),
@@ -81,19 +113,56 @@ export class ModelStore {
     const state = this.#series.get(key) ?? { entries: [] };
     this.#series.set(key, state);
     const order = `${String(profile.startMs).padStart(15, '0')}/${profile.id}`;
-    if (state.entries.some((entry) => entry.order === order)) return false;
-    state.entries.push({ profile, order });
-    state.entries.sort((a, b) => (a.order < b.order ? -1 : 1));
+    if (state.entries.some((entry) => entry.order === order && !entry.isDeleted)) return false;
+    state.entries.push({ profile, order, isDeleted: false, cuts: [] });
+    const rank = (entry: Entry): string => `${entry.order} ${entry.isDeleted ? 1 : 0}`;
+    state.entries.sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
     return true;
   }
 
+  delete(deletion: ModelDeletion): void {
+    const { names, matches } = deletion;
+    const isIn = ({ startMs }: ModelProfile): boolean =>
+      startMs >= deletion.startMs && startMs < deletion.endMs;
+    for (const { entries, carry } of this.#series.values()) {
+      const first = entries[0]?.profile ?? carry?.profile;
+      if (first === undefined) continue;
+      const own = labelsOf(first);
+      const isWhole = names.every((name) => name in own);
+      if (isWhole && !matches(own)) continue;
+      for (const entry of entries.filter((e) => isIn(e.profile))) {
+        if (isWhole) entry.isDeleted = true;
+        else entry.cuts.push(matches);
+      }
+      if (isWhole && carry !== undefined && isIn(carry.profile)) carry.isDeleted = true;
+    }
+  }
+
   /** What compaction does to the meaning of the data: deltas are settled, the last profile becomes the carry. */
-  compact(): void {
+  compact({ isFull }: { readonly isFull: boolean }): void {
     for (const state of this.#series.values()) {
       const { settled, carry } = settle(state);
       for (const [entry, rows] of settled) entry.settled = rows;
-      if (carry !== undefined) state.carry = carry;
+      state.carry = isFull && carry?.isDeleted === true ? undefined : carry;
+      state.entries = state.entries.filter(
+        (entry) => entry.settled !== undefined && isLive(entry, entry.settled),
+      );
+      for (const entry of state.entries) {
+        entry.settled = (entry.settled as readonly Rows[]).map((rows) => cutRows(rows, entry));
+        entry.cuts = [];
+      }
     }
+  }
+
+  /** Services that have a profile. */
+  services(): string[] {
+    const out = new Set<string>();
+    for (const state of this.#series.values()) {
+      for (const entry of state.entries) {
+        if (!entry.isDeleted) out.add(entry.profile.labels['service_name'] as string);
+      }
+    }
+    return [...out].sort();
   }
 
   merge(query: ModelQuery): ModelAnswer {
@@ -101,15 +170,21 @@ export class ModelStore {
     const fractions: Fraction[] = [];
     for (const state of this.#series.values()) {
       const open = settle(state).settled;
+      const rowsOfEntry = (entry: Entry): readonly Rows[] =>
+        entry.settled ?? (open.get(entry) as readonly Rows[]);
       const inRange = state.entries.filter(
-        ({ profile }) => profile.startMs >= query.startMs && profile.startMs < query.endMs,
+        (entry) =>
+          entry.profile.startMs >= query.startMs &&
+          entry.profile.startMs < query.endMs &&
+          !entry.isDeleted &&
+          isLive(entry, rowsOfEntry(entry)),
       );
       for (let t = 0; t < (inRange[0]?.profile.types.length ?? 0); t++) {
         const first = inRange[0]?.profile as ModelProfile;
         const type = first.types[t] as ModelType;
         const id = [first.name, type.type, type.unit, first.periodType, first.periodUnit].join(':');
         if (id !== query.typeId) continue;
-        const rows = inRange.map((entry) => (entry.settled ?? open.get(entry))?.[t] as Rows);
+        const rows = inRange.map((entry) => cutRows(rowsOfEntry(entry)[t] as Rows, entry));
         const kept = rows.map((r) => onlyMatching(r, first, query));
         aggregate(kept, query.aggregation, out, fractions);
       }
@@ -120,11 +195,30 @@ export class ModelStore {
   }
 }
 
+function labelsOf(profile: ModelProfile): Labels {
+  return { ...profile.labels, __name__: profile.name };
+}
+
+function isCut(entry: Entry, labels: Labels): boolean {
+  return entry.cuts.some((cut) => cut({ ...labels, ...labelsOf(entry.profile) }));
+}
+
+function cutRows(rows: Rows, entry: Entry): Rows {
+  return new Map([...rows].filter(([, row]) => !isCut(entry, row.labels)));
+}
+
+/** A profile is gone with its last sample; one that never had any, if a sample without labels would be. */
+function isLive(entry: Entry, rows: readonly Rows[]): boolean {
+  if (entry.isDeleted) return false;
+  const sampled = rows.flatMap((r) => [...r.values()]).filter((row) => row.value !== 0n);
+  if (sampled.length === 0) return !isCut(entry, {});
+  return sampled.some((row) => !isCut(entry, row.labels));
+}
+
 function onlyMatching(rows: Rows, profile: ModelProfile, query: ModelQuery): Rows {
   const out: Rows = new Map();
   for (const [key, row] of rows) {
-    const labels = { ...row.labels, ...profile.labels, __name__: profile.name };
-    if (query.matches(labels)) out.set(key, row);
+    if (query.matches({ ...row.labels, ...labelsOf(profile) })) out.set(key, row);
   }
   return out;
 }
@@ -185,13 +279,24 @@ function floorDiv(a: bigint, b: bigint): bigint {
 }
 
 /** The deltas of a series' entries that are not settled yet, in time order from the carry (design: cumulative to delta). */
-function settle(state: SeriesState): { settled: Map<Entry, readonly Rows[]>; carry?: Entry } {
+function settle(state: SeriesState): {
+  settled: Map<Entry, readonly Rows[]>;
+  carry: Carry | undefined;
+} {
   const settled = new Map<Entry, readonly Rows[]>();
   let carry = state.carry;
+  let order = '';
   for (const entry of state.entries) {
     if (entry.settled !== undefined) continue;
+    // Sent again after its deletion: the first of the two counts.
+    if (entry.order === order) continue;
+    order = entry.order;
+    const { startMs } = entry.profile;
+    if (carry === state.carry && carry?.isDeleted === true && startMs <= carry.profile.startMs) {
+      carry = undefined;
+    }
     const before = carry;
-    const usable = before === undefined || entry.profile.startMs > before.profile.startMs;
+    const usable = before === undefined || startMs > before.profile.startMs;
     settled.set(
       entry,
       entry.profile.types.map((type, t) => {
@@ -201,9 +306,9 @@ function settle(state: SeriesState): { settled: Map<Entry, readonly Rows[]>; car
         return difference(rowsOf(before.profile, t), now);
       }),
     );
-    if (usable) carry = entry;
+    if (usable) carry = { profile: entry.profile, isDeleted: entry.isDeleted };
   }
-  return carry === undefined ? { settled } : { settled, carry };
+  return { settled, carry };
 }
 
 function rowsOf(profile: ModelProfile, t: number): Rows {

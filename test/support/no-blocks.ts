@@ -4,4 +4,5 @@ import type { BlockLookup } from '../../src/ingest/block-lookup.js';
 export const NO_BLOCKS: BlockLookup = {
   lastStartNs: async () => undefined,
   contains: async () => false,
+  tombstones: async () => [],
 };

@@ -56,7 +56,11 @@ export function memoryStore(profiles: readonly PlainProfile[], layout: Layout): 
   const manifest: Manifest = {
     ...emptyManifest(TENANT),
     version: 1,
-    blocks: [...blocks.values()].map(({ meta }) => ({ ...meta, sizeBytes: 0 })),
+    blocks: [...blocks.values()].map(({ meta }) => ({
+      ...meta,
+      sizeBytes: 0,
+      seriesTombstones: [],
+    })),
     watermarks: [{ instance: 'i', sequence: 1 }],
     carries: carriesOf(consumed, objects),
   };
@@ -116,6 +120,7 @@ function carriesOf(
       );
     const rows = {
       startNs: p.startNs,
+      isDeleted: false,
       rowCount: p.samples.length,
       key: Int32Array.from(p.samples, (_, i) => i),
       values: [column(0), column(1), column(2), column(3)] as const,
@@ -126,6 +131,7 @@ function carriesOf(
     const objectKey = `carry/${service}`;
     const { bytes } = builder.encode({ baseVersion: 0, consumed: [] });
     objects.set(objectKey, bytes);
-    return { service, objectKey, sizeBytes: bytes.length };
+    const sizeBytes = bytes.length;
+    return { service, objectKey, sizeBytes, seriesTombstones: [], deletedSinceMs: 0 };
   });
 }

@@ -1,6 +1,6 @@
 /** The thread that compacts. It lives only while there is something to do, which gives its memory back. */
 import { errorToValue, type ErrorValue } from '../../base/errors.js';
-import type { CompactionReport } from '../../compaction/compactor.js';
+import type { CompactionReport } from '../../compaction/report.js';
 import { type CallContext, serveThread } from '../../env/thread-handler.js';
 import { ownThread } from '../../env/threads.js';
 import type { LogPosition } from '../../log/segment-view.js';

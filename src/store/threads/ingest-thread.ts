@@ -78,6 +78,7 @@ async function handlers() {
       await api.consumed(tenantId, sequence);
       await tellPosition(context);
     },
+    deleted: ({ tenantId }: { tenantId: string }): Promise<void> => api.deleted(tenantId),
     report: (): IngestReport => reportOf(ingest),
   };
 }

@@ -1,6 +1,7 @@
 /** One run serves tenants in turn, and the log before them (I7). */
 import { describe, expect, it } from 'vitest';
-import { type CompactionProgress, Compactor } from '../../../src/compaction/compactor.js';
+import { Compactor } from '../../../src/compaction/compactor.js';
+import type { CompactionProgress } from '../../../src/compaction/report.js';
 import { ManifestStore } from '../../../src/manifest/manifest-store.js';
 import { MemoryBucket } from '../../../src/objstore/memory-bucket.js';
 import { PlainBlocks, PlainSegments, type TenantProfile } from '../../support/compaction.js';

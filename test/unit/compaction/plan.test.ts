@@ -19,6 +19,7 @@ const SETTINGS = {
   mergeInputsMax: 5,
   blockBytesMax: 1000,
   blockRowsMax: 1e6,
+  deletedCarryMs: 1000,
 };
 
 interface Sketch {
@@ -39,6 +40,7 @@ function blockOf({ id, from, to, level = 1, bytes = 10 }: Sketch): ManifestBlock
     sampleCount: 1,
     sizeBytes: bytes,
     createdMs: 0,
+    seriesTombstones: [],
   };
 }
 
@@ -51,7 +53,9 @@ const manifestOf = (blocks: readonly Sketch[], watermark = 0): Manifest => ({
 const text = (spec: CompactionSpec): string =>
   spec.kind === 'merge'
     ? spec.blocks.map((b) => b.blockId).join('+')
-    : `${spec.instance}:${spec.segments.map((s) => s.sequence).join(',')}`;
+    : spec.kind === 'carry'
+      ? spec.carry.service
+      : `${spec.instance}:${spec.segments.map((s) => s.sequence).join(',')}`;
 
 function plan(
   manifest: Manifest,

@@ -24,6 +24,10 @@ class ListedBlocks implements BlockLookup {
     return last;
   }
 
+  async tombstones(): Promise<[]> {
+    return [];
+  }
+
   async contains(profile: StoredProfileKey): Promise<boolean> {
     this.questions++;
     const found = this.profiles.some(

@@ -18,6 +18,7 @@ function rowsOf(
 ): CarryRows {
   return {
     startNs,
+    isDeleted: false,
     rowCount: entries.length,
     key: Int32Array.from(entries, ([k]) => k),
     values: [

@@ -30,6 +30,7 @@ const block = (blockId: string): ManifestBlock => ({
   sampleCount: 4,
   sizeBytes: 5,
   createdMs: 6,
+  seriesTombstones: [],
 });
 
 const add =
@@ -66,7 +67,25 @@ describe('manifest store', () => {
     const state = {
       blocks: [block('b'), block('a')],
       watermarks: [{ instance: 'i', sequence: 7 }],
-      carries: [{ service: 's', objectKey: 'carry/t/x', sizeBytes: 9 }],
+      carries: [
+        {
+          service: 's',
+          objectKey: 'carry/t/x',
+          sizeBytes: 9,
+          seriesTombstones: [1],
+          deletedSinceMs: 8,
+        },
+      ],
+      seriesTombstones: [
+        {
+          id: 1,
+          selector: '{pod="a"}',
+          startMs: -5,
+          endMs: 7,
+          createdMs: 3,
+          covered: [{ instance: 'i', sequence: 9 }],
+        },
+      ],
       tombstones: [{ objectPrefix: 'blocks/t/old/', sizeBytes: 1, deleteAfterMs: 2 }],
       fenceVersion: 0,
     };

@@ -26,6 +26,7 @@ const manifestBlock = (blockId: string): ManifestBlock => ({
   sampleCount: 1,
   sizeBytes: 1,
   createdMs: 1,
+  seriesTombstones: [],
 });
 
 const claim = (afterSequence: number, sequence: number): LogClaim => ({
@@ -63,7 +64,15 @@ async function world() {
     ...m,
     blocks: [manifestBlock(LIVE)],
     watermarks: [{ instance: 'log', sequence: 8 }],
-    carries: [{ service: 's', objectKey: `carry/t/${LIVE}`, sizeBytes: 1 }],
+    carries: [
+      {
+        service: 's',
+        objectKey: `carry/t/${LIVE}`,
+        sizeBytes: 1,
+        seriesTombstones: [],
+        deletedSinceMs: 0,
+      },
+    ],
   }));
   const lineageOf = async (_: string, blockId: string): Promise<BlockLineage | undefined> => {
     const found = lineages.get(blockId);

@@ -98,6 +98,10 @@ export class FakeIngest implements IngestApi {
     throw new Error('not called by the server');
   }
 
+  deleted(): never {
+    throw new Error('not called by the server');
+  }
+
   async close(): Promise<void> {}
 }
 

@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file basalt/storage/v1/carry.proto.
  */
 export const file_basalt_storage_v1_carry: GenFile = /*@__PURE__*/
-  fileDesc("Ch1iYXNhbHQvc3RvcmFnZS92MS9jYXJyeS5wcm90bxIRYmFzYWx0LnN0b3JhZ2UudjEiiwEKBUNhcnJ5Eg8KB3NlcnZpY2UYASABKAkSDwoHa2V5X2lkcxgCIAEoDBIuCgZzZXJpZXMYAyADKAsyHi5iYXNhbHQuc3RvcmFnZS52MS5DYXJyeVNlcmllcxIwCgdsaW5lYWdlGAQgASgLMh8uYmFzYWx0LnN0b3JhZ2UudjEuQ2FycnlMaW5lYWdlIooBCgtDYXJyeVNlcmllcxISCgpzZXJpZXNfa2V5GAEgASgJEhAKCHN0YXJ0X25zGAIgASgQEhEKCXJvd19jb3VudBgDIAEoDRIRCglrZXlfc3RlcHMYBCABKAwSLwoHY29sdW1ucxgFIAMoCzIeLmJhc2FsdC5zdG9yYWdlLnYxLkNhcnJ5Q29sdW1uIjMKC0NhcnJ5Q29sdW1uEhQKDHZhbHVlX2NvbHVtbhgBIAEoDRIOCgZ2YWx1ZXMYAiABKAxiBnByb3RvMw", [file_basalt_storage_v1_lineage]);
+  fileDesc("Ch1iYXNhbHQvc3RvcmFnZS92MS9jYXJyeS5wcm90bxIRYmFzYWx0LnN0b3JhZ2UudjEiiwEKBUNhcnJ5Eg8KB3NlcnZpY2UYASABKAkSDwoHa2V5X2lkcxgCIAEoDBIuCgZzZXJpZXMYAyADKAsyHi5iYXNhbHQuc3RvcmFnZS52MS5DYXJyeVNlcmllcxIwCgdsaW5lYWdlGAQgASgLMh8uYmFzYWx0LnN0b3JhZ2UudjEuQ2FycnlMaW5lYWdlIp4BCgtDYXJyeVNlcmllcxISCgpzZXJpZXNfa2V5GAEgASgJEhAKCHN0YXJ0X25zGAIgASgQEhEKCXJvd19jb3VudBgDIAEoDRIRCglrZXlfc3RlcHMYBCABKAwSLwoHY29sdW1ucxgFIAMoCzIeLmJhc2FsdC5zdG9yYWdlLnYxLkNhcnJ5Q29sdW1uEhIKCmlzX2RlbGV0ZWQYBiABKAgiMwoLQ2FycnlDb2x1bW4SFAoMdmFsdWVfY29sdW1uGAEgASgNEg4KBnZhbHVlcxgCIAEoDGIGcHJvdG8z", [file_basalt_storage_v1_lineage]);
 
 /**
  * The body of `carry/<tenant>/<ulid>`.
@@ -88,6 +88,13 @@ export type CarrySeries = Message<"basalt.storage.v1.CarrySeries"> & {
    * @generated from field: repeated basalt.storage.v1.CarryColumn columns = 5;
    */
   columns: CarryColumn[];
+
+  /**
+   * The profile was deleted: one that starts after it is still compared with it, any other starts the series anew.
+   *
+   * @generated from field: bool is_deleted = 6;
+   */
+  isDeleted: boolean;
 };
 
 /**

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file basalt/storage/v1/manifest.proto.
  */
 export const file_basalt_storage_v1_manifest: GenFile = /*@__PURE__*/
-  fileDesc("CiBiYXNhbHQvc3RvcmFnZS92MS9tYW5pZmVzdC5wcm90bxIRYmFzYWx0LnN0b3JhZ2UudjEipgIKCE1hbmlmZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgEEiwKBmJsb2NrcxgDIAMoCzIcLmJhc2FsdC5zdG9yYWdlLnYxLkxpdmVCbG9jaxI3Cgp3YXRlcm1hcmtzGAQgAygLMiMuYmFzYWx0LnN0b3JhZ2UudjEuQ29uc3VtZWRTZWdtZW50cxIvCgdjYXJyaWVzGAUgAygLMh4uYmFzYWx0LnN0b3JhZ2UudjEuQ2FycnlPYmplY3QSMAoKdG9tYnN0b25lcxgGIAMoCzIcLmJhc2FsdC5zdG9yYWdlLnYxLlRvbWJzdG9uZRIVCg1yZWNlbnRfbm9uY2VzGAcgAygJEhUKDWZlbmNlX3ZlcnNpb24YECABKAQirQEKCUxpdmVCbG9jaxIQCghibG9ja19pZBgBIAEoCRINCgVsZXZlbBgCIAEoDRIUCgxzdGFydF9uc19taW4YAyABKBASFAoMc3RhcnRfbnNfbWF4GAQgASgQEhUKDXByb2ZpbGVfY291bnQYBSABKAQSFAoMc2FtcGxlX2NvdW50GAYgASgEEhIKCnNpemVfYnl0ZXMYByABKAQSEgoKY3JlYXRlZF9tcxgIIAEoBCI2ChBDb25zdW1lZFNlZ21lbnRzEhAKCGluc3RhbmNlGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEIkYKC0NhcnJ5T2JqZWN0Eg8KB3NlcnZpY2UYASABKAkSEgoKb2JqZWN0X2tleRgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgEIk8KCVRvbWJzdG9uZRIVCg1vYmplY3RfcHJlZml4GAEgASgJEhIKCnNpemVfYnl0ZXMYAiABKAQSFwoPZGVsZXRlX2FmdGVyX21zGAMgASgEIiMKEE1hbmlmZXN0Qm91bmRhcnkSDwoHdmVyc2lvbhgBIAEoBGIGcHJvdG8z");
+  fileDesc("CiBiYXNhbHQvc3RvcmFnZS92MS9tYW5pZmVzdC5wcm90bxIRYmFzYWx0LnN0b3JhZ2UudjEi5QIKCE1hbmlmZXN0EhEKCXRlbmFudF9pZBgBIAEoCRIPCgd2ZXJzaW9uGAIgASgEEiwKBmJsb2NrcxgDIAMoCzIcLmJhc2FsdC5zdG9yYWdlLnYxLkxpdmVCbG9jaxI3Cgp3YXRlcm1hcmtzGAQgAygLMiMuYmFzYWx0LnN0b3JhZ2UudjEuQ29uc3VtZWRTZWdtZW50cxIvCgdjYXJyaWVzGAUgAygLMh4uYmFzYWx0LnN0b3JhZ2UudjEuQ2FycnlPYmplY3QSMAoKdG9tYnN0b25lcxgGIAMoCzIcLmJhc2FsdC5zdG9yYWdlLnYxLlRvbWJzdG9uZRIVCg1yZWNlbnRfbm9uY2VzGAcgAygJEj0KEXNlcmllc190b21ic3RvbmVzGAggAygLMiIuYmFzYWx0LnN0b3JhZ2UudjEuU2VyaWVzVG9tYnN0b25lEhUKDWZlbmNlX3ZlcnNpb24YECABKAQiyAEKCUxpdmVCbG9jaxIQCghibG9ja19pZBgBIAEoCRINCgVsZXZlbBgCIAEoDRIUCgxzdGFydF9uc19taW4YAyABKBASFAoMc3RhcnRfbnNfbWF4GAQgASgQEhUKDXByb2ZpbGVfY291bnQYBSABKAQSFAoMc2FtcGxlX2NvdW50GAYgASgEEhIKCnNpemVfYnl0ZXMYByABKAQSEgoKY3JlYXRlZF9tcxgIIAEoBBIZChFzZXJpZXNfdG9tYnN0b25lcxgJIAMoBCI2ChBDb25zdW1lZFNlZ21lbnRzEhAKCGluc3RhbmNlGAEgASgJEhAKCHNlcXVlbmNlGAIgASgEInsKC0NhcnJ5T2JqZWN0Eg8KB3NlcnZpY2UYASABKAkSEgoKb2JqZWN0X2tleRgCIAEoCRISCgpzaXplX2J5dGVzGAMgASgEEhkKEXNlcmllc190b21ic3RvbmVzGAQgAygEEhgKEGRlbGV0ZWRfc2luY2VfbXMYBSABKAQiTwoJVG9tYnN0b25lEhUKDW9iamVjdF9wcmVmaXgYASABKAkSEgoKc2l6ZV9ieXRlcxgCIAEoBBIXCg9kZWxldGVfYWZ0ZXJfbXMYAyABKAQimwEKD1Nlcmllc1RvbWJzdG9uZRIKCgJpZBgBIAEoBBIQCghzZWxlY3RvchgCIAEoCRIQCghzdGFydF9tcxgDIAEoEhIOCgZlbmRfbXMYBCABKBISEgoKY3JlYXRlZF9tcxgFIAEoBBI0Cgdjb3ZlcmVkGAYgAygLMiMuYmFzYWx0LnN0b3JhZ2UudjEuQ29uc3VtZWRTZWdtZW50cyIjChBNYW5pZmVzdEJvdW5kYXJ5Eg8KB3ZlcnNpb24YASABKARiBnByb3RvMw");
 
 /**
  * The body of `manifest/<tenant>/<version>`: the full state, never a difference.
@@ -62,6 +62,13 @@ export type Manifest = Message<"basalt.storage.v1.Manifest"> & {
    * @generated from field: repeated string recent_nonces = 7;
    */
   recentNonces: string[];
+
+  /**
+   * Deletions that are not applied to all blocks yet, ascending by id.
+   *
+   * @generated from field: repeated basalt.storage.v1.SeriesTombstone series_tombstones = 8;
+   */
+  seriesTombstones: SeriesTombstone[];
 
   /**
    * The version of the newest orphan sweep: objects written for a base before it may be gone.
@@ -123,6 +130,13 @@ export type LiveBlock = Message<"basalt.storage.v1.LiveBlock"> & {
    * @generated from field: uint64 created_ms = 8;
    */
   createdMs: bigint;
+
+  /**
+   * Ids of the series tombstones that its rows are to be read through.
+   *
+   * @generated from field: repeated uint64 series_tombstones = 9;
+   */
+  seriesTombstones: bigint[];
 };
 
 /**
@@ -174,6 +188,20 @@ export type CarryObject = Message<"basalt.storage.v1.CarryObject"> & {
    * @generated from field: uint64 size_bytes = 3;
    */
   sizeBytes: bigint;
+
+  /**
+   * As in LiveBlock.
+   *
+   * @generated from field: repeated uint64 series_tombstones = 4;
+   */
+  seriesTombstones: bigint[];
+
+  /**
+   * Unix milliseconds since which it holds last profiles that are deleted; 0 when it holds none.
+   *
+   * @generated from field: uint64 deleted_since_ms = 5;
+   */
+  deletedSinceMs: bigint;
 };
 
 /**
@@ -213,6 +241,56 @@ export const TombstoneSchema: GenMessage<Tombstone> = /*@__PURE__*/
   messageDesc(file_basalt_storage_v1_manifest, 4);
 
 /**
+ * What a selector takes, in a range of profile starts, as far as it was committed before this was.
+ *
+ * @generated from message basalt.storage.v1.SeriesTombstone
+ */
+export type SeriesTombstone = Message<"basalt.storage.v1.SeriesTombstone"> & {
+  /**
+   * The manifest version that brought it.
+   *
+   * @generated from field: uint64 id = 1;
+   */
+  id: bigint;
+
+  /**
+   * @generated from field: string selector = 2;
+   */
+  selector: string;
+
+  /**
+   * Unix milliseconds, the end exclusive.
+   *
+   * @generated from field: sint64 start_ms = 3;
+   */
+  startMs: bigint;
+
+  /**
+   * @generated from field: sint64 end_ms = 4;
+   */
+  endMs: bigint;
+
+  /**
+   * @generated from field: uint64 created_ms = 5;
+   */
+  createdMs: bigint;
+
+  /**
+   * Segments up to and with these are covered; later ones were written after the deletion.
+   *
+   * @generated from field: repeated basalt.storage.v1.ConsumedSegments covered = 6;
+   */
+  covered: ConsumedSegments[];
+};
+
+/**
+ * Describes the message basalt.storage.v1.SeriesTombstone.
+ * Use `create(SeriesTombstoneSchema)` to create a new message.
+ */
+export const SeriesTombstoneSchema: GenMessage<SeriesTombstone> = /*@__PURE__*/
+  messageDesc(file_basalt_storage_v1_manifest, 5);
+
+/**
  * The body of `manifest-boundary/<tenant>`: versions up to and with this one may have been deleted.
  *
  * @generated from message basalt.storage.v1.ManifestBoundary
@@ -229,5 +307,5 @@ export type ManifestBoundary = Message<"basalt.storage.v1.ManifestBoundary"> & {
  * Use `create(ManifestBoundarySchema)` to create a new message.
  */
 export const ManifestBoundarySchema: GenMessage<ManifestBoundary> = /*@__PURE__*/
-  messageDesc(file_basalt_storage_v1_manifest, 5);
+  messageDesc(file_basalt_storage_v1_manifest, 6);
 
