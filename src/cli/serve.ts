@@ -47,6 +47,18 @@ export const serveCommand = command({
       max: 3_600_000,
       help: 'how often the background compaction looks for work',
     },
+    'trace-link': {
+      type: 'string',
+      default: '',
+      placeholder: 'URL',
+      help: 'where traces are shown, with {traceId}, {spanId}, {service}, {startMs}, {endMs}',
+    },
+    'log-link': {
+      type: 'string',
+      default: '',
+      placeholder: 'URL',
+      help: 'where the log lines of a span are shown, with the same names',
+    },
     'self-profile': {
       type: 'boolean',
       default: true,
@@ -84,6 +96,7 @@ export const serveCommand = command({
           return { ...counts };
         },
         report: (call, error) => io.err(`${call}: ${errorText(error)}\n`),
+        links: { trace: values['trace-link'] || undefined, log: values['log-link'] || undefined },
         httpAddress: values.http,
         grpcAddress: values.grpc,
       });

@@ -6,9 +6,9 @@ import type { SymbolSource } from '../symbols/source.js';
 export interface SampleFilter {
   /** Function names from the root on: only stacks that start with them count. Empty or absent: all stacks. */
   readonly callSite?: readonly string[];
-  /** Only samples of one of these spans count: 16 hexadecimal digits each. Empty or absent: all samples. */
+  /** Only samples of one of these spans count: up to 16 hexadecimal digits each. Empty or absent: all samples. */
   readonly spanIds?: readonly string[];
-  /** Only samples of one of these traces count: 32 hexadecimal digits each. Empty or absent: all samples. */
+  /** Only samples of one of these traces count: up to 32 hexadecimal digits each. Empty or absent: all samples. */
   readonly traceIds?: readonly string[];
 }
 
@@ -44,16 +44,21 @@ function labelMask(
   wanted: readonly string[],
 ): Uint8Array | undefined {
   if (wanted.length === 0) return undefined;
-  const values = new Set(wanted);
+  const values = new Set(wanted.map(canonicalId));
   const passes = new Uint8Array(labelSets.count);
   for (let set = 0; set < labelSets.count; set++) {
     const { strings } = labelSets.labels(set);
     const isWanted = strings.some(
-      ({ name, value }) => names.includes(name) && values.has(value.toLowerCase()),
+      ({ name, value }) => names.includes(name) && values.has(canonicalId(value)),
     );
     if (isWanted) passes[set] = 1;
   }
   return Uint8Array.from(keys.labelSet, (set) => passes[set]!);
+}
+
+/** Tools write ids in either case, and some drop leading zeros. */
+function canonicalId(id: string): string {
+  return id.toLowerCase().replace(/^0+/, '');
 }
 
 /** Both masks at once. */

@@ -78,10 +78,10 @@ function checkIds(name: string, ids: readonly string[], digits: number): void {
     );
   }
   for (const id of ids) {
-    if (id.length === digits && /^[0-9a-f]+$/.test(id)) continue;
+    if (id.length <= digits && /^[0-9a-f]+$/i.test(id)) continue;
     throw invalid(
       'PS_QUERY_SPAN',
-      `cannot answer query: got the ${name} id ${JSON.stringify(id.slice(0, 64))}; want ${digits} lower-case hexadecimal digits`,
+      `cannot answer query: got the ${name} id ${JSON.stringify(id.slice(0, 64))}; want up to ${digits} hexadecimal digits`,
     );
   }
 }

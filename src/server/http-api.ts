@@ -1,13 +1,28 @@
 import { invalid } from '../base/errors.js';
-import type { Aggregation, MergeQuery, QueryApi, QueryStats, RangeQuery } from '../query/api.js';
+import { LIMITS } from '../base/limits.js';
+import type {
+  Aggregation,
+  ItemsQuery,
+  MergeQuery,
+  QueryApi,
+  QueryStats,
+  RangeQuery,
+} from '../query/api.js';
 import { MERGE_FORMAT_NAMES } from '../query/formats.js';
 import { MERGE_OPTIONS, SELECTION_OPTIONS } from '../query/option-tables.js';
-import { profileTypesJson, seriesJson, stringsJson, timeSeriesJson } from './http-json.js';
+import {
+  itemsJson,
+  profileTypesJson,
+  seriesJson,
+  stringsJson,
+  timeSeriesJson,
+} from './http-json.js';
 import { optionParameters, optionsOf } from './http-options.js';
 import { readParameters, type ParameterNames, type Parameters } from './http-parameters.js';
 import { mergeAnswer } from './merge-answer.js';
 import { JSON_TYPE, type Reply } from './http-respond.js';
 import { defaultStepMs, parseDuration, parseTime } from './http-times.js';
+import type { LinkTemplates } from './links.js';
 import { checkRange, type CallContext } from './query-messages.js';
 
 /** The plain GETs for people and curl. */
@@ -18,6 +33,8 @@ export interface ApiCall {
   readonly nowMs: number;
   /** What follows `?`. */
   readonly search: string;
+  /** Where spans are shown elsewhere. */
+  readonly links: LinkTemplates;
   /** The variable part of the path, decoded; empty when it has none. */
   readonly pathValue: string;
 }
@@ -30,6 +47,8 @@ export interface ApiRoute {
 
 const START_DEFAULT = 'now-1h';
 const END_DEFAULT = 'now';
+/** Spans or profiles of a list. */
+const ITEMS_DEFAULT = 100;
 const AGGREGATIONS: readonly Aggregation[] = ['sum', 'avg', 'last', 'max'];
 
 const LIST_NAMES: ParameterNames = { once: ['match', 'start', 'end'], repeated: [] };
@@ -37,6 +56,10 @@ const SELECTION_NAMES = ['type', 'selector', 'start', 'end', 'aggregation'];
 const MERGE_NAMES: ParameterNames = {
   once: [...SELECTION_NAMES, 'format', ...optionParameters(MERGE_OPTIONS, false)],
   repeated: optionParameters(MERGE_OPTIONS, true),
+};
+const ITEM_NAMES: ParameterNames = {
+  once: [...SELECTION_NAMES, 'limit', ...optionParameters(SELECTION_OPTIONS, false)],
+  repeated: optionParameters(SELECTION_OPTIONS, true),
 };
 const TIME_SERIES_NAMES: ParameterNames = {
   once: [...SELECTION_NAMES, 'step', ...optionParameters(SELECTION_OPTIONS, false)],
@@ -105,6 +128,15 @@ async function timeSeries(call: ApiCall): Promise<Reply> {
   return json(timeSeriesJson(await call.query.timeSeries({ ...query, stepMs, groupBy }), stepMs));
 }
 
+/** Single spans or profiles, those with the greatest values first. */
+async function items(call: ApiCall, kind: ItemsQuery['kind']): Promise<Reply> {
+  const parameters = readParameters(call.search, ITEM_NAMES);
+  const limit = parameters.count('limit', LIMITS.queryItemsMax) ?? ITEMS_DEFAULT;
+  const query = { ...mergeOf(call, parameters), ...optionsOf(parameters, SELECTION_OPTIONS) };
+  const answer = await call.query.items({ ...query, kind, limit });
+  return json(itemsJson(answer, kind, call.links));
+}
+
 const ROUTES: ReadonlyMap<string, ApiRoute> = new Map(
   [
     {
@@ -127,6 +159,8 @@ const ROUTES: ReadonlyMap<string, ApiRoute> = new Map(
     },
     { name: '/api/v1/merge', run: merge },
     { name: '/api/v1/timeseries', run: timeSeries },
+    { name: '/api/v1/spans', run: (call: ApiCall) => items(call, 'span') },
+    { name: '/api/v1/profiles', run: (call: ApiCall) => items(call, 'profile') },
   ].map((route) => [route.name, route]),
 );
 

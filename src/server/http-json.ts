@@ -1,5 +1,7 @@
 import type {
   FlameTree,
+  ItemList,
+  ItemsQuery,
   ProfileTypeInfo,
   QueryStats,
   Sandwich,
@@ -8,6 +10,7 @@ import type {
   TopTable,
 } from '../query/api.js';
 import { JsonText } from './json-text.js';
+import { type LinkTemplates, linksOf } from './links.js';
 
 /** The JSON answers of `GET /api/v1/...`, as docs/api.md has them. Values of profiles are decimal strings. */
 
@@ -89,6 +92,24 @@ export function topJson(table: TopTable): Buffer {
     text.raw(',"self":').bigint(row.self).raw(',"total":').bigint(row.total).raw('}');
   }
   return writeStats(text.raw(']'), table.stats).finish();
+}
+
+/** `spans` or `profiles`. */
+export function itemsJson(
+  answer: ItemList,
+  kind: ItemsQuery['kind'],
+  templates: LinkTemplates,
+): Buffer {
+  const text = new JsonText().raw('{"unit":').value(answer.unit).raw(`,"${kind}s":[`);
+  answer.items.forEach((item, i) => {
+    const { labels, startMs, profileId, spanId, traceId } = item;
+    const ids = kind === 'span' ? { spanId, traceId, links: linksOf(item, templates) } : {};
+    const value = String(item.value);
+    const own = { ...ids, profileId, startMs, labels: sorted(labels), value };
+    text.raw(i > 0 ? ',' : '').value(own);
+  });
+  text.raw(`],"hidden":${answer.hiddenItems}`);
+  return writeStats(text, answer.stats).finish();
 }
 
 export function timeSeriesJson(answer: TimeSeriesAnswer, stepMs: number): Buffer {

@@ -21,6 +21,7 @@ import { serveH2c } from './h2c.js';
 import { sendError, sendReply, type Reply } from './http-respond.js';
 import { compact, type CompactCall } from './http-compact.js';
 import { write } from './http-write.js';
+import type { LinkTemplates } from './links.js';
 import { nearest } from './nearest.js';
 import { INGEST_PATHS, ingestError, ingestProfiles } from './pyroscope/ingest.js';
 import type { MethodMetrics, RequestMetrics } from './request-metrics.js';
@@ -49,6 +50,7 @@ export interface HttpServerOptions {
   readonly ui: StaticAssets;
   readonly report: ErrorReporter;
   readonly compact?: CompactCall | undefined;
+  readonly links: LinkTemplates;
 }
 
 export interface HttpServer {
@@ -225,13 +227,20 @@ class HttpApp {
     const api = findApiRoute(path);
     if (api !== undefined) {
       const { route, pathValue } = api;
-      const { query, clock } = this.options;
+      const { query, clock, links } = this.options;
       return {
         name: route.name,
         methods: ['GET', 'HEAD'],
         run: async ({ request, search }, signal) => {
           const context = { tenantId: tenantOfRequest(request), signal };
-          return await route.run({ query, context, nowMs: clock.nowMs(), search, pathValue });
+          return await route.run({
+            query,
+            context,
+            nowMs: clock.nowMs(),
+            search,
+            links,
+            pathValue,
+          });
         },
       };
     }
@@ -267,6 +276,7 @@ class HttpApp {
           context,
           nowMs: clock.nowMs(),
           search,
+          links: this.options.links,
           pathValue: '',
         });
       },

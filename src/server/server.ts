@@ -6,6 +6,7 @@ import { startGrpcServer } from './grpc-server.js';
 import type { ErrorReporter } from './grpc-service.js';
 import type { CompactCall } from './http-compact.js';
 import { startHttpServer, type StaticAssets } from './http-server.js';
+import { checkLinkTemplates, type LinkTemplates } from './links.js';
 import { RequestMetrics } from './request-metrics.js';
 
 /** Components, and settings as far as the two addresses. */
@@ -20,6 +21,8 @@ export interface ServerOptions {
   readonly ui: StaticAssets;
   /** Serves `POST /api/v1/compact`; without it there is no such path. */
   readonly compact?: CompactCall;
+  /** Where the traces and log lines of spans are shown. Default: nowhere. */
+  readonly links?: LinkTemplates;
   /** Told of errors that are our fault or damage, for the log. Must not throw. Default: they are counted only. */
   readonly report?: ErrorReporter;
   /** host:port; port 0 takes any that is free. */
@@ -40,14 +43,16 @@ export interface RunningServer {
 
 const DRAIN_MS_DEFAULT = 10_000;
 
-/** Starts both listeners, or none. Throws `unavailable` PS_LISTEN, `invalid` PS_ADDRESS. */
+/** Starts both listeners, or none. Throws `unavailable` PS_LISTEN, `invalid` PS_ADDRESS or PS_LINK. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
   const drainMs = options.drainMs ?? DRAIN_MS_DEFAULT;
   const requestMetrics = new RequestMetrics(options.metrics, options.clock);
   const report = options.report ?? (() => undefined);
   let status: RunningServer['status'] = 'serving';
   const ready = (): boolean => status === 'serving' && options.ready();
-  const common = { ...options, requestMetrics, ready, report };
+  const links = options.links ?? {};
+  checkLinkTemplates(links);
+  const common = { ...options, requestMetrics, ready, report, links };
   const grpc = await startGrpcServer({ ...common, address: options.grpcAddress });
   const http = await startHttpServer({ ...common, address: options.httpAddress }).catch(
     async (error: unknown) => {

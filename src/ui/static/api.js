@@ -36,6 +36,10 @@ export function timeSeries(query, signal) {
   return get('/api/v1/timeseries', query, signal);
 }
 
+export function spans(query, signal) {
+  return get('/api/v1/spans', query, signal);
+}
+
 export function pprofUrl(query) {
   const search = new URLSearchParams(
     Object.entries({ ...query, format: 'pprof' }).filter(([, value]) => value !== ''),

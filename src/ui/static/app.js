@@ -1,6 +1,6 @@
 import * as api from './api.js';
 import { timeChart } from './chart.js';
-import { byId, setOptions } from './dom.js';
+import { byId, element, setOptions } from './dom.js';
 import { flameView } from './flame.js';
 import { formatValue, toLocalInput } from './format.js';
 import { rangeOf, readState, withMatcher, writeState } from './state.js';
@@ -51,7 +51,8 @@ async function draw(range, signal) {
     return true;
   }
   chooseType(types);
-  const query = { type: state.type, selector: state.selector, ...range };
+  const { type, selector, span: spanId, trace: traceId } = state;
+  const query = { type, selector, spanId, traceId, ...range };
   const merge = { ...query, aggregation: state.aggregation };
   const [tree, top, series] = await Promise.all([
     api.mergeTree(merge, signal),
@@ -69,6 +70,11 @@ async function draw(range, signal) {
   flame.draw(tree);
   if (byId('search').value !== '') flame.search(byId('search').value);
   showSummary(tree);
+  await showSpans(query, signal).catch((error) => {
+    // The flame graph is there all the same.
+    if (error.name === 'AbortError') throw error;
+    byId('spans-panel').hidden = true;
+  });
   byId('download').href = api.pprofUrl(merge);
   return false;
 }
@@ -122,7 +128,33 @@ function showSummary(tree) {
   byId('warning').hidden = notes.length === 0;
 }
 
+/** The spans behind what is shown, with links to their traces and log lines where the server knows them. */
+async function showSpans(query, signal) {
+  const { spans, hidden } = await api.spans({ ...query, limit: 20 }, signal);
+  const list = byId('spans');
+  list.replaceChildren(...spans.map((span) => spanItem(span)));
+  if (hidden > 0) list.append(element('li', {}, `and ${hidden.toLocaleString()} more`));
+  byId('spans-panel').hidden = spans.length === 0;
+}
+
+function spanItem({ spanId, traceId, value, links }) {
+  const hash = new URLSearchParams(location.hash.slice(1));
+  hash.set('span', spanId);
+  const own = element('a', { href: `#${hash}` }, spanId);
+  const item = element('li', {}, `${Number(value).toLocaleString()} `, own);
+  if (traceId !== '') item.append(` of trace ${traceId}`);
+  for (const [name, href] of Object.entries(links)) {
+    item.append(' ', element('a', { href }, name));
+  }
+  return item;
+}
+
 function showState() {
+  byId('only').textContent = [
+    state.span === '' ? '' : `only span ${state.span}`,
+    state.trace === '' ? '' : `only trace ${state.trace}`,
+  ].join(' ');
+
   byId('selector').value = state.selector;
   byId('range').value = state.range;
   byId('aggregation').value = state.aggregation;
@@ -179,7 +211,7 @@ byId('filters').addEventListener('submit', (event) => {
   void load();
 });
 byId('clear').addEventListener('click', () => {
-  state.selector = '';
+  Object.assign(state, { selector: '', span: '', trace: '' });
   showState();
   void load();
 });
@@ -194,6 +226,12 @@ let resizeTimer;
 addEventListener('resize', () => {
   clearTimeout(resizeTimer);
   resizeTimer = setTimeout(() => flame.redraw(), 200);
+});
+
+addEventListener('hashchange', () => {
+  Object.assign(state, readState());
+  showState();
+  void load();
 });
 
 showState();

@@ -17,6 +17,8 @@ const DEFAULTS = {
   to: '',
   aggregation: '',
   group: '',
+  span: '',
+  trace: '',
 };
 
 export function readState() {
