@@ -13,6 +13,7 @@ import { nodeFileSystem } from '../src/env/node-files.js';
 import { systemRng } from '../src/env/rng.js';
 import { PprofDecoder } from '../src/formats/pprof/decode.js';
 import { inflateProfile } from '../src/formats/pprof/inflate.js';
+import { ReusedGunzip } from '../src/formats/pprof/reused-gunzip.js';
 import { NO_BLOCKS } from '../test/support/no-blocks.js';
 import { CommitBuilder } from '../src/ingest/commit-builder.js';
 import { openIngest } from '../src/ingest/ingest.js';
@@ -117,6 +118,7 @@ function cpuMs(): number {
 
 function stages(series: NonNullable<ReturnType<typeof recordedSeries>>): void {
   const decoder = new PprofDecoder();
+  const gunzip = ReusedGunzip.open();
   const builder = new CommitBuilder();
   const registry = new SeriesRegistry();
   builder.startSegment(2 ** 40);
@@ -135,7 +137,7 @@ function stages(series: NonNullable<ReturnType<typeof recordedSeries>>): void {
     for (const request of tickProfiles(series, tick, START_NS)) {
       if (isCounted) profiles++;
       last = cpuMs();
-      const plain = inflateProfile(request.profile);
+      const plain = inflateProfile(request.profile, {}, gunzip);
       lap('inflate');
       const pprof = decoder.decodePlain(plain);
       lap('decode');

@@ -50,6 +50,8 @@ export const LIMITS = {
   /** Uncompressed bytes waiting for the ingest thread; past it a writer gets `limit`. */
   ingestQueueBytesMax: 64 << 20,
   ingestQueueRequestsMax: 1_024,
+  /** Memory that the server and the ingest thread share for requests on their way; what does not fit is copied twice. */
+  ingestRingBytes: 4 << 20,
   /**
    * Bytes of symbols that the ingest thread keeps to recognise what it has seen; past it they are dropped when the next
    * segment starts.

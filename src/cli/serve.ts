@@ -1,9 +1,9 @@
 import { LIMITS } from '../base/limits.js';
 import { MetricsRegistry } from '../base/metrics.js';
 import type { Store } from '../index.js';
-import { TENANT_DEFAULT } from '../model/tenant-id.js';
 import type { SelfProfile } from '../server/self-profile.js';
 import type { RunningServer } from '../server/server.js';
+import { warmUpQueries } from '../server/warm-up.js';
 import { uiAssets } from '../ui/assets.js';
 import { command, EXIT_FAILED, EXIT_OK, type CommandIo } from './command.js';
 import { BUCKET_OPTIONS, storePlace } from './store-location.js';
@@ -104,7 +104,7 @@ export const serveCommand = command({
       io.err(
         readyText(server, values.http, values.grpc, `${place.dir}, ready after ${elapsedMs} ms`),
       );
-      warmUp(store, io.clock.nowMs());
+      void warmUpQueries(store.query, io.clock.nowMs());
       await serveUntilStopped(io, server, store, values['self-profile']);
     } finally {
       isFailed = store.status === 'failed';
@@ -114,22 +114,6 @@ export const serveCommand = command({
     return isFailed ? EXIT_FAILED : EXIT_OK;
   },
 });
-
-/**
- * Starts the query thread and loads its code before somebody waits for it, with a question like the page's first one.
- * What it answers does not matter.
- */
-function warmUp(store: Store, nowMs: number): void {
-  store.query
-    .mergeTree({
-      tenantId: TENANT_DEFAULT,
-      selector: '',
-      startMs: nowMs - 3_600_000,
-      endMs: nowMs,
-      profileType: 'process_cpu:cpu:nanoseconds:cpu:nanoseconds',
-    })
-    .catch(() => undefined);
-}
 
 /** Calls under way are finished before the store closes. */
 async function serveUntilStopped(

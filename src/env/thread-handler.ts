@@ -56,11 +56,33 @@ export async function serveThread(
   await server.start(handlers);
 }
 
+/** Its signal is made when it is first asked for: most calls are writes, which cannot be cancelled. */
+class RunningCall implements CallContext {
+  readonly notify: Notify;
+  #controller: AbortController | undefined;
+  #isAborted = false;
+
+  constructor(notify: Notify) {
+    this.notify = notify;
+  }
+
+  get signal(): AbortSignal {
+    this.#controller ??= new AbortController();
+    if (this.#isAborted) this.#controller.abort();
+    return this.#controller.signal;
+  }
+
+  abort(): void {
+    this.#isAborted = true;
+    this.#controller?.abort();
+  }
+}
+
 class ThreadServer {
   readonly #port: MessagePort;
   readonly #options: ServeOptions;
   readonly #out: Outbox<FromThread>;
-  readonly #running = new Map<number, AbortController>();
+  readonly #running = new Map<number, RunningCall>();
   #handlers: Handlers = {};
 
   constructor(port: MessagePort, options: ServeOptions) {
@@ -100,12 +122,12 @@ class ThreadServer {
 
   /** Never rejects. */
   async #answer(id: number, method: string, args: unknown): Promise<void> {
-    const controller = new AbortController();
-    this.#running.set(id, controller);
+    const context = new RunningCall(this.#notify);
+    this.#running.set(id, context);
     try {
       if (!Object.hasOwn(this.#handlers, method)) throw noMethod(method);
       const handler = this.#handlers[method] as Handler;
-      const result = await handler(args, { signal: controller.signal, notify: this.#notify });
+      const result = await handler(args, context);
       if (result instanceof Transferred) {
         this.#out.post({ t: 'result', id, value: result.value }, result.transfer);
       } else {

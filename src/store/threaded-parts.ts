@@ -1,6 +1,8 @@
 /** The three parts of a store, each behind a thread: what the caller holds of them. */
 import { errorFromValue, type StoreError } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
 import type { CompactionProgress, CompactionReport } from '../compaction/report.js';
+import { ByteRing } from '../env/byte-ring.js';
 import { startThread, type Thread } from '../env/threads.js';
 import type { ForeignBody, IngestApi, WriteRequest, WriteResult } from '../ingest/api.js';
 import type { LogPosition } from '../log/segment-view.js';
@@ -9,7 +11,7 @@ import type { CompactRun, StoreParts } from './parts.js';
 import type { PartSettings } from './options.js';
 import { ThreadSlot } from './thread-slot.js';
 import type { CompactionHandlers } from './threads/compaction-thread.js';
-import type { IngestHandlers } from './threads/ingest-thread.js';
+import type { IngestHandlers, IngestThreadData } from './threads/ingest-thread.js';
 import type { QueryHandlers } from './threads/query-thread.js';
 
 /** V8's default young generation grows to three times 16 MB in each thread; profiles are decoded outside of it. */
@@ -34,9 +36,11 @@ class PositionBox {
 
 class ThreadedIngest implements IngestApi {
   readonly #thread: Thread<IngestHandlers>;
+  readonly #ring: ByteRing;
 
-  constructor(thread: Thread<IngestHandlers>) {
+  constructor(thread: Thread<IngestHandlers>, ring: ByteRing) {
     this.#thread = thread;
+    this.#ring = ring;
   }
 
   write(tenantId: string, request: WriteRequest): Promise<WriteResult> {
@@ -44,8 +48,16 @@ class ThreadedIngest implements IngestApi {
   }
 
   /** The bytes are copied, not moved: a network buffer may be a view of a shared one. */
-  writeEncoded(tenantId: string, request: Uint8Array): Promise<WriteResult> {
-    return this.#thread.call('writeEncoded', { tenantId, request });
+  async writeEncoded(tenantId: string, request: Uint8Array): Promise<WriteResult> {
+    const run = this.#ring.put(request);
+    if (run === undefined) return this.#thread.call('writeEncoded', { tenantId, request });
+    try {
+      const { at, length } = run;
+      return await this.#thread.call('writeShared', { tenantId, at, length });
+    } finally {
+      // Answered, or never to be: the thread has ended.
+      this.#ring.release(run);
+    }
   }
 
   writeForeign(tenantId: string, body: ForeignBody): Promise<readonly WriteResult[]> {
@@ -141,10 +153,11 @@ export async function openThreadedParts(
   onFailure: (error: StoreError) => void,
 ): Promise<StoreParts> {
   const box = new PositionBox();
+  const ring = new ByteRing(LIMITS.ingestRingBytes);
   const thread = await startThread<IngestHandlers>({
     entry: new URL('./threads/ingest-thread.js', import.meta.url),
     name: 'basalt-ingest',
-    data: settings,
+    data: { settings, requests: ring.shared } satisfies IngestThreadData,
     resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
     onEvent: (name, value) => {
       if (name === 'position') box.take(value as LogPosition);
@@ -153,7 +166,7 @@ export async function openThreadedParts(
       if (error !== undefined) onFailure(error);
     },
   });
-  const ingest = new ThreadedIngest(thread);
+  const ingest = new ThreadedIngest(thread, ring);
   const querySlot = new ThreadSlot<QueryHandlers>({
     entry: new URL('./threads/query-thread.js', import.meta.url),
     name: 'basalt-query',

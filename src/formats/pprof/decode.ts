@@ -10,6 +10,7 @@ import { rejectionsOf } from './damage.js';
 import type { DecodedPprof } from './decoded.js';
 import { type InflateBounds, inflateProfile } from './inflate.js';
 import { IdTables, resolve } from './resolve.js';
+import { ReusedGunzip } from './reused-gunzip.js';
 import { scanProfile } from './scan.js';
 import { failWire } from './wire.js';
 
@@ -17,6 +18,7 @@ export class PprofDecoder {
   #arena = new PprofArena();
   #tables = new IdTables();
   readonly #bounds: InflateBounds;
+  readonly #gunzip = ReusedGunzip.open();
 
   constructor(bounds: InflateBounds = {}) {
     this.#bounds = bounds;
@@ -27,7 +29,7 @@ export class PprofDecoder {
    * Throws `invalid`: PS_PPROF_GZIP, PS_PPROF_NOT_PPROF, PS_PPROF_TOO_LARGE, PS_PPROF_IDS.
    */
   decode(body: Uint8Array): DecodedPprof {
-    return this.decodePlain(inflateProfile(body, this.#bounds));
+    return this.decodePlain(inflateProfile(body, this.#bounds, this.#gunzip));
   }
 
   /** The same for bytes that `inflateProfile` gave. */

@@ -5,9 +5,10 @@
 import { gunzipSync } from 'node:zlib';
 import { invalid, type StoreError } from '../../base/errors.js';
 import { LIMITS } from '../../base/limits.js';
+import type { Inflated, ReusedGunzip } from './reused-gunzip.js';
 
 const MEMBER_MAGIC = Buffer.from([0x1f, 0x8b, 0x08]);
-/** Pprofs shrink to 1/4 by gzip, so that one output buffer of this ratio mostly suffices. */
+/** Pprofs shrink to 2/5 by gzip, so that one output buffer of this ratio mostly suffices. */
 const RATIO = 4;
 const CHUNK_BYTES_MIN = 16 << 10;
 const CHUNK_BYTES_MAX = 1 << 20;
@@ -26,8 +27,13 @@ export function isGzip(body: Uint8Array): boolean {
 /**
  * Plain bytes of `body`; a body that is not gzip is returned itself, not copied. Several gzip members are one
  * stream, zeros after the last are padding (RFC 1952 section 2.2 and gzip(1)). `invalid` for damage and past a bound.
+ * With `gunzip` the result is valid until its next use.
  */
-export function inflateProfile(body: Uint8Array, bounds: InflateBounds = {}): Uint8Array {
+export function inflateProfile(
+  body: Uint8Array,
+  bounds: InflateBounds = {},
+  gunzip?: ReusedGunzip,
+): Uint8Array {
   const bodyBytesMax = bounds.bodyBytesMax ?? LIMITS.profileBytesMax;
   const inflatedBytesMax = bounds.inflatedBytesMax ?? LIMITS.profileInflatedBytesMax;
   if (!isGzip(body)) {
@@ -36,26 +42,30 @@ export function inflateProfile(body: Uint8Array, bounds: InflateBounds = {}): Ui
   }
   if (body.length > bodyBytesMax) throw tooLarge(body.length, bodyBytesMax);
   checkMembers(body);
-  const { buffer, engine } = inflate(body, inflatedBytesMax);
-  checkPadding(body, engine.bytesWritten);
+  const { buffer, taken } = inflate(body, inflatedBytesMax, gunzip);
+  checkPadding(body, taken);
   return buffer;
 }
 
-interface Inflated {
-  readonly buffer: Uint8Array;
-  /** `bytesWritten`: bytes of the input that were taken. */
-  readonly engine: { readonly bytesWritten: number };
-}
-
-function inflate(body: Uint8Array, inflatedBytesMax: number): Inflated {
-  const chunkSize = Math.min(Math.max(body.length * RATIO, CHUNK_BYTES_MIN), CHUNK_BYTES_MAX);
-  const options = { chunkSize, maxOutputLength: inflatedBytesMax, info: true };
+function inflate(body: Uint8Array, inflatedBytesMax: number, gunzip?: ReusedGunzip): Inflated {
   try {
-    // With `info` the answer is an object, which @types/node does not say.
-    return gunzipSync(body, options) as unknown as Inflated;
+    if (gunzip !== undefined) return gunzip.inflate(body, inflatedBytesMax);
+    return inflateOnce(body, inflatedBytesMax);
   } catch (error) {
     throw inflateError(error, body, inflatedBytesMax);
   }
+}
+
+function inflateOnce(body: Uint8Array, inflatedBytesMax: number): Inflated {
+  const chunkSize = Math.min(Math.max(body.length * RATIO, CHUNK_BYTES_MIN), CHUNK_BYTES_MAX);
+  const options = { chunkSize, maxOutputLength: inflatedBytesMax, info: true };
+  // With `info` the answer is an object, which @types/node does not say.
+  const { buffer, engine } = gunzipSync(body, options) as unknown as {
+    readonly buffer: Uint8Array;
+    /** `bytesWritten`: bytes of the input that were taken. */
+    readonly engine: { readonly bytesWritten: number };
+  };
+  return { buffer, taken: engine.bytesWritten };
 }
 
 function inflateError(error: unknown, body: Uint8Array, inflatedBytesMax: number): StoreError {

@@ -2,6 +2,7 @@
 import { errorToValue, type ErrorValue } from '../../base/errors.js';
 import type { CompactionReport } from '../../compaction/report.js';
 import { type CallContext, serveThread } from '../../env/thread-handler.js';
+import { yieldToOtherThreads } from '../../env/thread-priority.js';
 import { ownThread } from '../../env/threads.js';
 import type { LogPosition } from '../../log/segment-view.js';
 import { openCompactionPart } from '../compaction-part.js';
@@ -9,6 +10,9 @@ import type { PartSettings } from '../options.js';
 import { openPlace } from './settings.js';
 
 const { port, data } = ownThread();
+/** A tenth of the share that a thread of normal priority gets where all want to run. */
+const NICENESS = 10;
+yieldToOtherThreads(NICENESS);
 let position: LogPosition = { segments: [] };
 
 export interface CompactionCall {

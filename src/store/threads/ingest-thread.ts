@@ -7,8 +7,14 @@ import { type IngestReport, openIngestPart, reportOf } from '../ingest-part.js';
 import type { PartSettings } from '../options.js';
 import { openPlace } from './settings.js';
 
+export interface IngestThreadData {
+  readonly settings: PartSettings;
+  /** Of the owner's ByteRing. */
+  readonly requests: SharedArrayBuffer;
+}
+
 const { port, data } = ownThread();
-const settings = data as PartSettings;
+const { settings, requests } = data as IngestThreadData;
 const opening = open();
 
 async function open(): Promise<Awaited<ReturnType<typeof openIngestPart>>> {
@@ -65,6 +71,15 @@ async function handlers() {
       } finally {
         await tellPosition(context);
       }
+    },
+    /** A request in the shared memory, which stays there until the answer. */
+    writeShared: async (
+      { tenantId, at, length }: { tenantId: string; at: number; length: number },
+      context: CallContext,
+    ): Promise<WriteResult> => {
+      const result = await api.writeEncoded(tenantId, new Uint8Array(requests, at, length));
+      await tellPosition(context);
+      return result;
     },
     position: (_: undefined, context: CallContext): Promise<LogPosition> => tellPosition(context),
     seal: async (_: undefined, context: CallContext): Promise<LogPosition> => {

@@ -1,5 +1,7 @@
+import { readFileSync } from 'node:fs';
 import { StoreError } from '../../../src/base/errors.js';
 import { type CallContext, serveThread, withTransfer } from '../../../src/env/thread-handler.js';
+import { yieldToOtherThreads } from '../../../src/env/thread-priority.js';
 import { ownThread } from '../../../src/env/threads.js';
 
 /** The thread of test/unit/env/threads.test.ts and bench/threads.bench.ts. */
@@ -27,6 +29,14 @@ export const echoHandlers = {
         notify('aborted', null);
         reject(new DOMException('aborted', 'AbortError'));
       });
+    });
+  },
+  /** The priority of this thread and of the process's first one: field 19 of `stat`. */
+  yieldToOthers: (niceness: number): number[] => {
+    yieldToOtherThreads(niceness);
+    return ['thread-self', 'self'].map((name) => {
+      const stat = readFileSync(`/proc/${name}/stat`, 'utf8');
+      return Number(stat.slice(stat.lastIndexOf(')') + 2).split(' ')[16]);
     });
   },
   uncopyable: () => () => 1,

@@ -1,3 +1,4 @@
+import { getPriority } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { StoreError } from '../../../src/base/errors.js';
 import { inlineThread } from '../../support/inline-thread.js';
@@ -25,6 +26,11 @@ describe('threads', () => {
       Array.from({ length: 500 }, (_, i) => t.call('echo', { i, big: 2n ** 63n })),
     );
     expect(answers).toEqual(Array.from({ length: 500 }, (_, i) => ({ i, big: 2n ** 63n })));
+  });
+
+  it.skipIf(process.platform !== 'linux')('lowers the priority of one thread alone', async () => {
+    const t = await start();
+    expect(await t.call('yieldToOthers', 15)).toEqual([15, getPriority(process.pid)]);
   });
 
   it('moves buffers both ways', async () => {
