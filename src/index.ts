@@ -41,6 +41,8 @@ export type { InspectedBlock, Inspection } from './store/inspect.js';
 export type { Environment, StoreLocation, StoreOptions } from './store/options.js';
 export type { CollectStoreOptions, GarbageReport } from './store/collect-store.js';
 export { type Maintenance, type MaintenanceOptions, openMaintenance } from './store/maintenance.js';
+export type { RebuiltManifest } from './store/rebuild-manifest.js';
+export type { LostPart, RepairReport } from './store/repair.js';
 export { openSnapshot, type Snapshot } from './store/snapshot.js';
 export { type CompactOptions, openStore, type Store, type StoreStatus } from './store/store.js';
 export type { Finding } from './store/verify.js';

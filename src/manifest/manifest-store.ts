@@ -13,10 +13,11 @@
  *   itself is still there; otherwise it lists.
  */
 import { assert } from '../base/assert.js';
-import { isKind, StoreError } from '../base/errors.js';
+import { corrupt, isKind, StoreError } from '../base/errors.js';
 import type { Clock } from '../env/clock.js';
 import { randomHex, type Rng } from '../env/rng.js';
 import type { Bucket, CallOptions } from '../objstore/bucket.js';
+import { copyObject } from '../objstore/copy-object.js';
 import {
   decodeBoundary,
   decodeManifest,
@@ -32,6 +33,7 @@ import {
   tenantFromPathPart,
   versionFromKey,
 } from './object-keys.js';
+import { quarantineKey } from './quarantine-keys.js';
 import type { Manifest } from './types.js';
 
 export interface ManifestStoreDependencies {
@@ -55,6 +57,8 @@ const VERSIONS_KEPT = 64;
 const NONCES_KEPT = 32;
 const PUT_ATTEMPTS = 4;
 const RETRY_DELAY_MS = 50;
+/** More commits than anyone can have made since the objects that a restored manifest is made from. */
+const RESTORE_STEP = 2 ** 20;
 
 export class ManifestStore {
   readonly #bucket: Bucket;
@@ -146,6 +150,45 @@ export class ManifestStore {
     return dead.length;
   }
 
+  /**
+   * Makes `state` the newest version of a tenant whose manifest is lost or damaged, far above `versionMax` and all that is
+   * there: what a stalled writer still commits on an older one is void. The older versions, damaged as they may be, go to
+   * the quarantine, so that no reader goes on from one of them.
+   */
+  async restore(
+    tenantId: string,
+    versionMax: number,
+    state: ReturnType<ManifestChange>,
+  ): Promise<Manifest> {
+    const older: string[] = [];
+    for await (const { key } of this.#bucket.list({ prefix: manifestPrefix(tenantId) })) {
+      older.push(key);
+    }
+    const known = older.map((key) => versionFromKey(key) ?? 0);
+    const boundary = await this.#boundary(tenantId).catch((error: unknown) => {
+      // It may be damaged too.
+      if (isKind(error, 'corrupt')) return 0;
+      throw error;
+    });
+    const version = Math.max(versionMax, boundary, ...known) + RESTORE_STEP;
+    const next: Manifest = {
+      ...emptyManifest(tenantId),
+      ...sorted(state),
+      version,
+      fenceVersion: version,
+      recentNonces: [randomHex(this.#rng, 16)],
+    };
+    checkManifest(next);
+    await this.#bucket.put(boundaryKey(tenantId), encodeBoundary(version - 1));
+    await this.#bucket.putIfAbsent(manifestKey(tenantId, version), encodeManifest(next));
+    for (const source of older) {
+      await copyObject(this.#bucket, { source, target: quarantineKey(tenantId, source) });
+      await this.#bucket.delete(source);
+    }
+    this.#newest.set(tenantId, next);
+    return next;
+  }
+
   #remember(manifest: Manifest): void {
     const known = this.#newest.get(manifest.tenantId);
     if (known === undefined || known.version < manifest.version) {
@@ -159,7 +202,7 @@ export class ManifestStore {
     for await (const { key } of this.#bucket.list({ prefix: manifestPrefix(tenantId) }, options)) {
       version = versionFromKey(key) ?? version;
     }
-    if (version === 0) return emptyManifest(tenantId);
+    if (version === 0) return await this.#none(tenantId);
     const manifest = await this.#get(tenantId, version, options);
     if (manifest !== undefined) return manifest;
     // Collected between the two calls: then newer ones exist.
@@ -168,6 +211,16 @@ export class ManifestStore {
       code: 'PS_MANIFEST_VANISHED',
       message: `cannot read manifest: got no version ${version}, which was there a moment ago; want to be asked again`,
     });
+  }
+
+  /** No version is there: right for a new tenant, and damage for one of which versions were collected once. */
+  async #none(tenantId: string): Promise<Manifest> {
+    const boundary = await this.#boundary(tenantId);
+    if (boundary === 0) return emptyManifest(tenantId);
+    throw corrupt(
+      'PS_MANIFEST_LOST',
+      `cannot read manifest of tenant ${tenantId}: got none; want a version after ${boundary} (basalt verify --rebuild-manifest makes one from the blocks)`,
+    );
   }
 
   async #get(

@@ -96,7 +96,7 @@ async function collectOne(
 }
 
 /** Tenants that have objects of any kind, sorted. */
-async function tenantsOf(bucket: Bucket): Promise<string[]> {
+export async function tenantsOf(bucket: Bucket): Promise<string[]> {
   const tenants = new Set<string>();
   for (const prefix of [MANIFEST_PREFIX, BLOCKS_PREFIX, CARRY_PREFIX]) {
     for (const part of await bucket.listFolders(prefix)) {

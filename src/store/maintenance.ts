@@ -9,12 +9,18 @@ import type { Bucket } from '../objstore/bucket.js';
 import { collectStore, type GarbageReport, type CollectStoreOptions } from './collect-store.js';
 import { dataLayout, openStoreBucket } from './layout.js';
 import type { MaintenancePlace } from './maintenance-place.js';
+import { rebuildManifests, type RebuiltManifest } from './rebuild-manifest.js';
+import { type RepairReport, repairStore } from './repair.js';
 import type { Environment, StoreLocation } from './options.js';
 import { systemEnvironment } from './threads/settings.js';
 
 export interface Maintenance {
   /** Deletes what is dead for long enough, old manifest versions and orphans. */
   collect(options?: CollectStoreOptions): Promise<readonly GarbageReport[]>;
+  /** Puts aside what is damaged and says what was lost. */
+  repair(): Promise<RepairReport>;
+  /** Makes lost and damaged manifests anew from blocks and carries. Nothing else may use the bucket. */
+  rebuildManifests(): Promise<readonly RebuiltManifest[]>;
   close(): Promise<void>;
 }
 
@@ -45,6 +51,8 @@ export async function openMaintenance(options: MaintenanceOptions): Promise<Main
   const place: MaintenancePlace = { layout, bucket, environment, manifests };
   return {
     collect: (given = {}) => collectStore(place, given),
+    repair: () => repairStore(place),
+    rebuildManifests: () => rebuildManifests(place),
     close: async () => {
       await bucket.close();
       await lock?.release();

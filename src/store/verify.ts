@@ -1,8 +1,11 @@
-import { isKind, StoreError } from '../base/errors.js';
+import { corrupt, isKind, StoreError } from '../base/errors.js';
+import { openBlock } from '../block/reader.js';
 import { verifyBlock } from '../block/verify.js';
 import { SegmentReader } from '../head/segment-reader.js';
 import { decodeCarry } from '../manifest/carry.js';
 import { ManifestStore } from '../manifest/manifest-store.js';
+import { BLOCKS_PREFIX, blocksPrefix, tenantFromPathPart } from '../manifest/object-keys.js';
+import type { Bucket } from '../objstore/bucket.js';
 import type { Place } from './place.js';
 
 /** One thing that is wrong. */
@@ -44,8 +47,42 @@ export async function verifyPlace(place: Place): Promise<readonly Finding[]> {
       }
     });
   }
+  for (const tenantId of await tenantsWithBlocks(bucket)) {
+    await check(`manifest of ${tenantId}`, () => checkNotLost(bucket, manifests, tenantId));
+  }
   await verifySegments(place, check, findings);
   return findings;
+}
+
+async function tenantsWithBlocks(bucket: Bucket): Promise<string[]> {
+  const parts = await bucket.listFolders(BLOCKS_PREFIX);
+  return parts.map(tenantFromPathPart).filter((tenantId) => tenantId !== undefined);
+}
+
+/** Blocks without a manifest are left by a first compaction that was cut off, unless one was made on a manifest. */
+async function checkNotLost(
+  bucket: Bucket,
+  manifests: ManifestStore,
+  tenantId: string,
+): Promise<void> {
+  if ((await manifests.tenants()).includes(tenantId)) return;
+  // Throws by itself when there was one for long enough.
+  await manifests.load(tenantId);
+  for (const blockId of await bucket.listFolders(blocksPrefix(tenantId))) {
+    const meta = await openBlock(bucket, tenantId, blockId).then(
+      (block) => block.meta,
+      (error: unknown) => {
+        if (isKind(error, 'not-found') || isKind(error, 'corrupt')) return undefined;
+        throw error;
+      },
+    );
+    const base = meta?.lineage.baseVersion ?? 0;
+    if (base === 0) continue;
+    throw corrupt(
+      'PS_MANIFEST_LOST',
+      `cannot read manifest of tenant ${tenantId}: got none and block ${blockId}, which was made on version ${base}; want it (basalt verify --rebuild-manifest makes one from the blocks)`,
+    );
+  }
 }
 
 async function verifySegments(

@@ -1,8 +1,5 @@
 /** I8 for a compacted store: one bit turned in blocks, manifests and carries, each kind of file alike. */
 import { beforeAll, describe, expect, it } from 'vitest';
-import { ManifestStore } from '../../src/manifest/manifest-store.js';
-import { openBucket } from '../../src/objstore/open-bucket.js';
-import { HastyClock } from '../support/hasty-clock.js';
 import { LossyFiles, mulberry32 } from '../support/lossy-files.js';
 import {
   growthWrite,
@@ -12,8 +9,7 @@ import {
   readMarked,
 } from '../support/marked-profiles.js';
 import { onlyCorrupt, outcomeOf } from '../support/outcome.js';
-import { filesOf, filesWith, flipped, openOn } from '../support/stored-files.js';
-import { seededRng } from '../support/virtual-clock.js';
+import { carriesOf, filesOf, filesWith, flipped, openOn } from '../support/stored-files.js';
 
 const FLIPS = Number(process.env['BASALT_FLIPS'] ?? 1_000);
 const SEED = Number(process.env['BASALT_SEED'] ?? 12);
@@ -106,15 +102,6 @@ describe('a damaged store (I8)', () => {
     expect(reported).toBeGreaterThan(FLIPS / 3);
   }, 300_000);
 });
-
-/** Keys of the carries that the newest manifest names. */
-async function carriesOf(files: LossyFiles): Promise<readonly string[]> {
-  const parts = { clock: new HastyClock(), rng: seededRng(1) };
-  const bucket = await openBucket('/data/objects', { files, ...parts });
-  const manifest = await new ManifestStore({ bucket, ...parts }).load('anonymous');
-  await bucket.close();
-  return manifest.carries.map((c) => c.objectKey);
-}
 
 async function findings(files: LossyFiles): Promise<number> {
   const store = await openOn(files).catch(onlyCorrupt);

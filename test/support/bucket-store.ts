@@ -14,10 +14,21 @@ let starts = 1_000;
 export function openOnBucket(files: FileSystem, bucket: Bucket): Promise<Store> {
   return openStore({
     dir: STORE_DIR,
-    bucket,
+    bucket: keptOpen(bucket),
     threads: false,
     compaction: 'manual',
     environment: { files, clock: new HastyClock(NOW_MS), rng: seededRng(++starts) },
+  });
+}
+
+/** The bucket for someone who will close it. */
+export function keptOpen(bucket: Bucket): Bucket {
+  return new Proxy(bucket, {
+    get(target, name) {
+      if (name === 'close') return async () => undefined;
+      const value = Reflect.get(target, name, target) as unknown;
+      return typeof value === 'function' ? value.bind(target) : value;
+    },
   });
 }
 

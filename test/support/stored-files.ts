@@ -2,6 +2,8 @@
 import { join } from 'node:path';
 import { openStore, type Store } from '../../src/index.js';
 import type { FileSystem } from '../../src/env/files.js';
+import { ManifestStore } from '../../src/manifest/manifest-store.js';
+import { openBucket } from '../../src/objstore/open-bucket.js';
 import { HastyClock } from './hasty-clock.js';
 import { LossyFiles } from './lossy-files.js';
 import { seededRng } from './virtual-clock.js';
@@ -50,6 +52,15 @@ export async function filesWith(
     await files.writeNew(name, name === path && bytes !== undefined ? bytes : content);
   }
   return files;
+}
+
+/** Keys of the carries that the newest manifest names. */
+export async function carriesOf(files: FileSystem): Promise<readonly string[]> {
+  const parts = { clock: new HastyClock(), rng: seededRng(1) };
+  const bucket = await openBucket(`${STORE_DIR}/objects`, { files, ...parts });
+  const manifest = await new ManifestStore({ bucket, ...parts }).load('anonymous');
+  await bucket.close();
+  return manifest.carries.map((c) => c.objectKey);
 }
 
 export function flipped(bytes: Uint8Array, bit: number): Uint8Array {

@@ -1,0 +1,171 @@
+/**
+ * `basalt verify --rebuild-manifest`: for each tenant whose manifest is lost or damaged, makes one from its blocks and
+ * carries (manifest/rebuild.ts says what counts). Each block is read and checked in full before it counts.
+ */
+import { isKind, StoreError } from '../base/errors.js';
+import { blockPrefix, openBlock } from '../block/reader.js';
+import { verifyBlock } from '../block/verify.js';
+import { findInstance } from '../log/local-log.js';
+import { listSequences } from '../log/recover.js';
+import { decodeCarryOrigin } from '../manifest/carry.js';
+import { emptyManifest } from '../manifest/manifest-codec.js';
+import { blocksPrefix, carryPrefix } from '../manifest/object-keys.js';
+import {
+  type FoundBlock,
+  type FoundCarry,
+  type FoundLog,
+  planRebuild,
+} from '../manifest/rebuild.js';
+import type { ManifestBlock } from '../manifest/types.js';
+import type { Bucket } from '../objstore/bucket.js';
+import { tenantsOf } from './collect-store.js';
+import type { MaintenancePlace } from './maintenance-place.js';
+
+export interface RebuiltManifest {
+  readonly tenantId: string;
+  /** Why it was needed. */
+  readonly code: string;
+  readonly version: number;
+  readonly blocks: number;
+  readonly profiles: number;
+  readonly carries: number;
+  /** Blocks and carries that do not count, with the reason. They stay where they are. */
+  readonly leftOut: readonly { readonly name: string; readonly reason: string }[];
+}
+
+/** Tenants whose manifest is whole are left alone. */
+export async function rebuildManifests(
+  place: MaintenancePlace,
+): Promise<readonly RebuiltManifest[]> {
+  const rebuilt: RebuiltManifest[] = [];
+  const log = await findLog(place);
+  for (const tenantId of await tenantsOf(place.bucket)) {
+    const code = await whyNeeded(place, tenantId);
+    if (code !== undefined) rebuilt.push(await rebuild(place, { tenantId, code, log }));
+  }
+  return rebuilt;
+}
+
+async function whyNeeded(
+  { manifests }: MaintenancePlace,
+  tenantId: string,
+): Promise<string | undefined> {
+  try {
+    return (await manifests.load(tenantId)).version > 0 ? undefined : 'PS_MANIFEST_LOST';
+  } catch (error) {
+    if (!isKind(error, 'corrupt')) throw error;
+    return StoreError.from(error).code;
+  }
+}
+
+async function findLog({ layout, environment }: MaintenancePlace): Promise<FoundLog | undefined> {
+  const { files } = environment;
+  try {
+    const instance = await findInstance(files, layout.logDir);
+    if (instance === undefined) return undefined;
+    const [firstSequence = 0] = await listSequences(files, `${layout.logDir}/${instance}`);
+    return { instance, firstSequence };
+  } catch (error) {
+    if (isKind(error, 'not-found')) return undefined;
+    throw error;
+  }
+}
+
+async function rebuild(
+  { bucket, manifests }: MaintenancePlace,
+  what: { readonly tenantId: string; readonly code: string; readonly log: FoundLog | undefined },
+): Promise<RebuiltManifest> {
+  const { tenantId, code, log } = what;
+  const leftOut: { name: string; reason: string }[] = [];
+  const blocks = await findBlocks(bucket, tenantId, leftOut);
+  const carries = await findCarries(bucket, tenantId, leftOut);
+  const plan = planRebuild([...blocks.values()], [...carries.values()], log);
+  for (const { blockId, reason } of plan.leftOut)
+    leftOut.push({ name: `block ${blockId}`, reason });
+  const live = plan.blocks.map((blockId) => (blocks.get(blockId) as SizedBlock).block);
+  const manifest = await manifests.restore(tenantId, plan.baseVersionMax, {
+    ...emptyManifest(tenantId),
+    blocks: live,
+    watermarks: plan.watermarks,
+    carries: plan.carries.map(({ service, objectKey }) => ({
+      service,
+      objectKey,
+      sizeBytes: carries.get(objectKey)?.sizeBytes ?? 0,
+    })),
+  });
+  return {
+    tenantId,
+    code,
+    version: manifest.version,
+    blocks: live.length,
+    profiles: live.reduce((sum, block) => sum + block.profileCount, 0),
+    carries: plan.carries.length,
+    leftOut,
+  };
+}
+
+type LeftOut = { push(entry: { name: string; reason: string }): void };
+
+interface SizedBlock extends FoundBlock {
+  readonly block: ManifestBlock;
+}
+
+async function findBlocks(
+  bucket: Bucket,
+  tenantId: string,
+  leftOut: LeftOut,
+): Promise<Map<string, SizedBlock>> {
+  const found = new Map<string, SizedBlock>();
+  for (const blockId of await bucket.listFolders(blocksPrefix(tenantId))) {
+    const name = `block ${blockId}`;
+    try {
+      const { meta } = await openBlock(bucket, tenantId, blockId);
+      const [finding] = await verifyBlock(bucket, tenantId, blockId);
+      if (finding !== undefined) {
+        leftOut.push({ name, reason: `${finding.code} ${finding.message}` });
+        continue;
+      }
+      let sizeBytes = 0;
+      for await (const object of bucket.list({ prefix: blockPrefix(tenantId, blockId) })) {
+        sizeBytes += object.sizeBytes;
+      }
+      const { level, startNsMin, startNsMax, profileCount, sampleCount, createdMs, lineage } = meta;
+      const block = {
+        blockId,
+        level,
+        startNsMin,
+        startNsMax,
+        profileCount,
+        sampleCount,
+        sizeBytes,
+        createdMs,
+      };
+      found.set(blockId, { blockId, lineage, block });
+    } catch (error) {
+      const e = StoreError.from(error);
+      if (e.kind === 'not-found') leftOut.push({ name, reason: 'it was never finished' });
+      else if (e.kind === 'corrupt') leftOut.push({ name, reason: `${e.code} ${e.message}` });
+      else throw error;
+    }
+  }
+  return found;
+}
+
+async function findCarries(
+  bucket: Bucket,
+  tenantId: string,
+  leftOut: LeftOut,
+): Promise<Map<string, FoundCarry & { readonly sizeBytes: number }>> {
+  const found = new Map<string, FoundCarry & { readonly sizeBytes: number }>();
+  for await (const { key, sizeBytes } of bucket.list({ prefix: carryPrefix(tenantId) })) {
+    try {
+      const { service, lineage } = decodeCarryOrigin((await bucket.get(key)).body);
+      found.set(key, { objectKey: key, service, lineage, sizeBytes });
+    } catch (error) {
+      const e = StoreError.from(error);
+      if (e.kind !== 'corrupt') throw error;
+      leftOut.push({ name: `carry ${key}`, reason: `${e.code} ${e.message}` });
+    }
+  }
+  return found;
+}
