@@ -230,7 +230,7 @@ export function decodeCarry(service: string, bytes: Uint8Array): ServiceCarry {
   return { service, ids, series };
 }
 
-/** @public Whose carry it is and where it comes from. Throws as `decodeCarry`. */
+/** Whose carry it is and where it comes from. Throws as `decodeCarry`. */
 export function decodeCarryOrigin(bytes: Uint8Array): {
   readonly service: string;
   readonly lineage: CarryLineage;

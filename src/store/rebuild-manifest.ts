@@ -7,7 +7,7 @@ import { blockPrefix, openBlock } from '../block/reader.js';
 import { verifyBlock } from '../block/verify.js';
 import { findInstance } from '../log/local-log.js';
 import { listSequences } from '../log/recover.js';
-import { decodeCarryOrigin } from '../manifest/carry.js';
+import { decodeCarry, decodeCarryOrigin } from '../manifest/carry.js';
 import { emptyManifest } from '../manifest/manifest-codec.js';
 import { blocksPrefix, carryPrefix } from '../manifest/object-keys.js';
 import {
@@ -72,11 +72,12 @@ async function findLog({ layout, environment }: MaintenancePlace): Promise<Found
 }
 
 async function rebuild(
-  { bucket, manifests }: MaintenancePlace,
+  { bucket, manifests, environment }: MaintenancePlace,
   what: { readonly tenantId: string; readonly code: string; readonly log: FoundLog | undefined },
 ): Promise<RebuiltManifest> {
   const { tenantId, code, log } = what;
   const leftOut: { name: string; reason: string }[] = [];
+  const nowMs = environment.clock.nowMs();
   const blocks = await findBlocks(bucket, tenantId, leftOut);
   const carries = await findCarries(bucket, tenantId, leftOut);
   const plan = planRebuild([...blocks.values()], [...carries.values()], log);
@@ -91,6 +92,8 @@ async function rebuild(
       service,
       objectKey,
       sizeBytes: carries.get(objectKey)?.sizeBytes ?? 0,
+      seriesTombstones: [],
+      deletedSinceMs: carries.get(objectKey)?.hasDeleted === true ? nowMs : 0,
     })),
   });
   return {
@@ -105,6 +108,11 @@ async function rebuild(
 }
 
 type LeftOut = { push(entry: { name: string; reason: string }): void };
+
+interface SizedCarry extends FoundCarry {
+  readonly sizeBytes: number;
+  readonly hasDeleted: boolean;
+}
 
 interface SizedBlock extends FoundBlock {
   readonly block: ManifestBlock;
@@ -139,6 +147,7 @@ async function findBlocks(
         sampleCount,
         sizeBytes,
         createdMs,
+        seriesTombstones: [],
       };
       found.set(blockId, { blockId, lineage, block });
     } catch (error) {
@@ -155,12 +164,15 @@ async function findCarries(
   bucket: Bucket,
   tenantId: string,
   leftOut: LeftOut,
-): Promise<Map<string, FoundCarry & { readonly sizeBytes: number }>> {
-  const found = new Map<string, FoundCarry & { readonly sizeBytes: number }>();
+): Promise<Map<string, SizedCarry>> {
+  const found = new Map<string, SizedCarry>();
   for await (const { key, sizeBytes } of bucket.list({ prefix: carryPrefix(tenantId) })) {
     try {
-      const { service, lineage } = decodeCarryOrigin((await bucket.get(key)).body);
-      found.set(key, { objectKey: key, service, lineage, sizeBytes });
+      const { body } = await bucket.get(key);
+      const { service, lineage } = decodeCarryOrigin(body);
+      const { series } = decodeCarry(service, body);
+      const hasDeleted = [...series.values()].some((rows) => rows.isDeleted);
+      found.set(key, { objectKey: key, service, lineage, sizeBytes, hasDeleted });
     } catch (error) {
       const e = StoreError.from(error);
       if (e.kind !== 'corrupt') throw error;
