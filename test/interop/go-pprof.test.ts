@@ -1,5 +1,14 @@
 /** Filters and reports against `go tool pprof`, over profiles of other projects and of real servers. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import {
+  existsSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, relative } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -101,6 +110,32 @@ function goArgs(filter: GoFilter): string[] {
   );
 }
 
+/** Self and total of each named function as `-top` prints them, in the type's own unit. */
+async function goTop(
+  path: string,
+  { type, unit }: { readonly type: string; readonly unit: string },
+): Promise<Map<string, [bigint, bigint]>> {
+  const args = [
+    '-top',
+    '-nodefraction=0',
+    '-edgefraction=0',
+    '-nodecount=1000000',
+    `-unit=${unit}`,
+  ];
+  const text = (await goPprof([...args, `-sample_index=${type}`, path])).toString('utf8');
+  const out = new Map<string, [bigint, bigint]>();
+  for (const line of text.split('\n')) {
+    const [, self, total, name = ''] =
+      /^ *(-?\d+)[a-zA-Z]* +\S+ +\S+ +(-?\d+)[a-zA-Z]* +\S+ +(.+?)(?: \(inline\)| \(partial-inline\))?$/.exec(
+        line,
+      ) ?? [];
+    if (self === undefined || total === undefined) continue;
+    const before = out.get(name) ?? [0n, 0n];
+    out.set(name, [before[0] + BigInt(self), before[1] + BigInt(total)]);
+  }
+  return out;
+}
+
 const RANGE = { tenantId: 'anonymous', startMs: 0, endMs: 9_000_000_000_000 };
 
 describe.skipIf(missing !== undefined)(
@@ -115,6 +150,39 @@ describe.skipIf(missing !== undefined)(
     afterAll(async () => {
       await store.close();
       rmSync(dir, { recursive: true, force: true });
+    });
+
+    it("is what Go's compiler reads for -pgo", async () => {
+      const path = profiles().find((p) => p.includes('corpus/prometheus')) ?? '';
+      const labels = [{ name: 'service_name', value: 'pgo' }];
+      await store.write({ labels, profile: readFileSync(path) });
+      const query = {
+        ...RANGE,
+        selector: '{service_name="pgo"}',
+        profileType: 'process_cpu:samples:count:cpu:nanoseconds',
+      };
+      const edgesOf = async (name: string, body: Uint8Array): Promise<Map<string, number>> => {
+        const file = join(dir, name);
+        writeFileSync(file, body);
+        execFileSync('go', ['tool', 'preprofile', '-i', file, '-o', `${file}.txt`]);
+        const [head, ...lines] = readFileSync(`${file}.txt`, 'utf8').trim().split('\n');
+        expect(head).toBe('GO PREPROFILE V1');
+        const edges = new Map<string, number>();
+        // Three lines an edge: caller, callee, "line offset, weight".
+        for (let i = 0; i + 2 < lines.length; i += 3) {
+          const [offset, weight] = (lines[i + 2] ?? '').split(' ');
+          edges.set([lines[i], lines[i + 1], offset].join(' '), Number(weight));
+        }
+        return edges;
+      };
+      const whole = await edgesOf('sent', readFileSync(path));
+      const all = await store.query.mergeRendered({ ...query, format: 'pgo', keepLocations: 4096 });
+      expect(await edgesOf('all', all.body)).toEqual(whole);
+      const five = await store.query.mergeRendered({ ...query, format: 'pgo' });
+      const edges = await edgesOf('five', five.body);
+      expect(edges.size).toBeGreaterThan(whole.size / 4);
+      expect(five.body.length).toBeLessThan(all.body.length);
+      for (const [edge, weight] of edges) expect(weight).toBeLessThanOrEqual(whole.get(edge) ?? 0);
     });
 
     describe.each(profiles().map((path) => [relative(shared, path), path] as const))(
@@ -151,6 +219,23 @@ describe.skipIf(missing !== undefined)(
             expectRows(got.rows(0), want.rows(t), filter);
           }
           expect(found).toBeGreaterThan(0);
+        });
+
+        it('adds up functions', async () => {
+          for (let t = 0; t < types.length; t++) {
+            const want = await goTop(path, types[t] ?? { type: '', unit: '' });
+            const { functions } = await store.query.mergeTop(query(t));
+            // pprof sums functions of one name; two files make two rows here, and a stack may have both.
+            const rows = functions.filter(
+              (f) => functions.filter((g) => g.functionName === f.functionName).length === 1,
+            );
+            const named = rows.filter((f) => want.has(f.functionName));
+            const sums = named.map((f) => [f.functionName, f.self, f.total]);
+            expect(sums).toEqual(
+              named.map((f) => [f.functionName, ...(want.get(f.functionName) ?? [])]),
+            );
+            expect(named.length).toBeGreaterThan(0);
+          }
         });
       },
     );

@@ -1,0 +1,142 @@
+/** Formats of merges, each read back by something that is not their writer. */
+import { gunzipSync } from 'node:zlib';
+import { tableFromIPC } from 'apache-arrow';
+import { describe, expect, it } from 'vitest';
+import { cpuProfileToPprof } from '../../../src/formats/v8/cpuprofile.js';
+import type { Series } from '../../../src/model/series.js';
+import type { RenderFormat } from '../../../src/query/formats.js';
+import type { PlainProfile } from '../../support/plain-store.js';
+import { memoryStore, TENANT } from '../../support/query-store.js';
+import { stackRows } from '../../support/go-pprof.js';
+
+const SERIES: Series = {
+  service: 'api',
+  profileName: 'cpu',
+  labels: [{ name: 'service_name', value: 'api' }],
+  periodType: 'cpu',
+  periodUnit: 'nanoseconds',
+  sampleTypes: [
+    { type: 'cpu', unit: 'nanoseconds', temporality: 'delta' },
+    { type: 'bytes', unit: 'bytes', temporality: 'delta' },
+  ],
+  group: 0,
+};
+const STACKS: [string[], bigint][] = [
+  [['main', 'run', 'a', 'b', 'c', 'd', 'leaf'], 7_000n],
+  [['main', 'run', 'x', 'b', 'c', 'd', 'leaf'], 2_000n],
+  [['main', 'run'], 3_000n],
+  [['main', 'λ "q"\\'], 1_500n],
+  [[], 4_000n],
+  [['main', 'gone'], -1_000n],
+];
+const PROFILE: PlainProfile = {
+  series: SERIES,
+  startNs: 5_000_000n,
+  id: 'p',
+  flags: 0,
+  samples: STACKS.map(([functions, value]) => ({ functions, labelSet: '', values: [value, 1n] })),
+};
+const { engine } = memoryStore([PROFILE], { consumedBeforeNs: 0n, placeOf: () => 0 });
+const QUERY = {
+  tenantId: TENANT,
+  selector: '',
+  profileType: 'cpu:cpu:nanoseconds:cpu:nanoseconds',
+  startMs: 0,
+  endMs: 10,
+};
+const render = async (format: RenderFormat, options = {}): Promise<Uint8Array> =>
+  (await engine.mergeRendered({ ...QUERY, ...options, format })).body;
+const json = async (format: RenderFormat): Promise<Record<string, never>> =>
+  JSON.parse(new TextDecoder().decode(await render(format))) as Record<string, never>;
+
+/** Positive stacks of STACKS by joined names. */
+const positive = new Map(
+  STACKS.filter(([, value]) => value > 0n).map(([names, value]) => [names.join(';'), value]),
+);
+
+describe('formats of merges', () => {
+  it('arrow is the tree, one row a node, as apache-arrow reads it', async () => {
+    const tree = await engine.mergeTree(QUERY);
+    const table = tableFromIPC(await render('arrow'));
+    expect(table.schema.fields.map((f) => f.name).join()).toBe('node,parent,depth,name,self,value');
+    expect(table.batches).toHaveLength(1);
+    const rows = table.toArray().map((row) => row.toJSON() as Record<string, unknown>);
+    expect(rows.map((r) => r['parent'])).toEqual([...tree.parent]);
+    expect(rows.map((r) => r['name'])).toEqual([...tree.name].map((n) => tree.names[n]));
+    expect(rows.map((r) => r['self'])).toEqual([...tree.self]);
+    expect(rows.map((r) => r['value'])).toEqual([...tree.value]);
+    const depthOf = (n: number): number => (n === 0 ? 0 : 1 + depthOf(tree.parent[n]!));
+    expect(rows.map((r) => r['depth'])).toEqual([...tree.parent].map((_, n) => depthOf(n)));
+  });
+
+  it('speedscope has every positive stack with its weight', async () => {
+    const file = (await json('speedscope')) as unknown as {
+      shared: { frames: { name: string }[] };
+      profiles: { unit: string; endValue: number; samples: number[][]; weights: number[] }[];
+    };
+    const [profile] = file.profiles;
+    const stacks = profile!.samples.map((s) => s.map((f) => file.shared.frames[f]!.name).join(';'));
+    expect(new Map(stacks.map((s, i) => [s, BigInt(profile!.weights[i]!)]))).toEqual(positive);
+    expect(profile).toMatchObject({ unit: 'nanoseconds', endValue: 17_500 });
+  });
+
+  it('cpuprofile has the same stacks and times when it is read as V8 writes it', async () => {
+    const pprof = cpuProfileToPprof(await json('cpuprofile'), { clock: 'wall' });
+    const rows = stackRows(pprof).rows(1);
+    const byNames = new Map(
+      [...rows].map(([stack, value]) => {
+        const names = (JSON.parse(stack) as string[]).map((f) => f.split('|')[0]);
+        return [names.join(';'), value];
+      }),
+    );
+    // Whole microseconds: the ends of samples are rounded down, so each may be off by less than one.
+    expect([...byNames.keys()].sort()).toEqual([...positive.keys()].sort());
+    for (const [stack, value] of positive) {
+      expect(Math.abs(Number(byNames.get(stack)! - value))).toBeLessThan(1_000);
+    }
+  });
+
+  it('pgo keeps the last locations and sums what is equal then', async () => {
+    const names = (body: Uint8Array): [string, bigint][] =>
+      [...stackRows(gunzipSync(body)).rows(0)].map(([stack, value]) => [
+        (JSON.parse(stack) as string[]).map((f) => f.split('|')[0]).join(';'),
+        value,
+      ]);
+    expect(names(await render('pgo', { keepLocations: 3 })).sort()).toEqual([
+      ['', 4_000n],
+      ['c;d;leaf', 9_000n],
+      ['main;gone', -1_000n],
+      ['main;run', 3_000n],
+      ['main;λ "q"\\', 1_500n],
+    ]);
+    await expect(
+      engine.mergeRendered({
+        ...QUERY,
+        profileType: 'cpu:bytes:bytes:cpu:nanoseconds',
+        format: 'pgo',
+      }),
+    ).rejects.toMatchObject({ code: 'PS_PGO_TYPE' });
+  });
+
+  it('flamebearer and dot tell the total', async () => {
+    expect(await json('flamebearer')).toMatchObject({
+      flamebearer: { numTicks: 16_500 },
+      metadata: { units: 'nanoseconds' },
+    });
+    const dot = new TextDecoder().decode(await render('dot'));
+    expect(dot).toMatch(/^digraph/);
+    expect(dot).toContain('16500 nanoseconds');
+  });
+
+  it.each([
+    [{ format: 'folded' as const, maxNodes: 3 }, 'PS_FORMAT_OPTION'],
+    [{ format: 'pgo' as const, keepLocations: 0 }, 'PS_FORMAT_OPTION'],
+    [{ format: 'svg' as never }, 'PS_FORMAT'],
+    [{ format: 'folded' as const, granularity: 'module' as never }, 'PS_STACK_VIEW'],
+    [{ format: 'folded' as const, stack: ['nonsense'] }, 'PS_STACK_PATTERN'],
+    [{ format: 'folded' as const, focus: '(' }, 'PS_REGEX_SYNTAX'],
+    [{ format: 'folded' as const, hideFrame: Array(65).fill('*') }, 'PS_STACK_FILTERS'],
+  ])('refuses %j', async (options, code) => {
+    await expect(engine.mergeRendered({ ...QUERY, ...options })).rejects.toMatchObject({ code });
+  });
+});
