@@ -28,6 +28,17 @@ export const LIMITS = {
    * different samples, each. What gets worse if raised: memory of one request, some 300 bytes each.
    */
   convertedNodesMax: 1_000_000,
+  /** Bytes of names of such a body, together. */
+  convertedTextBytesMax: 64 << 20,
+  /** Levels of a trie or tree; a trie may cut a frame's name into several. */
+  callTreeDepthMax: 65_536,
+  speedscopeBytesMax: 64 << 20,
+  speedscopeProfilesMax: 256,
+  /** Frames of all stacks of one JFR recording, as its constant pools hold them. */
+  jfrFramesMax: 8_000_000,
+  /** Entries of its constant pools, those that matter; also its types and their fields, each. */
+  jfrPoolEntriesMax: 1_000_000,
+  jfrChunksMax: 1_024,
 
   labelsMax: 64,
   labelNameBytesMax: 1_024,

@@ -28,6 +28,7 @@ export type PprofHeader = Omit<PprofInput, 'symbols' | 'key' | 'values' | 'gzipL
 
 export class StackProfile {
   readonly #frames: Frame[] = [];
+  readonly #frameKeys: string[] = [];
   readonly #frameOf = new Map<string, number>();
   readonly #parent: number[] = [-1];
   readonly #frame: number[] = [-1];
@@ -39,6 +40,8 @@ export class StackProfile {
   readonly #keyNode: number[] = [];
   readonly #keyLabelSet: number[] = [];
   readonly #valueCount: number;
+  /** Of all frames' keys. */
+  #textLength = 0;
   /** keys x #valueCount, row by row. */
   readonly #values: bigint[] = [];
 
@@ -56,9 +59,14 @@ export class StackProfile {
   frame(key: string, make: () => Frame): number {
     const known = this.#frameOf.get(key);
     if (known !== undefined) return known;
+    this.#textLength += key.length;
+    if (this.#textLength > LIMITS.convertedTextBytesMax) {
+      throw tooLarge('characters of names', LIMITS.convertedTextBytesMax);
+    }
     const frame = this.#frames.push(make()) - 1;
     if (frame >= LIMITS.convertedNodesMax) throw tooLarge('frames', LIMITS.convertedNodesMax);
     this.#frameOf.set(key, frame);
+    this.#frameKeys.push(key);
     return frame;
   }
 
@@ -109,6 +117,32 @@ export class StackProfile {
     for (let v = 0; v < this.#valueCount; v++) {
       this.#values[first + v] = (this.#values[first + v] ?? 0n) + (values[v] ?? 0n);
     }
+  }
+
+  /** Adds value `index` of every sample, where it is not 0, to `target`, which has one value a sample. */
+  copyTo(target: StackProfile, index: number): void {
+    const nodes = Int32Array.from({ length: this.#parent.length }, () => -1);
+    nodes[ROOT] = ROOT;
+    const nodeIn = (node: number): number => {
+      const path: number[] = [];
+      let at = node;
+      for (; (nodes[at] ?? -1) < 0; at = this.#parent[at] ?? ROOT) path.push(at);
+      for (const below of path.reverse()) {
+        const frame = this.#frames[this.#frame[below] ?? 0] ?? EMPTY_FRAME;
+        const key = this.#frameKeys[this.#frame[below] ?? 0] ?? '';
+        nodes[below] = target.child(
+          nodes[this.#parent[below] ?? ROOT] ?? ROOT,
+          target.frame(key, () => frame),
+        );
+      }
+      return nodes[node] ?? ROOT;
+    };
+    this.#keyNode.forEach((node, key) => {
+      const value = this.#values[key * this.#valueCount + index] ?? 0n;
+      if (value === 0n) return;
+      const labels = this.#labelSets[this.#keyLabelSet[key] ?? NO_LABELS] ?? NO_SAMPLE_LABELS;
+      target.add(nodeIn(node), target.labelSet(labels), [value]);
+    });
   }
 
   /** Plain pprof. `scale` changes each sum before it is written. Throws `invalid` PS_STACKS_VALUE past 64 bits. */

@@ -1,5 +1,8 @@
 /** The body of `POST /ingest` as profiles to store. */
 import { invalid } from '../../base/errors.js';
+import { readCallTree } from '../../formats/call-tree/call-tree.js';
+import { type JfrKind, readJfr } from '../../formats/jfr/jfr.js';
+import { NO_JFR_LABELS, readJfrLabels } from '../../formats/jfr/jfr-labels.js';
 import { inflateProfile } from '../../formats/pprof/inflate.js';
 import { readFolded } from '../../formats/folded/folded.js';
 import {
@@ -8,13 +11,22 @@ import {
   type Part,
   readMultipart,
 } from '../../formats/multipart/multipart.js';
+import { readSpeedscope } from '../../formats/speedscope/speedscope.js';
 import type { Rejected } from '../../formats/stacks/rejected.js';
 import { StackProfile } from '../../formats/stacks/stack-profile.js';
 import { type Label, PROFILE_NAME, SERVICE_NAME } from '../../model/labels.js';
 import type { WriteRequest } from '../api.js';
 import type { PyroscopeBody, PyroscopeQuery } from './body.js';
+import { JFR_TYPES } from './jfr-types.js';
 import { readSampleTypeConfig } from './sample-type-config.js';
-import { requireTypedApp, scaled, type TextType } from './text-types.js';
+import {
+  CPU_SAMPLES,
+  requireTypedApp,
+  scaled,
+  SPACE,
+  type TextType,
+  typedApp,
+} from './text-types.js';
 
 export interface Conversion {
   readonly writes: readonly WriteRequest[];
@@ -36,11 +48,18 @@ export function pyroscopeWrites(request: PyroscopeBody): Conversion {
       const kind = query.format;
       return stacksWrite(query, (profile) => readFolded(body, kind, profile));
     }
-    default:
-      throw invalid(
-        'PS_INGEST_FORMAT',
-        `cannot read body: got format ${query.format}; want folded`,
-      );
+    case 'trie':
+    case 'tree': {
+      const kind = query.format;
+      return stacksWrite(query, (profile) => {
+        readCallTree(body, kind, profile);
+        return [];
+      });
+    }
+    case 'speedscope':
+      return speedscopeWrites(query, body);
+    case 'jfr':
+      return jfrWrites(query, contentType, body);
   }
 }
 
@@ -115,6 +134,69 @@ function stacksWrite(
   return { writes: [stackWrite(query, { app, type, profile, extra: [] })], rejections };
 }
 
+/** One profile of the store for each of the file. The unit of its values says the type, where the name does not. */
+function speedscopeWrites(query: PyroscopeQuery, body: Uint8Array): Conversion {
+  const writes = readSpeedscope(body).map(({ name, unit, stacks: profile }) => {
+    const named = typedApp(query.appName);
+    const wanted = unit === 'none' ? 'count' : unit === 'bytes' ? 'bytes' : 'nanoseconds';
+    const isInterval = unit === 'none' && named?.type.scale === 'interval';
+    const fits = named !== undefined && (isInterval || named.type.unit === wanted);
+    const { app, type } = fits ? named : { app: query.appName, type: UNIT_TYPES[wanted] };
+    const isTime = wanted === 'nanoseconds';
+    const extra = name === '' ? [] : [{ name: 'profile_name', value: name }];
+    // Times are nanoseconds already.
+    const scale = isTime ? 1n : type.scale;
+    return stackWrite(query, { app, type: { ...type, scale }, profile, extra });
+  });
+  return { writes, rejections: [] };
+}
+
+const UNIT_TYPES: Readonly<Record<'count' | 'bytes' | 'nanoseconds', TextType>> = {
+  count: CPU_SAMPLES,
+  nanoseconds: CPU_SAMPLES,
+  bytes: SPACE,
+};
+
+/** The recording is the part `jfr` of a form, and `labels` says what its context ids stand for; or it is the body. */
+function jfrWrites(query: PyroscopeQuery, contentType: string, body: Uint8Array): Conversion {
+  const isForm = isMultipart(contentType);
+  const parts = isForm ? readMultipart(body, boundaryOf(contentType)) : [];
+  const recording = isForm ? inflateProfile(requiredPart(parts, 'jfr')) : body;
+  const labels = partOf(parts, 'labels');
+  const { profiles, event } = readJfr(
+    recording,
+    labels === undefined ? NO_JFR_LABELS : readJfrLabels(inflateProfile(labels)),
+  );
+  const extra = event === '' ? [] : [{ name: 'jfr_event', value: event }];
+  const writes = Array.from(profiles, ([kind, profile]) =>
+    jfrWrite(query, { kind, profile, extra }),
+  );
+  return { writes, rejections: [] };
+}
+
+interface JfrProfile {
+  readonly kind: JfrKind;
+  readonly profile: StackProfile;
+  readonly extra: readonly Label[];
+}
+
+function jfrWrite(query: PyroscopeQuery, { kind, profile, extra }: JfrProfile): WriteRequest {
+  const { profileName, sampleTypes, period, isTimed } = JFR_TYPES[kind];
+  const header = {
+    ...timesOf(query),
+    sampleTypes,
+    periodType: period.type,
+    periodUnit: period.unit,
+    period: isTimed ? BigInt(Math.round(1e9 / query.sampleRate)) : 0n,
+  };
+  const scale = isTimed ? scaled(CPU_SAMPLES, query.sampleRate) : undefined;
+  return {
+    labels: labelsOf(query, query.appName, [...extra, { name: PROFILE_NAME, value: profileName }]),
+    profile: profile.toPprof(header, scale),
+    temporality: 'delta',
+  };
+}
+
 interface Stacks {
   readonly app: string;
   readonly type: TextType;
@@ -124,14 +206,13 @@ interface Stacks {
 
 function stackWrite(query: PyroscopeQuery, stacks: Stacks): WriteRequest {
   const { app, type, profile } = stacks;
-  const { fromNs = 0n, untilNs = 0n, sampleRate } = query;
+  const { sampleRate } = query;
   const header = {
+    ...timesOf(query),
     sampleTypes: [{ type: type.type, unit: type.unit }],
     periodType: type.periodType,
     periodUnit: type.periodUnit,
     period: type.scale === 'interval' ? BigInt(Math.round(1e9 / sampleRate)) : 0n,
-    timeNs: fromNs,
-    durationNs: fromNs > 0n && untilNs > fromNs ? untilNs - fromNs : 0n,
   };
   const name = { name: PROFILE_NAME, value: type.profileName };
   return {
@@ -139,4 +220,9 @@ function stackWrite(query: PyroscopeQuery, stacks: Stacks): WriteRequest {
     profile: profile.toPprof(header, scaled(type, sampleRate)),
     temporality: 'delta',
   };
+}
+
+function timesOf(query: PyroscopeQuery): { timeNs: bigint; durationNs: bigint } {
+  const { fromNs = 0n, untilNs = 0n } = query;
+  return { timeNs: fromNs, durationNs: fromNs > 0n && untilNs > fromNs ? untilNs - fromNs : 0n };
 }

@@ -32,6 +32,8 @@ function plain(profileName: string, type: string, unit: string, scale = 1n): Tex
 
 export const CPU_SAMPLES: TextType = timed('process_cpu', 'cpu');
 
+export const SPACE: TextType = plain('memory', 'space', 'bytes');
+
 const BY_SUFFIX: ReadonlyMap<string, TextType> = new Map([
   ['cpu', CPU_SAMPLES],
   ['itimer', CPU_SAMPLES],
@@ -45,7 +47,7 @@ const BY_SUFFIX: ReadonlyMap<string, TextType> = new Map([
   ['alloc_outside_tlab_objects', plain('memory', 'alloc_outside_tlab_objects', 'count')],
   ['alloc_outside_tlab_bytes', plain('memory', 'alloc_outside_tlab_bytes', 'bytes')],
   ['live', plain('memory', 'live', 'count')],
-  ['bytes', plain('memory', 'space', 'bytes')],
+  ['bytes', SPACE],
   ['goroutines', plain('goroutines', 'goroutine', 'count')],
   ['mutex_count', plain('mutex', 'contentions', 'count')],
   ['mutex_duration', plain('mutex', 'delay', 'nanoseconds')],
