@@ -35,6 +35,7 @@ const FORBIDDEN = { server: ['store', 'index.ts'], ui: ['server', 'store', 'inde
 
 /** Outside module (pattern of its path) and the layers that may import it. */
 const OWNERS = [
+  ['apache-arrow', '(^|/)node_modules/apache-arrow/', ['columnar']],
   ['parquet-wasm', '(^|/)node_modules/parquet-wasm/', ['parquet']],
   ['hyparquet', '(^|/)node_modules/hyparquet/', ['parquet']],
   ['aws-sdk', '(^|/)node_modules/(@aws-sdk|@smithy)/', ['objstore']],

@@ -1,6 +1,7 @@
 /** basalt as a library: `openStore`, and the types of what it takes and gives. */
 export { StoreError } from './base/errors.js';
 export type { ErrorKind } from './base/errors.js';
+export { arrowTable } from './columnar/arrow-table.js';
 export type { IngestApi, Rejection, WriteRequest, WriteResult } from './ingest/api.js';
 export type { Label } from './model/labels.js';
 export type { Temporality } from './model/series.js';

@@ -152,6 +152,11 @@ const LAYERS: readonly Planted[] = [
     code: "import { other } from '../server/other.js';\nexport const x = other;\n",
   },
   {
+    rule: 'owner-apache-arrow',
+    path: 'src/query/arrow.ts',
+    code: "import { Table } from 'apache-arrow';\nexport const x = Table;\n",
+  },
+  {
     rule: 'owner-parquet-wasm',
     path: 'src/query/wasm.ts',
     code: "import * as wasm from 'parquet-wasm';\nexport const x = wasm;\n",

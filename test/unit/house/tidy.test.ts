@@ -13,6 +13,7 @@ const DEPENDENCIES = [
   '@connectrpc/connect',
   '@connectrpc/connect-node',
   '@grpc/grpc-js',
+  'apache-arrow',
   'd3-flame-graph',
   'd3-selection',
   'hyparquet',
