@@ -190,6 +190,8 @@ function hourBlock(profileCount: number, symbols: SymbolSource): BlockReader {
     profileCount: profileCount / pods,
     startNsMin: 0n,
     startNsMax: 3_600_000_000_000n,
+    rollupSeries: 0,
+    rollupLabels: [],
   }));
   const none = new BigInt64Array(profileCount);
   const rowGroups = [];
@@ -197,7 +199,13 @@ function hourBlock(profileCount: number, symbols: SymbolSource): BlockReader {
     rowGroups.push({ firstRow, rowCount: Math.min(131_072, rows - firstRow), columns: [] });
   }
   const profileTypes = [PROFILE_TYPE];
-  const service = { service: 'prometheus', firstKeyRow: 0, firstNodeRow: 0, profileTypes };
+  const service = {
+    service: 'prometheus',
+    firstKeyRow: 0,
+    firstNodeRow: 0,
+    profileTypes,
+    rollups: [],
+  };
   const metadata = {
     comments: [],
     dropFrames: '',
@@ -241,6 +249,8 @@ function hourBlock(profileCount: number, symbols: SymbolSource): BlockReader {
       firstRow: Float64Array.from({ length: profileCount }, (_, p) => p * perProfile),
       rowCount: new Int32Array(profileCount).fill(perProfile),
     }),
+    tiles: () => Promise.reject(new Error('no rollup')),
+    tileMetadata: () => Promise.reject(new Error('no rollup')),
     profileIds: async () => [],
     profileMetadata: async () => new Array<typeof metadata>(profileCount).fill(metadata),
     symbols: async () => symbols,

@@ -81,6 +81,12 @@ export const LIMITS = {
 
   /** Bytes of a block's `meta`: footers and checksums of its files. */
   blockMetaBytesMax: 256 << 20,
+  /** Bytes of the sums by key while one service is rolled up; a service with more keys has no rollups. */
+  rollupAccumulatorBytesMax: 96 << 20,
+  /** Distinct texts (comments, ...) of the profiles of one profile name of a service; with more it has no rollups. */
+  rollupMetadataMax: 1_024,
+  /** Labels that rollups keep. */
+  rollupLabelsMax: 64,
 
   /** Tenants that one query may name, `a|b`. */
   queryTenantsMax: 32,

@@ -5,12 +5,20 @@ import { LIMITS } from '../base/limits.js';
 import {
   type BlockMeta as BlockMetaMessage,
   BlockMetaSchema,
+  type BlockRollup as BlockRollupMessage,
   type BlockTable as BlockTableMessage,
 } from '../gen/basalt/storage/v1/block_pb.js';
 import { type EnvelopeKind, seal, unseal } from '../manifest/envelope.js';
 import { decodeBlockLineage, encodeBlockLineage } from '../manifest/lineage-codec.js';
-import { BLOCK_FORMAT_VERSION, BLOCK_TABLES } from './schemas.js';
-import type { BlockMeta, ColumnChunkMeta, RowGroupMeta, ServiceMeta, TableMeta } from './types.js';
+import { BLOCK_FORMAT_VERSION, BLOCK_TABLES, ROLLUP_TABLES, ROLLUP_WIDTHS } from './schemas.js';
+import type {
+  BlockMeta,
+  ColumnChunkMeta,
+  RollupMeta,
+  RowGroupMeta,
+  ServiceMeta,
+  TableMeta,
+} from './types.js';
 
 const META: EnvelopeKind = {
   noun: 'block meta',
@@ -40,6 +48,15 @@ export function encodeBlockMeta(meta: BlockMeta): Uint8Array {
       firstNodeRow: BigInt(service.firstNodeRow),
       nodeCount: service.nodeCount,
       profileTypes: [...service.profileTypes],
+      rollups: service.rollups.map((rollup) => ({
+        profileName: rollup.profileName,
+        width: rollup.width,
+        firstTile: BigInt(rollup.firstTile),
+        tileCount: rollup.tileCount,
+        hasRows: rollup.hasRows,
+        firstRow: BigInt(rollup.firstRow),
+        rowCount: BigInt(rollup.rowCount),
+      })),
     })),
     tables: meta.tables.map((table) => ({
       name: table.table,
@@ -93,6 +110,7 @@ export function decodeBlockMeta(bytes: Uint8Array): BlockMeta {
         firstNodeRow: Number(service.firstNodeRow),
         nodeCount: service.nodeCount,
         profileTypes: service.profileTypes,
+        rollups: service.rollups.map(decodeRollup),
       }),
     ),
     tables: decodeTables(message.tables),
@@ -104,8 +122,24 @@ function badMeta(got: string, want: string): StoreError {
   return corrupt('PS_BLOCK_META', `cannot read block meta: got ${got}; want ${want}`);
 }
 
+function decodeRollup(message: BlockRollupMessage): RollupMeta {
+  const width = ROLLUP_WIDTHS.find((known) => known === message.width);
+  if (width === undefined) throw badMeta(`a rollup to ${message.width}`, ROLLUP_WIDTHS.join());
+  return {
+    profileName: message.profileName,
+    width,
+    firstTile: Number(message.firstTile),
+    tileCount: message.tileCount,
+    hasRows: message.hasRows,
+    firstRow: Number(message.firstRow),
+    rowCount: Number(message.rowCount),
+  };
+}
+
 function decodeTables(messages: readonly BlockTableMessage[]): TableMeta[] {
-  return BLOCK_TABLES.map(({ name }) => {
+  const isThere = ({ name }: { readonly name: string }): boolean =>
+    messages.some((table) => table.name === name);
+  return [...BLOCK_TABLES, ...ROLLUP_TABLES.filter(isThere)].map(({ name }) => {
     const found = messages.filter((table) => table.name === name);
     const [message] = found;
     if (message === undefined || found.length > 1) {

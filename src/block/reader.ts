@@ -20,13 +20,17 @@ import { readFrames, readKeys, readNodes } from './block-symbols.js';
 import { decodeBlockMeta } from './meta-codec.js';
 import { blockObjects, metaKey, tableKey } from './object-keys.js';
 import { type OpenTable, readNumbers, readTableParts, rowGroupsOf } from './read-rows.js';
-import { BLOCK_TABLES } from './schemas.js';
+import { readTileMetadata, readTiles } from './rollup-tiles.js';
+import { BLOCK_TABLES, ROLLUP_TABLES } from './schemas.js';
 import type {
+  BaseTableName,
   BlockMeta,
   BlockProfiles,
   BlockReader,
   BlockSeries,
+  BlockTiles,
   ProfileGroup,
+  RollupMeta,
   RowRange,
   SampleRows,
   ScanRequest,
@@ -54,12 +58,19 @@ export async function openBlock(
       `cannot open block ${blockId}: got the meta of ${meta.blockId}; want its own`,
     );
   }
+  return blockReader(bucket, meta);
+}
+
+/** A reader of a block whose meta is known; `series` and `profiles` of it need the tables that every block has. */
+export function blockReader(bucket: Bucket, meta: BlockMeta): BlockReader {
   return new BucketBlockReader(bucket, meta);
 }
 
+/** Columns of `rollup_<width>` by value column. */
+const SUM_NAMES = ['sum_1', 'sum_2', 'sum_3', 'sum_4'] as const;
 const TEMPORALITIES: ReadonlySet<string> = new Set(['delta', 'gauge', 'cumulative']);
 const VALUE_NAMES = ['v1', 'v2', 'v3', 'v4'] as const;
-const METADATA_COLUMNS = [
+export const METADATA_COLUMNS = [
   'comments',
   'drop_frames',
   'keep_frames',
@@ -68,7 +79,7 @@ const METADATA_COLUMNS = [
 ];
 
 export function openTable(bucket: Bucket, meta: BlockMeta, name: TableName): OpenTable {
-  const table = BLOCK_TABLES.find((t) => t.name === name);
+  const table = [...BLOCK_TABLES, ...ROLLUP_TABLES].find((t) => t.name === name);
   const tableMeta = meta.tables.find((t) => t.table === name);
   if (table === undefined || tableMeta === undefined) {
     throw corrupt('PS_BLOCK_META', `cannot open block ${meta.blockId}: got no ${name}; want it`);
@@ -85,12 +96,15 @@ export function openTable(bucket: Bucket, meta: BlockMeta, name: TableName): Ope
 
 class BucketBlockReader implements BlockReader {
   readonly meta: BlockMeta;
-  readonly #tables: Readonly<Record<TableName, OpenTable>>;
+  readonly #bucket: Bucket;
+  readonly #tables: Readonly<Record<BaseTableName, OpenTable>>;
+  readonly #rollups = new Map<TableName, OpenTable>();
   /** Services share the block's frames; a merge compares a shared table's frames once. */
   #frames: WeakRef<FrameTable> | undefined;
 
   constructor(bucket: Bucket, meta: BlockMeta) {
     this.meta = meta;
+    this.#bucket = bucket;
     const open = (name: TableName): OpenTable => openTable(bucket, meta, name);
     this.#tables = {
       series: open('series'),
@@ -199,6 +213,25 @@ class BucketBlockReader implements BlockReader {
     return parts.map((part) => part.table);
   }
 
+  #rollup(name: TableName): OpenTable {
+    const known = this.#rollups.get(name);
+    if (known !== undefined) return known;
+    const open = openTable(this.#bucket, this.meta, name);
+    this.#rollups.set(name, open);
+    return open;
+  }
+
+  tiles(rollup: RollupMeta, signal?: AbortSignal): Promise<BlockTiles> {
+    return readTiles(this.#rollup(`tiles_${rollup.width}`), rollup, this.meta, signal);
+  }
+
+  tileMetadata(
+    rollup: RollupMeta,
+    signal?: AbortSignal,
+  ): Promise<readonly (readonly ProfileMetadata[])[]> {
+    return readTileMetadata(this.#rollup(`tiles_${rollup.width}`), rollup, signal);
+  }
+
   async symbols(service: string, signal?: AbortSignal): Promise<SymbolSource> {
     const found = this.meta.services.find((s) => s.service === service);
     if (found === undefined) {
@@ -223,12 +256,14 @@ class BucketBlockReader implements BlockReader {
   }
 
   async scan(request: ScanRequest, visit: (rows: SampleRows) => void): Promise<void> {
-    const { ranges, valueColumns, signal } = request;
-    const { meta, reader } = this.#tables.samples;
+    const { ranges, valueColumns, rollup, signal } = request;
+    const { meta, reader } =
+      rollup === undefined ? this.#tables.samples : this.#rollup(`rollup_${rollup}`);
+    const names = rollup === undefined ? VALUE_NAMES : SUM_NAMES;
     checkScan(request, meta.rowCount);
     // The library gives each column once, however often it is asked for.
     const distinct = [...new Set(valueColumns)];
-    const columns = ['key', ...distinct.map((c) => VALUE_NAMES[c] as string)];
+    const columns = ['key', ...distinct.map((c) => names[c] as string)];
     const places = valueColumns.map((c) => 1 + distinct.indexOf(c));
     const rowGroups = rowGroupsOf(meta.rowGroups, ranges);
     let r = 0;
@@ -271,7 +306,7 @@ function checkScan({ ranges, valueColumns }: ScanRequest, rowCount: number): voi
   }
 }
 
-function metadataOf(table: ColumnTable): ProfileMetadata[] {
+export function metadataOf(table: ColumnTable): ProfileMetadata[] {
   const comments = listUtf8Values(table, 'comments');
   const dropFrames = dictionaryValues(table, 'drop_frames');
   const keepFrames = dictionaryValues(table, 'keep_frames');
@@ -319,6 +354,8 @@ function seriesOf(table: ColumnTable): BlockSeries[] {
   const profileCount = int64Values(table, 'profile_count');
   const startMin = timestampValues(table, 'start_min');
   const startMax = timestampValues(table, 'start_max');
+  const rollupSeries = int32Values(table, 'rollup_series');
+  const rollupLabels = mapValues(table, 'rollup_labels');
   return Array.from({ length: table.rowCount }, (_, row) => ({
     series: {
       service: service[row] as string,
@@ -334,6 +371,8 @@ function seriesOf(table: ColumnTable): BlockSeries[] {
     profileCount: Number(profileCount[row]),
     startNsMin: startMin[row] as bigint,
     startNsMax: startMax[row] as bigint,
+    rollupSeries: rollupSeries[row] as number,
+    rollupLabels: rollupLabels[row] ?? [],
   }));
 }
 

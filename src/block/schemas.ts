@@ -4,7 +4,7 @@
  */
 import type { ColumnType, TableSchema } from '../columnar/table.js';
 import type { ColumnEncoding } from '../parquet/writer.js';
-import type { TableName } from './types.js';
+import type { RollupWidth, TableName } from './types.js';
 
 export const BLOCK_FORMAT_VERSION = 1;
 
@@ -178,10 +178,94 @@ export const SERIES: BlockTable = {
     'profile_count:int64',
     'start_min:timestamp',
     'start_max:timestamp',
+    'rollup_series:int32',
+    'rollup_labels:map',
   ),
   rowGroupRows: SMALL_ROW_GROUP_ROWS,
-  encodings: { series: 'delta' },
+  encodings: { series: 'delta', rollup_series: 'delta' },
 };
 
-/** In the order in which a writer ends them. */
+/** Lengths of the buckets of rollups, fine to coarse; a coarser one is a multiple of each finer one. */
+export const ROLLUP_WIDTHS = ['5m', '1h', '1d'] as const satisfies readonly RollupWidth[];
+
+export const ROLLUP_WIDTH_NS: Readonly<Record<RollupWidth, bigint>> = {
+  '5m': 300_000_000_000n,
+  '1h': 3_600_000_000_000n,
+  '1d': 86_400_000_000_000n,
+};
+
+/** Values of a rollup series in a bucket, by key. */
+function rollupTable(width: RollupWidth): BlockTable {
+  return {
+    name: `rollup_${width}`,
+    schema: schema(
+      'block_id:dictionary',
+      'service:dictionary',
+      'profile_name:dictionary',
+      'rollup_series:int32',
+      'bucket:timestamp',
+      'key:int32',
+      'count:int32',
+      'sum_1:int64',
+      'sum_2:int64',
+      'sum_3:int64',
+      'sum_4:int64',
+      'squares_1:float64',
+      'squares_2:float64',
+      'squares_3:float64',
+      'squares_4:float64',
+    ),
+    rowGroupRows: SAMPLE_ROW_GROUP_ROWS,
+    encodings: { rollup_series: 'delta', bucket: 'delta', key: 'delta' },
+  };
+}
+
+/** What stands behind a bucket of a rollup: the profiles of each series in it. */
+function tileTable(width: RollupWidth): BlockTable {
+  return {
+    name: `tiles_${width}`,
+    schema: schema(
+      'block_id:dictionary',
+      'service:dictionary',
+      'profile_name:dictionary',
+      'series:int32',
+      'bucket:timestamp',
+      'profile_count:int32',
+      'start_min:timestamp',
+      'duration_ns:int64',
+      'period_max:int64',
+      'total_1:int64',
+      'total_2:int64',
+      'total_3:int64',
+      'total_4:int64',
+      'first_row:int64',
+      'row_count:int32',
+      'metadata:list-utf8',
+    ),
+    rowGroupRows: SMALL_ROW_GROUP_ROWS,
+    encodings: {
+      series: 'delta',
+      bucket: 'delta',
+      start_min: 'delta',
+      first_row: 'delta',
+      row_count: 'delta',
+    },
+  };
+}
+
+export const ROLLUPS: Readonly<
+  Record<RollupWidth, { readonly rows: BlockTable; readonly tiles: BlockTable }>
+> = {
+  '5m': { rows: rollupTable('5m'), tiles: tileTable('5m') },
+  '1h': { rows: rollupTable('1h'), tiles: tileTable('1h') },
+  '1d': { rows: rollupTable('1d'), tiles: tileTable('1d') },
+};
+
+/** The tables that every block has, in the order in which a writer ends them. */
 export const BLOCK_TABLES: readonly BlockTable[] = [SERIES, PROFILES, SAMPLES, KEYS, NODES, FRAMES];
+
+/** The tables that a block has where rollups save something. */
+export const ROLLUP_TABLES: readonly BlockTable[] = ROLLUP_WIDTHS.flatMap((width) => [
+  ROLLUPS[width].rows,
+  ROLLUPS[width].tiles,
+]);

@@ -138,6 +138,8 @@ export function seriesColumns(
     { type: 'int64', values: BigInt64Array.from(list, (s) => BigInt(s.profileCount)) },
     time((s) => s.startNsMin),
     time((s) => s.startNsMax),
+    int32(Int32Array.from(list, (s) => s.rollupSeries)),
+    { type: 'map', values: list.map((s) => s.rollupLabels) },
   ];
   return { rowCount: list.length, columns };
 }

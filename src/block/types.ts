@@ -1,10 +1,17 @@
 import type { ProfileMetadata } from '../log/segment-view.js';
 import type { BlockLineage } from '../manifest/lineage.js';
+import type { Labels } from '../model/labels.js';
 import type { Series } from '../model/series.js';
 import type { SymbolSource } from '../symbols/source.js';
 
+/** Length of the buckets of a rollup. */
+export type RollupWidth = '5m' | '1h' | '1d';
+
 /** The tables of a block; each is one Parquet file `<table>.parquet` (docs/format/block.md). */
-export type TableName = 'profiles' | 'samples' | 'keys' | 'nodes' | 'frames' | 'series';
+export type TableName = BaseTableName | `rollup_${RollupWidth}` | `tiles_${RollupWidth}`;
+
+/** The tables that every block has. */
+export type BaseTableName = 'profiles' | 'samples' | 'keys' | 'nodes' | 'frames' | 'series';
 
 /** One column of one row group: what a reader fetches, verifies and decodes as a unit. */
 export interface ColumnChunkMeta {
@@ -38,6 +45,22 @@ export interface ServiceMeta {
   readonly nodeCount: number;
   /** Profile type ids of its series, sorted. */
   readonly profileTypes: readonly string[];
+  /** What is rolled up, by (profile name, width); what is not here does not save enough. */
+  readonly rollups: readonly RollupMeta[];
+}
+
+/** The rollup of one profile name of a service to buckets of one width. */
+export interface RollupMeta {
+  readonly profileName: string;
+  readonly width: RollupWidth;
+  /** Rows of `tiles_<width>`. */
+  readonly firstTile: number;
+  readonly tileCount: number;
+  /** Whether `rollup_<width>` has the values by key; else there are the tiles' totals only. */
+  readonly hasRows: boolean;
+  /** Rows of `rollup_<width>`. */
+  readonly firstRow: number;
+  readonly rowCount: number;
 }
 
 /** The `meta` object of a block: one read opens it. */
@@ -67,6 +90,10 @@ export interface BlockSeries {
   /** Least and greatest start, both inclusive. */
   readonly startNsMin: bigint;
   readonly startNsMax: bigint;
+  /** The series that this one is rolled up into, named by the first series of the block that is. */
+  readonly rollupSeries: number;
+  /** The labels that a rollup keeps of it. */
+  readonly rollupLabels: Labels;
 }
 
 /** Profiles of a block in the order of the samples: (service, profile name, series, start, id). Parallel arrays. */
@@ -88,6 +115,23 @@ export interface BlockProfiles {
 export interface ProfileGroup extends BlockProfiles {
   readonly id: readonly string[];
   readonly metadata: readonly ProfileMetadata[];
+}
+
+/** Tiles of one profile name of one service, sorted by (series, bucket). Parallel arrays. */
+export interface BlockTiles {
+  readonly count: number;
+  /** Number in the block. */
+  readonly series: Int32Array;
+  /** Start of the bucket. */
+  readonly bucketNs: BigInt64Array;
+  readonly profileCount: Int32Array;
+  readonly startNsMin: BigInt64Array;
+  readonly durationNs: BigInt64Array;
+  readonly periodMax: BigInt64Array;
+  readonly totals: readonly [BigInt64Array, BigInt64Array, BigInt64Array, BigInt64Array];
+  /** Rows of `rollup_<width>` of the bucket and the series that this one is rolled up into. */
+  readonly firstRow: Float64Array;
+  readonly rowCount: Int32Array;
 }
 
 /** A run of sample rows; arrays are valid until the visitor returns. */
@@ -115,6 +159,12 @@ export interface BlockReader {
   profileMetadata(signal?: AbortSignal): Promise<readonly ProfileMetadata[]>;
   /** Profiles of one row group, 0 ... `meta` row groups of `profiles` - 1: for readers that cannot hold all at once. */
   profileGroup(group: number, signal?: AbortSignal): Promise<ProfileGroup>;
+  tiles(rollup: RollupMeta, signal?: AbortSignal): Promise<BlockTiles>;
+  /** What else the profiles of each tile said, each distinct one once; none where they said nothing. */
+  tileMetadata(
+    rollup: RollupMeta,
+    signal?: AbortSignal,
+  ): Promise<readonly (readonly ProfileMetadata[])[]>;
   /** Symbols of one service, key numbers as in `samples`. Keys are in depth-first order of the trie. */
   symbols(service: string, signal?: AbortSignal): Promise<SymbolSource>;
   /**
@@ -126,6 +176,8 @@ export interface BlockReader {
 }
 
 export interface ScanRequest {
+  /** Rows of samples when absent, else those of `rollup_<width>`, whose values are sums. */
+  readonly rollup?: RollupWidth;
   readonly ranges: readonly RowRange[];
   /** Indexes of value columns, 0 for v1. */
   readonly valueColumns: readonly number[];

@@ -14,6 +14,7 @@ import { PARQUET_MAGIC_BYTES } from './meta-codec.js';
 import { tableKey } from './object-keys.js';
 import { type OpenTable, readNumbers, readTableParts } from './read-rows.js';
 import { openBlock, openTable } from './reader.js';
+import { verifyRollups } from './rollup-verify.js';
 import { summarize } from './sample-buffer.js';
 import { trieColumns } from './trie-columns.js';
 import type {
@@ -62,6 +63,8 @@ export async function verifyBlock(
   // The tables cannot be trusted with their meaning before their bytes.
   if (findings.length > 0) return findings;
   await verifyTables({ bucket, meta, reader, check });
+  // Rollups are made from the rest, so what is wrong there is wrong here.
+  if (findings.length === 0) await check(() => verifyRollups(bucket, meta));
   return findings;
 }
 

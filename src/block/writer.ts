@@ -13,21 +13,38 @@ import type { SymbolSource } from '../symbols/source.js';
 import { encodeBlockMeta } from './meta-codec.js';
 import { metaKey, tableKey } from './object-keys.js';
 import { type ProfileRecord, profileColumns } from './profile-buffer.js';
+import {
+  type RollupSeries,
+  type RollupSettings,
+  rollupSeriesOf,
+  ROLLUP_SETTINGS,
+} from './rollup-series.js';
+import { rolledBlock } from './rollup-source.js';
+import { RollupTables } from './rollup-writer.js';
 import { SampleBuffer, summarize } from './sample-buffer.js';
 import {
   BLOCK_FORMAT_VERSION,
   BLOCK_TABLES,
+  type BlockTable,
   FRAMES,
   KEYS,
   NODES,
   PROFILES,
+  ROLLUP_TABLES,
   SAMPLES,
   SAMPLE_ROW_GROUP_ROWS,
   SERIES,
 } from './schemas.js';
 import { frameColumns, keyColumns, nodeColumns, seriesColumns } from './symbol-columns.js';
 import { TableWriter } from './table-writer.js';
-import type { BlockMeta, BlockSeries, BlockWriter, ProfileRows, ServiceMeta } from './types.js';
+import type {
+  BaseTableName,
+  BlockMeta,
+  BlockSeries,
+  BlockWriter,
+  ProfileRows,
+  ServiceMeta,
+} from './types.js';
 
 export interface BlockWriterOptions {
   readonly bucket: Bucket;
@@ -38,9 +55,12 @@ export interface BlockWriterOptions {
   readonly createdMs: number;
   /** Default: none, and then a rebuild of the manifest leaves the block out. */
   readonly lineage?: BlockLineage;
+  /** What is rolled up; nothing when absent. */
+  readonly rollups?: RollupSettings;
 }
 
 const INT64_MAX = 2n ** 63n - 1n;
+const BASE_TABLES = BLOCK_TABLES.map((table) => table.name as BaseTableName);
 const PROFILE_BUFFER_ROWS = 4_096;
 const FRAME_BUFFER_ROWS = 4_096;
 const INT32_MAX = 2 ** 31 - 1;
@@ -59,9 +79,8 @@ interface SeriesProgress {
 
 class BucketBlockWriter implements BlockWriter {
   readonly #options: BlockWriterOptions;
-  readonly #tables: Readonly<
-    Record<'series' | 'profiles' | 'samples' | 'keys' | 'nodes' | 'frames', TableWriter>
-  >;
+  readonly #tables: Readonly<Record<BaseTableName, TableWriter>>;
+  #rollups: RollupTables | undefined;
   readonly #frames = new FramePool();
   readonly #samples: SampleBuffer;
   readonly #services: ServiceMeta[] = [];
@@ -81,7 +100,7 @@ class BucketBlockWriter implements BlockWriter {
   constructor(options: BlockWriterOptions) {
     this.#options = options;
     const { bucket, tenantId, blockId } = options;
-    const writer = (table: (typeof BLOCK_TABLES)[number]): TableWriter =>
+    const writer = (table: BlockTable): TableWriter =>
       new TableWriter({ bucket, tenantId, blockId, table });
     this.#tables = {
       series: writer(SERIES),
@@ -124,6 +143,7 @@ class BucketBlockWriter implements BlockWriter {
         firstNodeRow,
         nodeCount: symbols.nodes.count,
         profileTypes: [...new Set(types)].sort(),
+        rollups: [],
       });
       this.#service = service;
       this.#keyCount = symbols.keys.count;
@@ -151,7 +171,15 @@ class BucketBlockWriter implements BlockWriter {
   async #endService(): Promise<void> {
     if (this.#service === undefined) return;
     await this.#flushProfiles();
-    const list: BlockSeries[] = this.#series.map((progress) => ({ ...progress }));
+    const rollups = rollupSeriesOf(
+      this.#series.map((progress) => progress.series),
+      this.#firstSeries,
+      (this.#options.rollups ?? ROLLUP_SETTINGS).keptLabels,
+    );
+    const list = this.#series.map((progress, i): BlockSeries => {
+      const { number, labels } = rollups[i] as RollupSeries;
+      return { ...progress, rollupSeries: number, rollupLabels: labels };
+    });
     await this.#tables.series.append(seriesColumns(this.#options.blockId, this.#firstSeries, list));
     this.#firstSeries += list.length;
     this.#series = [];
@@ -278,8 +306,8 @@ class BucketBlockWriter implements BlockWriter {
         await frames.append(frameColumns(blockId, this.#frames, start, end));
       }
       const tables = [];
-      for (const { name } of BLOCK_TABLES) tables.push(await this.#tables[name].finish());
-      const meta: BlockMeta = {
+      for (const name of BASE_TABLES) tables.push(await this.#tables[name].finish());
+      const meta = await this.#rollUp({
         formatVersion: BLOCK_FORMAT_VERSION,
         blockId,
         tenantId,
@@ -293,11 +321,19 @@ class BucketBlockWriter implements BlockWriter {
         services: this.#services,
         tables,
         lineage,
-      };
+      });
       await bucket.put(metaKey(tenantId, blockId), encodeBlockMeta(meta));
       this.#status = 'finished';
       return meta;
     });
+  }
+
+  /** What was written is read back: a profile's rows come in the order of series, rollups go through them by time. */
+  async #rollUp(meta: BlockMeta): Promise<BlockMeta> {
+    const { bucket, rollups } = this.#options;
+    if (rollups === undefined || meta.startNsMax - meta.startNsMin < rollups.spanNsMin) return meta;
+    this.#rollups = new RollupTables(bucket, rollups);
+    return await this.#rollups.write(await rolledBlock(bucket, meta));
   }
 
   async abort(): Promise<void> {
@@ -313,9 +349,15 @@ class BucketBlockWriter implements BlockWriter {
       }
     };
     await attempt(bucket.delete(metaKey(tenantId, blockId)));
-    for (const { name } of BLOCK_TABLES) {
+    for (const name of BASE_TABLES) {
       await attempt(this.#tables[name].abort());
       await attempt(bucket.delete(tableKey(tenantId, blockId, name)));
+    }
+    if (this.#rollups !== undefined) {
+      await attempt(this.#rollups.abort());
+      for (const { name } of ROLLUP_TABLES) {
+        await attempt(bucket.delete(tableKey(tenantId, blockId, name)));
+      }
     }
     if (failure !== undefined) throw StoreError.from(failure);
   }

@@ -3,7 +3,13 @@ import type { Inspection, Store } from '../index.js';
 import { command, EXIT_OK, type CommandIo } from './command.js';
 import { bytesText } from './format-value.js';
 import { startProgress } from './progress.js';
-import { BUCKET_OPTIONS, storePlace, type StorePlace } from './store-location.js';
+import {
+  BUCKET_OPTIONS,
+  ROLLUP_OPTIONS,
+  rollupLabels,
+  storePlace,
+  type StorePlace,
+} from './store-location.js';
 
 export const compactCommand = command({
   name: 'compact',
@@ -11,6 +17,7 @@ export const compactCommand = command({
   options: {
     data: { type: 'string', default: 'data', placeholder: 'DIR', help: 'data directory' },
     ...BUCKET_OPTIONS,
+    ...ROLLUP_OPTIONS,
     full: {
       type: 'boolean',
       default: false,
@@ -19,7 +26,10 @@ export const compactCommand = command({
   },
   examples: ['basalt compact --data ./data --full'],
   async run({ io, values }) {
-    const store = await openUnlocked(storePlace(io, values.data, values));
+    const store = await openUnlocked({
+      ...storePlace(io, values.data, values),
+      ...rollupLabels(values),
+    });
     try {
       await compactWithProgress(io, store, values.full);
     } finally {
@@ -29,7 +39,9 @@ export const compactCommand = command({
   },
 });
 
-async function openUnlocked(place: StorePlace): Promise<Store> {
+async function openUnlocked(
+  place: StorePlace & { readonly rollupLabels?: readonly string[] },
+): Promise<Store> {
   try {
     const { openStore } = await import('../index.js');
     // One thing at a time: a thread each for ingest and query would only cost memory.

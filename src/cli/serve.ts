@@ -6,7 +6,7 @@ import type { RunningServer } from '../server/server.js';
 import { warmUpQueries } from '../server/warm-up.js';
 import { uiAssets } from '../ui/assets.js';
 import { command, EXIT_FAILED, EXIT_OK, type CommandIo } from './command.js';
-import { BUCKET_OPTIONS, storePlace } from './store-location.js';
+import { BUCKET_OPTIONS, ROLLUP_OPTIONS, rollupLabels, storePlace } from './store-location.js';
 
 const STATUS_INTERVAL_MS = 1_000;
 
@@ -59,6 +59,7 @@ export const serveCommand = command({
       placeholder: 'URL',
       help: 'where the log lines of a span are shown, with the same names',
     },
+    ...ROLLUP_OPTIONS,
     'self-profile': {
       type: 'boolean',
       default: true,
@@ -76,6 +77,7 @@ export const serveCommand = command({
       metrics,
       segmentBytesMax: values['segment-bytes'],
       compactionIntervalMs: values['compaction-interval-ms'],
+      ...rollupLabels(values),
     });
     // While the threads of the store start, this one loads what it serves.
     const loading = Promise.all([import('../server/server.js'), uiAssets(io.files)]);

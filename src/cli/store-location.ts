@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import type { CommandIo } from './command.js';
-import type { StringOption } from './option.js';
+import type { ListOption, StringOption } from './option.js';
 
 /** Options that say where the blocks lie, for every command that opens a store itself. */
 export const BUCKET_OPTIONS = {
@@ -16,6 +16,22 @@ export const BUCKET_OPTIONS = {
   },
   's3-region': { type: 'string', help: 'region of the bucket; else AWS_REGION, us-east-1' },
 } as const satisfies Readonly<Record<string, StringOption>>;
+
+/** Options of commands that compact. */
+export const ROLLUP_OPTIONS = {
+  'rollup-label': {
+    type: 'list',
+    placeholder: 'NAME',
+    help: 'a label that rollups keep, in place of service_name, namespace, version, environment, region',
+  },
+} as const satisfies Readonly<Record<string, ListOption>>;
+
+export function rollupLabels(values: { readonly 'rollup-label': readonly string[] }): {
+  readonly rollupLabels?: readonly string[];
+} {
+  const names = values['rollup-label'];
+  return names.length === 0 ? {} : { rollupLabels: names };
+}
 
 export interface BucketValues {
   readonly bucket: string | undefined;

@@ -1,4 +1,5 @@
 import { blockPrefix, openBlock } from '../block/reader.js';
+import { ROLLUP_SETTINGS } from '../block/rollup-series.js';
 import { createBlockWriter } from '../block/writer.js';
 import { Compactor } from '../compaction/compactor.js';
 import { SegmentReader } from '../head/segment-reader.js';
@@ -14,6 +15,8 @@ export interface CompactionPartOptions {
   readonly environment: Environment;
   readonly position: () => Promise<LogPosition>;
   readonly consumed: (tenantId: string, sequence: number) => Promise<void>;
+  /** Default: ROLLUP_SETTINGS. */
+  readonly rollupLabels?: readonly string[];
 }
 
 /** Segments are looked at for their tenants before they are compacted: kept so long, one at the default size. */
@@ -22,6 +25,8 @@ const SEGMENT_CACHE_BYTES = 36 << 20;
 export function openCompactionPart(options: CompactionPartOptions): Compactor {
   const { layout, bucket, environment } = options;
   const { files, clock, rng } = environment;
+  const { rollupLabels: keptLabels = ROLLUP_SETTINGS.keptLabels } = options;
+  const rollups = { ...ROLLUP_SETTINGS, keptLabels };
   const reader = new SegmentReader({
     files,
     dir: layout.logDir,
@@ -31,7 +36,7 @@ export function openCompactionPart(options: CompactionPartOptions): Compactor {
     bucket,
     manifests: new ManifestStore({ bucket, clock, rng }),
     blocks: {
-      createWriter: (block) => createBlockWriter({ bucket, ...block }),
+      createWriter: (block) => createBlockWriter({ bucket, rollups, ...block }),
       open: (tenantId, blockId) => openBlock(bucket, tenantId, blockId),
       prefix: blockPrefix,
     },

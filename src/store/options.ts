@@ -1,3 +1,5 @@
+import { invalid } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
 import type { MetricsRegistry } from '../base/metrics.js';
 import type { Clock } from '../env/clock.js';
 import type { FileSystem } from '../env/files.js';
@@ -34,6 +36,11 @@ export interface StoreOptions extends StoreLocation {
   readonly compactionIntervalMs?: number;
   /** An open segment is sealed at this size. Default 32 MiB; raised: more level 0 for each query to read. */
   readonly segmentBytesMax?: number;
+  /**
+   * Labels that rollups keep; the others (pod, instance, ...) are dropped there, and queries that ask for them read samples.
+   * Default: service_name, namespace, version, environment, region. More: rollups save less.
+   */
+  readonly rollupLabels?: readonly string[];
   /** Counters and gauges of the store are registered here. */
   readonly metrics?: MetricsRegistry;
   /** For tests: forces `threads: false`. */
@@ -46,4 +53,14 @@ export interface PartSettings {
   readonly bucket?: string;
   readonly s3?: S3Settings;
   readonly segmentBytesMax?: number;
+  readonly rollupLabels?: readonly string[];
+}
+
+/** Throws `invalid` PS_ROLLUP_LABELS. */
+export function checkRollupLabels(names: readonly string[] = []): void {
+  if (names.length <= LIMITS.rollupLabelsMax && !names.includes('')) return;
+  throw invalid(
+    'PS_ROLLUP_LABELS',
+    `cannot open store: got ${names.length} labels for rollups to keep; want at most ${LIMITS.rollupLabelsMax}, none of them empty`,
+  );
 }

@@ -35,6 +35,7 @@ export interface InlineOptions {
   readonly bucket: Bucket;
   readonly environment: Environment;
   readonly segmentBytesMax?: number;
+  readonly rollupLabels?: readonly string[];
 }
 
 /** All parts on the caller's thread. */

@@ -13,7 +13,12 @@ import type { Inspection } from './inspect.js';
 import type { IngestReport } from './ingest-part.js';
 import { type DeleteRequest, type Deletion, deleteProfiles, listDeletions } from './deletion.js';
 import { dataLayout, openStoreBucket } from './layout.js';
-import type { Environment, StoreOptions } from './options.js';
+import {
+  checkRollupLabels,
+  type Environment,
+  type PartSettings,
+  type StoreOptions,
+} from './options.js';
 import type { InlineOptions, StoreParts } from './parts.js';
 import { registerStoreMetrics } from './store-metrics.js';
 import { closedStore } from './thread-slot.js';
@@ -81,15 +86,19 @@ export class Store implements AsyncDisposable {
   async start(): Promise<void> {
     const { options, environment, bucket } = this.#place;
     const layout = dataLayout(options.dir);
-    const segments =
-      options.segmentBytesMax === undefined ? {} : { segmentBytesMax: options.segmentBytesMax };
+    const { segmentBytesMax, rollupLabels } = options;
+    checkRollupLabels(rollupLabels);
+    const settings = {
+      ...(segmentBytesMax === undefined ? {} : { segmentBytesMax }),
+      ...(rollupLabels === undefined ? {} : { rollupLabels: [...rollupLabels] }),
+    };
     const isThreaded =
       options.threads !== false &&
       options.environment === undefined &&
       typeof options.bucket !== 'object';
     this.#parts = isThreaded
-      ? await this.#openThreads(segments)
-      : await this.#openInline({ layout, bucket, environment, ...segments });
+      ? await this.#openThreads(settings)
+      : await this.#openInline({ layout, bucket, environment, ...settings });
     if (options.metrics !== undefined) this.#register(options.metrics);
     if (options.compaction !== 'manual') {
       this.#background = new BackgroundCompaction({
@@ -101,7 +110,9 @@ export class Store implements AsyncDisposable {
   }
 
   // Each way loads its own code only: an owner of threads has no use for the engine in its own.
-  async #openThreads(segments: { segmentBytesMax?: number }): Promise<StoreParts> {
+  async #openThreads(
+    settings: Pick<PartSettings, 'segmentBytesMax' | 'rollupLabels'>,
+  ): Promise<StoreParts> {
     const { dir, bucket, s3 } = this.#place.options;
     const { openThreadedParts } = await import('./threaded-parts.js');
     return openThreadedParts(
@@ -109,7 +120,7 @@ export class Store implements AsyncDisposable {
         dir: dataLayout(dir).dir,
         ...(typeof bucket === 'string' ? { bucket } : {}),
         ...(s3 === undefined ? {} : { s3 }),
-        ...segments,
+        ...settings,
       },
       (error) => this.#fail(error),
     );

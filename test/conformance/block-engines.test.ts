@@ -1,13 +1,21 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { DuckDBInstance } from '@duckdb/node-api';
 import * as fc from 'fast-check';
 import { parquetMetadata } from 'hyparquet';
 import { afterAll, describe, expect, it } from 'vitest';
-import { BLOCK_TABLES } from '../../src/block/schemas.js';
+import { ROLLUP_SETTINGS } from '../../src/block/rollup-series.js';
+import { BLOCK_TABLES, ROLLUP_TABLES } from '../../src/block/schemas.js';
+import { createBlockWriter } from '../../src/block/writer.js';
 import { MemoryBucket } from '../../src/objstore/memory-bucket.js';
-import { BLOCK, type PlainBlock, blockArbitrary, writeBlock } from '../support/random-blocks.js';
+import {
+  BLOCK,
+  type PlainBlock,
+  blockArbitrary,
+  spread,
+  writePlain,
+} from '../support/random-blocks.js';
 import { plainKey } from '../support/symbols.js';
 
 const dir = mkdtempSync(join(tmpdir(), 'basalt-engines-'));
@@ -16,7 +24,8 @@ afterAll(() => rmSync(dir, { recursive: true }));
 /** Writes the block's objects as files under `dir`. */
 async function writeFiles(block: PlainBlock, folder: string): Promise<string> {
   const bucket = new MemoryBucket();
-  await writeBlock(bucket, block);
+  const rollups = { ...ROLLUP_SETTINGS, spanNsMin: 0n, savingMin: { '5m': 0, '1h': 0, '1d': 0 } };
+  await writePlain(createBlockWriter({ bucket, ...BLOCK, rollups }), block);
   for await (const { key } of bucket.list({ prefix: '' })) {
     const path = join(dir, folder, key);
     mkdirSync(join(path, '..'), { recursive: true });
@@ -25,7 +34,9 @@ async function writeFiles(block: PlainBlock, folder: string): Promise<string> {
   return join(dir, folder, 'blocks', BLOCK.tenantId);
 }
 
-const views = readFileSync(new URL('../../docs/format/block-views.sql', import.meta.url), 'utf8');
+const sqlOf = (name: string): string =>
+  readFileSync(new URL(`../../docs/format/${name}`, import.meta.url), 'utf8');
+const views = sqlOf('block-views.sql');
 
 async function query(blocks: string, sql: string): Promise<unknown[][]> {
   const instance = await DuckDBInstance.create(':memory:');
@@ -132,10 +143,40 @@ describe('other engines on our blocks', () => {
     }
   });
 
+  it('DuckDB: rollups add up to the samples, by kept labels', async () => {
+    for (const [i, random] of sampleBlocks(4).entries()) {
+      const blocks = await writeFiles(spread(random, 20_000_000_000_000n), `rollup-${i}`);
+      // The other widths save nothing on these few profiles.
+      const made = sqlOf('rollup-views.sql')
+        .split('\n')
+        .filter((line) => !line.includes('_1h') && !line.includes('_1d'));
+      const rolled = `${made.join('\n')}
+        SELECT r.service, r.profile_name, labels::VARCHAR, bucket::VARCHAR, key, count,
+               sum_1, sum_2, sum_3, sum_4, printf('%.9e', squares_1)
+        FROM rollup_5m r JOIN rollup_series USING (block_id, rollup_series) ORDER BY ALL`;
+      const added = `SELECT samples.service, samples.profile_name, rollup_labels::VARCHAR,
+               time_bucket(INTERVAL '5 minutes', time)::VARCHAR, key, count(*)::INTEGER,
+               sum(v1)::BIGINT, sum(v2)::BIGINT, sum(v3)::BIGINT, sum(v4)::BIGINT,
+               printf('%.9e', sum(v1::DOUBLE * v1))
+        FROM samples JOIN series USING (block_id, series)
+        GROUP BY block_id, rollup_series, 1, 2, 3, 4, 5 ORDER BY ALL`;
+      const want = await query(blocks, added);
+      expect(want.length).toBeGreaterThan(0);
+      expect(await query(blocks, rolled)).toEqual(want);
+    }
+  });
+
   it('hyparquet: schema, field ids and numbers of every table', async () => {
     const [block] = sampleBlocks(1);
-    const blocks = await writeFiles(block as PlainBlock, 'hyparquet');
-    for (const { name, schema } of BLOCK_TABLES) {
+    const blocks = await writeFiles(spread(block as PlainBlock, 20_000_000_000_000n), 'hyparquet');
+    const tables = [...BLOCK_TABLES, ...ROLLUP_TABLES].filter(
+      // The day's rollup of these few rows saves nothing beside the hour's.
+      ({ name }) => existsSync(join(blocks, BLOCK.blockId, `${name}.parquet`)),
+    );
+    expect(tables.map((t) => t.name)).toEqual(
+      expect.arrayContaining(['rollup_5m', 'tiles_5m', 'tiles_1h', 'tiles_1d']),
+    );
+    for (const { name, schema } of tables) {
       const bytes = readFileSync(join(blocks, BLOCK.blockId, `${name}.parquet`));
       const file = bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length);
       const metadata = parquetMetadata(file);

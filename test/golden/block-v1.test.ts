@@ -39,6 +39,22 @@ describe('blocks of format version 1', () => {
         key: [...keys.node].map((node, k) => [node, labelSets.key(keys.labelSet[k] as number)]),
       });
     }
+    const tiles = [];
+    const rolled: unknown[] = [];
+    for (const rollup of reader.meta.services.flatMap((s) => s.rollups)) {
+      const { firstRow, rowCount, series, bucketNs, profileCount, totals } =
+        await reader.tiles(rollup);
+      const columns = [firstRow, rowCount, series, bucketNs, profileCount, ...totals];
+      const metadata = await reader.tileMetadata(rollup);
+      tiles.push({ rollup, columns: columns.map((column) => [...column]), metadata });
+      const { width, firstRow: start } = rollup;
+      const ranges = [{ start, end: start + rollup.rowCount }];
+      if (!rollup.hasRows) continue;
+      await reader.scan({ rollup: width, ranges, valueColumns: [0, 1, 2, 3] }, (run) => {
+        for (let i = 0; i < run.rowCount; i++)
+          rolled.push([width, run.key[i], ...run.values.map((v) => v[i])]);
+      });
+    }
     const answers = {
       series: await reader.series(),
       ids: await reader.profileIds(),
@@ -46,6 +62,8 @@ describe('blocks of format version 1', () => {
       starts: [...(await reader.profiles()).startNs],
       rows,
       symbols,
+      tiles,
+      rolled,
     };
     expect(JSON.parse(JSON.stringify(answers, text))).toEqual(expected);
   });

@@ -273,6 +273,7 @@ class PlainWriter implements BlockWriter {
         firstNodeRow: 0,
         nodeCount: symbols.parent.length,
         profileTypes: [],
+        rollups: [],
       })),
       tables: [
         { table: 'samples', sizeBytes: 0, rowCount, footer: new Uint8Array(0), rowGroups },
@@ -345,8 +346,8 @@ function plainReader({ meta, services, profiles }: PlainBlock & { meta: BlockMet
   const series: BlockSeries[] = [];
   for (const entry of services) {
     firstSeries.set(entry.service, series.length);
-    for (const s of entry.series)
-      series.push({ series: s, profileCount: 0, startNsMin: 0n, startNsMax: 0n });
+    const none = { profileCount: 0, startNsMin: 0n, startNsMax: 0n, rollupLabels: [] };
+    for (const s of entry.series) series.push({ ...none, series: s, rollupSeries: series.length });
   }
   const firstRow: number[] = [];
   let rows = 0;
@@ -379,6 +380,8 @@ function plainReader({ meta, services, profiles }: PlainBlock & { meta: BlockMet
     meta,
     series: async () => series,
     profiles: async () => group(0, profiles.length),
+    tiles: noTiles,
+    tileMetadata: noTiles,
     profileIds: async () => profiles.map((p) => p.profileId),
     profileMetadata: async () => profiles.map((p) => p.metadata),
     profileGroup: async (g) =>
@@ -395,4 +398,9 @@ function plainReader({ meta, services, profiles }: PlainBlock & { meta: BlockMet
       }
     },
   };
+}
+
+/** These blocks have no rollups. */
+async function noTiles(): Promise<never> {
+  throw new Error('no rollup to read');
 }

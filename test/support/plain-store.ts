@@ -137,13 +137,15 @@ export function memoryBlock(
     symbols.set(service, { source, number, remap });
   }
   const seriesKeys = [...new Set(profiles.map((p) => seriesKey(p.series)))];
-  const series: BlockSeries[] = seriesKeys.map((key) => {
+  const series: BlockSeries[] = seriesKeys.map((key, number) => {
     const own = profiles.filter((p) => seriesKey(p.series) === key);
     return {
       series: own[0]!.series,
       profileCount: own.length,
       startNsMin: own[0]!.startNs,
       startNsMax: own.at(-1)!.startNs,
+      rollupSeries: number,
+      rollupLabels: [],
     };
   });
   const rows = profiles.flatMap((p) => {
@@ -211,6 +213,7 @@ export function memoryBlock(
         keyCount: 0,
         firstNodeRow: 0,
         nodeCount: 0,
+        rollups: [],
         profileTypes: [
           ...new Set(
             profiles
@@ -231,6 +234,8 @@ export function memoryBlock(
     },
     series: async () => series,
     profiles: async () => table,
+    tiles: noTiles,
+    tileMetadata: noTiles,
     profileIds: async () => profiles.map((p) => p.id),
     profileMetadata: async () => profiles.map(() => NO_METADATA),
     profileGroup: () => Promise.reject(new Error('queries read all profiles at once')),
@@ -250,4 +255,9 @@ export function memoryBlock(
       }
     },
   };
+}
+
+/** These blocks have no rollups. */
+async function noTiles(): Promise<never> {
+  throw new Error('no rollup to read');
 }

@@ -187,3 +187,23 @@ export const BLOCK = {
 export async function writeBlock(bucket: Bucket, block: PlainBlock): Promise<BlockMeta> {
   return await writePlain(createBlockWriter({ bucket, ...BLOCK }), block);
 }
+
+const BASE_NS = 1_700_000_000_000_000_000n;
+
+/** Starts of the generated blocks are 0 to 20 from a base on: here so many steps. */
+export function spread(block: PlainBlock, stepNs: bigint): PlainBlock {
+  return {
+    services: block.services.map((service) => ({
+      ...service,
+      series: service.series.map(({ series, profiles }) => ({
+        series,
+        profiles: profiles.map((p) => ({
+          ...p,
+          startNs: BASE_NS + (p.startNs - BASE_NS) * stepNs,
+          // Values of any size cannot be added up, which is a case of its own.
+          values: p.values.map((v) => v.map((x) => x % 2n ** 50n)) as never,
+        })),
+      })),
+    })),
+  };
+}

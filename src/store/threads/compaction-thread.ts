@@ -28,6 +28,7 @@ export interface CompactionAnswer extends Omit<CompactionReport, 'failures'> {
 
 async function handlers() {
   const place = await openPlace(data as PartSettings);
+  const { rollupLabels } = data as PartSettings;
   return {
     run: async (
       call: CompactionCall,
@@ -36,6 +37,7 @@ async function handlers() {
       position = call.position;
       const compactor = openCompactionPart({
         ...place,
+        ...(rollupLabels === undefined ? {} : { rollupLabels }),
         position: async () => position,
         consumed: async (tenantId, sequence) => notify('consumed', { tenantId, sequence }),
       });

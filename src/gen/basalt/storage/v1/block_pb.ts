@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file basalt/storage/v1/block.proto.
  */
 export const file_basalt_storage_v1_block: GenFile = /*@__PURE__*/
-  fileDesc("Ch1iYXNhbHQvc3RvcmFnZS92MS9ibG9jay5wcm90bxIRYmFzYWx0LnN0b3JhZ2UudjEi3QIKCUJsb2NrTWV0YRIQCghibG9ja19pZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDQoFbGV2ZWwYAyABKA0SEgoKY3JlYXRlZF9tcxgEIAEoAxIUCgxzdGFydF9uc19taW4YBSABKBASFAoMc3RhcnRfbnNfbWF4GAYgASgQEhUKDXByb2ZpbGVfY291bnQYByABKAQSFAoMc2FtcGxlX2NvdW50GAggASgEEhsKE3ZhbHVlX21hZ25pdHVkZV9tYXgYCSADKAQSMQoIc2VydmljZXMYCiADKAsyHy5iYXNhbHQuc3RvcmFnZS52MS5CbG9ja1NlcnZpY2USLQoGdGFibGVzGAsgAygLMh0uYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tUYWJsZRIwCgdsaW5lYWdlGBAgASgLMh8uYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tMaW5lYWdlIowBCgxCbG9ja1NlcnZpY2USDwoHc2VydmljZRgBIAEoCRIVCg1maXJzdF9rZXlfcm93GAIgASgEEhEKCWtleV9jb3VudBgDIAEoDRIWCg5maXJzdF9ub2RlX3JvdxgEIAEoBBISCgpub2RlX2NvdW50GAUgASgNEhUKDXByb2ZpbGVfdHlwZXMYBiADKAkimAEKCkJsb2NrVGFibGUSDAoEbmFtZRgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgEEhEKCXJvd19jb3VudBgDIAEoBBIOCgZmb290ZXIYBCABKAwSDwoHY29sdW1ucxgFIAMoCRI0Cgpyb3dfZ3JvdXBzGAYgAygLMiAuYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tSb3dHcm91cCJGCg1CbG9ja1Jvd0dyb3VwEhEKCXJvd19jb3VudBgBIAEoDRISCgpzaXplX2J5dGVzGAIgAygNEg4KBmNyYzMyYxgDIAMoB2IGcHJvdG8z", [file_basalt_storage_v1_lineage]);
+  fileDesc("Ch1iYXNhbHQvc3RvcmFnZS92MS9ibG9jay5wcm90bxIRYmFzYWx0LnN0b3JhZ2UudjEi3QIKCUJsb2NrTWV0YRIQCghibG9ja19pZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDQoFbGV2ZWwYAyABKA0SEgoKY3JlYXRlZF9tcxgEIAEoAxIUCgxzdGFydF9uc19taW4YBSABKBASFAoMc3RhcnRfbnNfbWF4GAYgASgQEhUKDXByb2ZpbGVfY291bnQYByABKAQSFAoMc2FtcGxlX2NvdW50GAggASgEEhsKE3ZhbHVlX21hZ25pdHVkZV9tYXgYCSADKAQSMQoIc2VydmljZXMYCiADKAsyHy5iYXNhbHQuc3RvcmFnZS52MS5CbG9ja1NlcnZpY2USLQoGdGFibGVzGAsgAygLMh0uYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tUYWJsZRIwCgdsaW5lYWdlGBAgASgLMh8uYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tMaW5lYWdlIr0BCgxCbG9ja1NlcnZpY2USDwoHc2VydmljZRgBIAEoCRIVCg1maXJzdF9rZXlfcm93GAIgASgEEhEKCWtleV9jb3VudBgDIAEoDRIWCg5maXJzdF9ub2RlX3JvdxgEIAEoBBISCgpub2RlX2NvdW50GAUgASgNEhUKDXByb2ZpbGVfdHlwZXMYBiADKAkSLwoHcm9sbHVwcxgHIAMoCzIeLmJhc2FsdC5zdG9yYWdlLnYxLkJsb2NrUm9sbHVwIpIBCgtCbG9ja1JvbGx1cBIUCgxwcm9maWxlX25hbWUYASABKAkSDQoFd2lkdGgYAiABKAkSEgoKZmlyc3RfdGlsZRgDIAEoBBISCgp0aWxlX2NvdW50GAQgASgNEhAKCGhhc19yb3dzGAUgASgIEhEKCWZpcnN0X3JvdxgGIAEoBBIRCglyb3dfY291bnQYByABKAQimAEKCkJsb2NrVGFibGUSDAoEbmFtZRgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgEEhEKCXJvd19jb3VudBgDIAEoBBIOCgZmb290ZXIYBCABKAwSDwoHY29sdW1ucxgFIAMoCRI0Cgpyb3dfZ3JvdXBzGAYgAygLMiAuYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tSb3dHcm91cCJGCg1CbG9ja1Jvd0dyb3VwEhEKCXJvd19jb3VudBgBIAEoDRISCgpzaXplX2J5dGVzGAIgAygNEg4KBmNyYzMyYxgDIAMoB2IGcHJvdG8z", [file_basalt_storage_v1_lineage]);
 
 /**
  * The `meta` object of a block: one read opens the block. docs/format/block.md explains it.
@@ -131,6 +131,13 @@ export type BlockService = Message<"basalt.storage.v1.BlockService"> & {
    * @generated from field: repeated string profile_types = 6;
    */
   profileTypes: string[];
+
+  /**
+   * What is rolled up, by (profile name, width).
+   *
+   * @generated from field: repeated basalt.storage.v1.BlockRollup rollups = 7;
+   */
+  rollups: BlockRollup[];
 };
 
 /**
@@ -141,13 +148,70 @@ export const BlockServiceSchema: GenMessage<BlockService> = /*@__PURE__*/
   messageDesc(file_basalt_storage_v1_block, 1);
 
 /**
+ * The rollup of one profile name of a service to buckets of one width.
+ *
+ * @generated from message basalt.storage.v1.BlockRollup
+ */
+export type BlockRollup = Message<"basalt.storage.v1.BlockRollup"> & {
+  /**
+   * @generated from field: string profile_name = 1;
+   */
+  profileName: string;
+
+  /**
+   * `5m`, `1h` or `1d`.
+   *
+   * @generated from field: string width = 2;
+   */
+  width: string;
+
+  /**
+   * Rows of `tiles_<width>`.
+   *
+   * @generated from field: uint64 first_tile = 3;
+   */
+  firstTile: bigint;
+
+  /**
+   * @generated from field: uint32 tile_count = 4;
+   */
+  tileCount: number;
+
+  /**
+   * Whether `rollup_<width>` has the values by key; else there are the tiles' totals only.
+   *
+   * @generated from field: bool has_rows = 5;
+   */
+  hasRows: boolean;
+
+  /**
+   * Rows of `rollup_<width>`.
+   *
+   * @generated from field: uint64 first_row = 6;
+   */
+  firstRow: bigint;
+
+  /**
+   * @generated from field: uint64 row_count = 7;
+   */
+  rowCount: bigint;
+};
+
+/**
+ * Describes the message basalt.storage.v1.BlockRollup.
+ * Use `create(BlockRollupSchema)` to create a new message.
+ */
+export const BlockRollupSchema: GenMessage<BlockRollup> = /*@__PURE__*/
+  messageDesc(file_basalt_storage_v1_block, 2);
+
+/**
  * One Parquet file. Its bytes are the magic, the column chunks without gaps, and the footer.
  *
  * @generated from message basalt.storage.v1.BlockTable
  */
 export type BlockTable = Message<"basalt.storage.v1.BlockTable"> & {
   /**
-   * `profiles`, `samples`, `keys`, `nodes`, `frames` or `series`.
+   * `profiles`, `samples`, `keys`, `nodes`, `frames`, `series`, `rollup_<width>` or `tiles_<width>`.
    *
    * @generated from field: string name = 1;
    */
@@ -188,7 +252,7 @@ export type BlockTable = Message<"basalt.storage.v1.BlockTable"> & {
  * Use `create(BlockTableSchema)` to create a new message.
  */
 export const BlockTableSchema: GenMessage<BlockTable> = /*@__PURE__*/
-  messageDesc(file_basalt_storage_v1_block, 2);
+  messageDesc(file_basalt_storage_v1_block, 3);
 
 /**
  * @generated from message basalt.storage.v1.BlockRowGroup
@@ -217,5 +281,5 @@ export type BlockRowGroup = Message<"basalt.storage.v1.BlockRowGroup"> & {
  * Use `create(BlockRowGroupSchema)` to create a new message.
  */
 export const BlockRowGroupSchema: GenMessage<BlockRowGroup> = /*@__PURE__*/
-  messageDesc(file_basalt_storage_v1_block, 3);
+  messageDesc(file_basalt_storage_v1_block, 4);
 

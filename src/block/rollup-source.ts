@@ -1,0 +1,115 @@
+/** A block as its rollups are made from it: the series and profiles of one profile name at a time, and samples. */
+import { LIMITS } from '../base/limits.js';
+import type { ProfileMetadata } from '../log/segment-view.js';
+import type { Bucket } from '../objstore/bucket.js';
+import { readNumbers, readTableParts } from './read-rows.js';
+import { blockReader, METADATA_COLUMNS, metadataOf, openTable } from './reader.js';
+import { type GroupMetadata, metadataText } from './rollup-columns.js';
+import type { GroupProfiles } from './rollup-group.js';
+import type { BlockMeta, BlockReader, BlockSeries, RowRange } from './types.js';
+
+export interface RolledBlock {
+  readonly meta: BlockMeta;
+  readonly series: readonly BlockSeries[];
+  /** By row of the table `profiles`. */
+  profiles(range: RowRange): Promise<GroupProfiles>;
+  /** In parts of the table's row groups. */
+  metadata(range: RowRange): Promise<readonly (readonly ProfileMetadata[])[]>;
+  readonly scan: BlockReader['scan'];
+}
+
+/** The series of one profile name of a service. */
+export interface SeriesGroup {
+  readonly service: string;
+  readonly profileName: string;
+  /** Rows of the table `profiles`. */
+  readonly profiles: { readonly start: number; end: number };
+}
+
+/** Series and profiles are sorted alike, so that a group's profiles lie together. */
+export function seriesGroups(series: readonly BlockSeries[]): readonly SeriesGroup[] {
+  const groups: SeriesGroup[] = [];
+  let profile = 0;
+  for (const { series: own, profileCount } of series) {
+    const { service, profileName } = own;
+    let group = groups.at(-1);
+    if (group === undefined || group.service !== service || group.profileName !== profileName) {
+      group = { service, profileName, profiles: { start: profile, end: profile } };
+      groups.push(group);
+    }
+    profile += profileCount;
+    group.profiles.end = profile;
+  }
+  return groups;
+}
+
+const PROFILE_COLUMNS = [
+  'series',
+  'start',
+  'duration_ns',
+  'period',
+  'total_1',
+  'total_2',
+  'total_3',
+  'total_4',
+  'sample_count',
+  'first_row',
+];
+
+/** Reads the tables that every block has, which must be there. */
+export async function rolledBlock(bucket: Bucket, meta: BlockMeta): Promise<RolledBlock> {
+  const reader = blockReader(bucket, meta);
+  const open = openTable(bucket, meta, 'profiles');
+  return {
+    meta,
+    series: await reader.series(),
+    scan: (request, visit) => reader.scan(request, visit),
+    profiles: async (range) => {
+      const columns = await readNumbers(open, range, PROFILE_COLUMNS);
+      const int32 = (name: string) => columns[PROFILE_COLUMNS.indexOf(name)] as Int32Array;
+      const int64 = (name: string) => columns[PROFILE_COLUMNS.indexOf(name)] as BigInt64Array;
+      return {
+        count: range.end - range.start,
+        series: int32('series'),
+        startNs: int64('start'),
+        durationNs: int64('duration_ns'),
+        period: int64('period'),
+        totals: [int64('total_1'), int64('total_2'), int64('total_3'), int64('total_4')],
+        rowCount: int32('sample_count'),
+        firstRow: Float64Array.from(int64('first_row'), Number),
+      };
+    },
+    metadata: async (range) => {
+      const parts = await readTableParts(open, range, METADATA_COLUMNS);
+      return parts.map(({ table, from, to }) => metadataOf(table).slice(from, to));
+    },
+  };
+}
+
+/** Value columns that are not 0 all over the block. */
+export function usedColumns(meta: BlockMeta): readonly number[] {
+  return [0, 1, 2, 3].filter((c) => meta.valueMagnitudeMax[c] !== 0n);
+}
+
+/** Undefined when there is too much of it. */
+export async function groupMetadata(
+  block: RolledBlock,
+  range: RowRange,
+): Promise<GroupMetadata | undefined> {
+  const numbers = new Map<string, number>();
+  const textOf = new Int32Array(range.end - range.start).fill(-1);
+  let p = 0;
+  for (const part of await block.metadata(range)) {
+    for (const metadata of part) {
+      const text = metadataText(metadata);
+      if (text !== '') {
+        const number = numbers.get(text) ?? numbers.size;
+        numbers.set(text, number);
+        textOf[p] = number;
+      }
+      p++;
+    }
+    if (numbers.size > LIMITS.rollupMetadataMax) return undefined;
+  }
+  return { texts: [...numbers.keys()], textOf };
+}
