@@ -20,7 +20,16 @@ import { ExactSums } from '../src/query/sums.js';
 
 const quick = process.argv.includes('--quick');
 const ROUNDS = quick ? 3 : 9;
-const STATS = { profiles: 0, series: 0, rows: 0, blocks: 0, segments: 0, missing: [] };
+const STATS = {
+  profiles: 0,
+  series: 0,
+  rows: 0,
+  tiles: 0,
+  tileRows: 0,
+  blocks: 0,
+  segments: 0,
+  missing: [],
+};
 
 let seed = 12_345;
 function random(bound: number): number {

@@ -54,7 +54,10 @@ export interface AggregateRequest {
 /** Sources read at the same time: hides the latency of a bucket, bounds memory to as many dense arrays. */
 const SOURCES_AT_ONCE = 4;
 
-export function aggregationOf(series: QuerySeries, asked: Aggregation | undefined): Aggregation {
+export function aggregationOf(
+  series: Pick<QuerySeries, 'temporality'>,
+  asked: Aggregation | undefined,
+): Aggregation {
   return asked ?? (series.temporality === 'gauge' ? 'avg' : 'sum');
 }
 

@@ -66,6 +66,9 @@ export interface QueryStats {
   readonly series: number;
   /** Sample rows read. */
   readonly rows: number;
+  /** Buckets of rollups that stood in for profiles, and their rows read. The profiles behind them are in `profiles`. */
+  readonly tiles: number;
+  readonly tileRows: number;
   readonly blocks: number;
   readonly segments: number;
   /** Blocks or segments that were damaged or missing: the answer is partial. Empty when it is whole. */

@@ -7,6 +7,9 @@ import type {
   BlockProfiles,
   BlockReader,
   BlockSeries,
+  BlockTiles,
+  RollupMeta,
+  RollupWidth,
   RowGroupMeta,
   RowRange,
 } from '../block/types.js';
@@ -26,6 +29,13 @@ export interface RowRun {
 
 /** Bytes of a decoded row: a key and a value. */
 const ROW_BYTES = 12;
+
+interface ScanOptions {
+  readonly signal: AbortSignal;
+  /** Rows of the samples when absent, else those of the rollup of this width. */
+  readonly rollup?: RollupWidth;
+  readonly visit: (run: RowRun) => void;
+}
 
 interface DecodedGroup {
   readonly key: Int32Array;
@@ -80,19 +90,33 @@ export class BlockHandle {
     });
   }
 
+  tiles(rollup: RollupMeta): Promise<BlockTiles> {
+    return this.#cache.get(
+      `${this.#prefix}/tiles/${rollup.width}/${rollup.firstTile}`,
+      async () => {
+        const value = await this.reader.tiles(rollup);
+        return { value, sizeBytes: 200 + value.count * 80 };
+      },
+    );
+  }
+
+  tileMetadata(rollup: RollupMeta): Promise<readonly (readonly ProfileMetadata[])[]> {
+    const key = `${this.#prefix}/tile-metadata/${rollup.width}/${rollup.firstTile}`;
+    return this.#cache.get(key, async () => {
+      const value = await this.reader.tileMetadata(rollup);
+      return { value, sizeBytes: 200 + value.length * 40 };
+    });
+  }
+
   /** Visits the rows of `ranges` (sorted, disjoint) with value column `column`. Runs are valid until `visit` returns. */
-  async scan(
-    ranges: readonly RowRange[],
-    column: number,
-    options: { readonly signal: AbortSignal; readonly visit: (run: RowRun) => void },
-  ): Promise<void> {
-    const groups = this.#groupsOf(ranges);
+  async scan(ranges: readonly RowRange[], column: number, options: ScanOptions): Promise<void> {
+    const groups = this.#groupsOf(ranges, options.rollup);
     const rows = groups.reduce((sum, group) => sum + group.rowCount, 0);
     if (groups.length === 0 || rows * ROW_BYTES > this.#cache.bytesMax / 2) {
       await this.#stream(ranges, column, options);
       return;
     }
-    const decoded = await this.#decode(groups, column, options.signal);
+    const decoded = await this.#decode(groups, column, options);
     let r = 0;
     groups.forEach((group, i) => {
       const { key, words } = decoded[i]!;
@@ -115,12 +139,10 @@ export class BlockHandle {
     });
   }
 
-  async #stream(
-    ranges: readonly RowRange[],
-    column: number,
-    options: { readonly signal: AbortSignal; readonly visit: (run: RowRun) => void },
-  ): Promise<void> {
-    await this.reader.scan({ ranges, valueColumns: [column], signal: options.signal }, (rows) => {
+  async #stream(ranges: readonly RowRange[], column: number, options: ScanOptions): Promise<void> {
+    const { signal, rollup } = options;
+    const of = rollup === undefined ? {} : { rollup };
+    await this.reader.scan({ ...of, ranges, valueColumns: [column], signal }, (rows) => {
       const words = wordsOf(rows.values[0]!);
       options.visit({
         key: rows.key,
@@ -132,8 +154,9 @@ export class BlockHandle {
     });
   }
 
-  #groupsOf(ranges: readonly RowRange[]): readonly RowGroupMeta[] {
-    const groups = this.reader.meta.tables.find((t) => t.table === 'samples')?.rowGroups ?? [];
+  #groupsOf(ranges: readonly RowRange[], rollup: RollupWidth | undefined): readonly RowGroupMeta[] {
+    const name = rollup === undefined ? 'samples' : `rollup_${rollup}`;
+    const groups = this.reader.meta.tables.find((t) => t.table === name)?.rowGroups ?? [];
     const out: RowGroupMeta[] = [];
     let r = 0;
     for (const group of groups) {
@@ -149,12 +172,14 @@ export class BlockHandle {
   async #decode(
     groups: readonly RowGroupMeta[],
     column: number,
-    signal: AbortSignal,
+    options: Pick<ScanOptions, 'signal' | 'rollup'>,
   ): Promise<readonly DecodedGroup[]> {
-    const keyOf = (g: RowGroupMeta): string => `${this.#prefix}/rows/${column}/${g.firstRow}`;
+    const table = options.rollup ?? '';
+    const keyOf = (g: RowGroupMeta): string =>
+      `${this.#prefix}/rows/${table}/${column}/${g.firstRow}`;
     const decoded = await Promise.all(groups.map((g) => this.#cache.peek<DecodedGroup>(keyOf(g))));
     const missing = groups.filter((_, i) => decoded[i] === undefined);
-    const fresh = await this.#readGroups(missing, column, signal);
+    const fresh = await this.#readGroups(missing, column, options);
     missing.forEach((group, i) => {
       const value = fresh[i]!;
       this.#cache.put(keyOf(group), { value, sizeBytes: 100 + group.rowCount * ROW_BYTES });
@@ -166,7 +191,7 @@ export class BlockHandle {
   async #readGroups(
     groups: readonly RowGroupMeta[],
     column: number,
-    signal: AbortSignal,
+    { signal, rollup }: Pick<ScanOptions, 'signal' | 'rollup'>,
   ): Promise<readonly DecodedGroup[]> {
     if (groups.length === 0) return [];
     const out = groups.map((g) => ({
@@ -176,7 +201,8 @@ export class BlockHandle {
     const ranges = groups.map((g) => ({ start: g.firstRow, end: g.firstRow + g.rowCount }));
     let at = 0;
     let seen = 0;
-    await this.reader.scan({ ranges, valueColumns: [column], signal }, (rows) => {
+    const of = rollup === undefined ? {} : { rollup };
+    await this.reader.scan({ ...of, ranges, valueColumns: [column], signal }, (rows) => {
       while (at < groups.length && rows.firstRow >= ranges[at]!.end) at++;
       const group = groups[at];
       const target = out[at];

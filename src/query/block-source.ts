@@ -34,8 +34,9 @@ export class BlockSource implements ProfileSource {
     return this.#handle.profileIds(signal);
   }
 
-  metadata(): Promise<readonly ProfileMetadata[]> {
-    return this.#handle.profileMetadata();
+  async metadata(): Promise<(position: number) => readonly ProfileMetadata[]> {
+    const all = await this.#handle.profileMetadata();
+    return (position) => all.slice(position, position + 1);
   }
 
   rowCount(slice: Slice): number {

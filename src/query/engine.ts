@@ -62,6 +62,8 @@ import type { SelectedSources, SnapshotParts } from './snapshot.js';
 import { Snapshots } from './snapshots.js';
 import { compileFilter } from './stacks/filter.js';
 import { stackShape } from './stacks/shape.js';
+import { profileCount } from './source.js';
+import type { TileUse } from './tiles.js';
 import { timeSeries } from './time-series.js';
 
 export interface QueryDependencies extends SnapshotParts {
@@ -71,6 +73,8 @@ export interface QueryDependencies extends SnapshotParts {
 export interface QuerySettings extends Partial<QueryBudget> {
   /** Decoded parts of blocks kept in memory. Default 64 MB; higher: more memory, fewer reads. */
   readonly cacheBytes?: number;
+  /** Default true. Without rollups every profile is read: the answers are the same, which is what it is good for. */
+  readonly usesRollups?: boolean;
   /** Queries that run at once. Default LIMITS.concurrentQueriesMax; higher: more memory under load. */
   readonly concurrency?: number;
 }
@@ -102,6 +106,7 @@ export class QueryEngine implements QueryApi {
   readonly #budget: QueryBudget;
   readonly #cache: WeightedCache;
   readonly #gate: QueryGate;
+  readonly #usesRollups: boolean;
   #frames = new FramePool();
 
   constructor(dependencies: QueryDependencies, settings: QuerySettings) {
@@ -111,6 +116,7 @@ export class QueryEngine implements QueryApi {
       rowsMax: settings.rowsMax ?? DEFAULT_BUDGET.rowsMax,
       nodesMax: settings.nodesMax ?? DEFAULT_BUDGET.nodesMax,
     };
+    this.#usesRollups = settings.usesRollups ?? true;
     this.#cache = new WeightedCache(settings.cacheBytes ?? CACHE_BYTES);
     const slots = settings.concurrency ?? LIMITS.concurrentQueriesMax;
     this.#gate = new QueryGate(slots, LIMITS.waitingQueriesMax);
@@ -157,14 +163,21 @@ export class QueryEngine implements QueryApi {
     checkMerge(query);
     checkSteps(query);
     return this.#run(query, async ({ context, snapshot }) => {
-      const selected = await this.#select(query, { context, snapshot }, this.#pool());
+      const filter = keyFilter(query, compileFilter(query).keys);
+      const groupBy = [...new Set(query.groupBy)];
+      const { aggregation } = query;
+      const startNs = BigInt(query.startMs) * 1_000_000n;
+      const stepNs = BigInt(query.stepMs) * 1_000_000n;
+      const steps = { kind: 'steps', aggregation, labels: groupBy, startNs, stepNs } as const;
+      const tiles = filter === undefined ? steps : undefined;
+      const selected = await this.#select(query, { context, snapshot, tiles }, this.#pool());
       const { series, rows } = await timeSeries({
         sources: selected.sources,
         series: selected.series,
         selector: selected.selector,
-        filter: keyFilter(query, compileFilter(query).keys),
-        aggregation: query.aggregation,
-        groupBy: [...new Set(query.groupBy)],
+        filter,
+        aggregation,
+        groupBy,
         startMs: query.startMs,
         endMs: query.endMs,
         stepMs: query.stepMs,
@@ -284,13 +297,15 @@ export class QueryEngine implements QueryApi {
     const shape = stackShape(query);
     return this.#run(query, async ({ context, snapshot }) => {
       const frames = this.#pool();
-      const selected = await this.#select(query, { context, snapshot }, frames);
+      const { aggregation, rootLabel: labels = [] } = query;
+      const tiles = { kind: 'merge', aggregation, labels } as const;
+      const selected = await this.#select(query, { context, snapshot, tiles }, frames);
       const merged = await aggregate({
         sources: selected.sources,
         selector: selected.selector,
         filter: keyFilter(query, shape.keys),
-        seriesLabels: query.rootLabel ?? [],
-        aggregation: query.aggregation,
+        seriesLabels: labels,
+        aggregation,
         frames,
         context,
       });
@@ -303,12 +318,13 @@ export class QueryEngine implements QueryApi {
 
   async #select(
     query: MergeQuery,
-    { context, snapshot }: Scope,
+    { context, snapshot, tiles }: Scope & { readonly tiles?: TileUse | undefined },
     frames: FramePool,
   ): Promise<SelectedSources & { readonly selector: CompiledSelector }> {
     const selector = compileSelector(query.selector);
-    const all = await snapshot.select({ selector, typeId: query.profileType }, frames);
-    const { profileIds } = query;
+    const { profileIds, profileType: typeId } = query;
+    const use = this.#usesRollups && profileIds === undefined ? tiles : undefined;
+    const all = await snapshot.select({ selector, typeId, tiles: use }, frames);
     const selected =
       profileIds === undefined ? all : await withProfileIds(all, profileIds, context);
     return { ...selected, selector };
@@ -372,6 +388,7 @@ function msOf(ns: bigint): number {
 function rowsOf(selected: SelectedSources): number {
   let rows = 0;
   for (const source of selected.sources) {
+    if (source.rolledUp !== undefined) continue;
     for (const slice of source.slices) rows += source.rowCount(slice);
   }
   return rows;
@@ -379,13 +396,20 @@ function rowsOf(selected: SelectedSources): number {
 
 function statsOf(selected: SelectedSources, context: QueryContext, rows: number): QueryStats {
   let profiles = 0;
+  let tiles = 0;
+  let tileRows = 0;
   for (const source of selected.sources) {
-    for (const slice of source.slices) profiles += slice.end - slice.first;
+    for (const slice of source.slices) profiles += profileCount(source.profiles, slice);
+    if (source.rolledUp === undefined) continue;
+    tiles += source.rolledUp.tiles;
+    for (const slice of source.slices) tileRows += source.rowCount(slice);
   }
   return {
     profiles,
     series: selected.series.length,
     rows,
+    tiles,
+    tileRows,
     blocks: selected.blocks,
     segments: selected.segments,
     missing: context.missing,

@@ -21,7 +21,7 @@ import { bothMasks, type KeyFilter } from './key-filter.js';
 import { type CompiledSelector, deferredKey } from '../symbols/select.js';
 import { filteredKeys, isOpen, type SampleFilter } from './sample-filter.js';
 import { labelsOfSeries } from './series-labels.js';
-import type { ProfileSource, Slice } from './source.js';
+import { profileCount, type ProfileSource, type Slice } from './source.js';
 import type { ExactSums } from './sums.js';
 
 /** Sums by a source's keys. Without `high`, `low` is the whole value (below 2^53); with it they are normalised words. */
@@ -76,9 +76,9 @@ export async function sumSlices(
   const keyCount = (await source.symbols()).keys.count;
   const call = { slices: group.slices, column: group.column, signal: context.signal };
   let profiles = 0;
-  for (const slice of group.slices) profiles += slice.end - slice.first;
+  for (const slice of group.slices) profiles += profileCount(source.profiles, slice);
   const low = new Float64Array(keyCount);
-  // A profile has at most one row for a key, so this bounds every sum and every partial sum.
+  // A profile has at most one value for a key, so this bounds every sum and every partial sum.
   if (profiles * source.magnitude(group.column) < EXACT_MAX) {
     await source.scan(call, (run) => {
       context.check();

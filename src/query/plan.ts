@@ -61,41 +61,67 @@ export function planParts(
   };
 }
 
+export interface BlockRequest {
+  readonly selector: CompiledSelector;
+  readonly typeId: string;
+  readonly range: TimeRange;
+}
+
 export interface BlockTables {
   readonly series: readonly BlockSeries[];
   readonly profiles: BlockProfiles;
 }
 
+/** A series of a block that a request takes. */
+export interface MatchedSeries {
+  /** In the block. */
+  readonly number: number;
+  readonly column: number;
+  readonly deferred: CompiledSelector;
+}
+
+/** The series that have profiles near the range and match, in the order of the block. */
+export function matchBlock(
+  list: readonly BlockSeries[],
+  { selector, typeId, range }: BlockRequest,
+): readonly MatchedSeries[] {
+  return list.flatMap(({ series, startNsMin, startNsMax }, number) => {
+    if (startNsMin >= range.endNs || startNsMax < range.startNs) return [];
+    const column = typeIdsOf(series).indexOf(typeId);
+    if (column < 0) return [];
+    const deferred = matchSeries(selector, series, typeId);
+    return deferred === undefined ? [] : [{ number, column, deferred }];
+  });
+}
+
 /** The selected slices of a block by service, in the order of the block. */
 export function planBlock(
   tables: BlockTables,
-  request: {
-    readonly selector: CompiledSelector;
-    readonly typeId: string;
-    readonly range: TimeRange;
+  request: BlockRequest,
+  parts: {
+    readonly registry: SeriesRegistry;
+    readonly removals: Removals;
+    /** What is read of a series that rollups cover in part, by its number. */
+    readonly rawOf?: ReadonlyMap<number, { readonly raw: readonly TimeRange[] }>;
   },
-  parts: { readonly registry: SeriesRegistry; readonly removals: Removals },
 ): ReadonlyMap<string, readonly Slice[]> {
-  const { selector, typeId, range } = request;
   const byService = new Map<string, Slice[]>();
-  tables.series.forEach(({ series, startNsMin, startNsMax }, number) => {
-    if (startNsMin >= range.endNs || startNsMax < range.startNs) return;
-    const column = typeIdsOf(series).indexOf(typeId);
-    if (column < 0) return;
-    const deferred = matchSeries(selector, series, typeId);
-    if (deferred === undefined) return;
-    const { first, end } = profilesInRange(tables.profiles, number, range);
-    if (first === end) return;
-    const kept = keptRanges(tables.profiles.startNs, { first, end }, parts.removals.of(series));
-    if (kept.length === 0) return;
-    const querySeries = parts.registry.of(series, column, typeId);
-    const slices = byService.get(series.service) ?? [];
-    byService.set(series.service, slices);
-    for (const range of kept) {
-      querySeries.profileCount += range.end - range.first;
-      slices.push({ series: querySeries, column, deferred, ...range });
+  for (const { number, column, deferred } of matchBlock(tables.series, request)) {
+    const { series } = tables.series[number]!;
+    for (const range of parts.rawOf?.get(number)?.raw ?? [request.range]) {
+      const { first, end } = profilesInRange(tables.profiles, number, range);
+      if (first === end) continue;
+      const kept = keptRanges(tables.profiles.startNs, { first, end }, parts.removals.of(series));
+      if (kept.length === 0) continue;
+      const querySeries = parts.registry.of(series, column, request.typeId);
+      const slices = byService.get(series.service) ?? [];
+      byService.set(series.service, slices);
+      for (const part of kept) {
+        querySeries.profileCount += part.end - part.first;
+        slices.push({ series: querySeries, column, deferred, ...part });
+      }
     }
-  });
+  }
   return byService;
 }
 

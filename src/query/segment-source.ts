@@ -69,8 +69,9 @@ abstract class LevelZeroSource implements ProfileSource {
     return this.#refs.map((r) => r.view.profiles.id[r.profile]!);
   }
 
-  async metadata(): Promise<readonly ProfileMetadata[]> {
-    return this.#refs.map((r) => r.view.profiles.metadata[r.profile]!);
+  async metadata(): Promise<(position: number) => readonly ProfileMetadata[]> {
+    const all = this.#refs.map((r) => [r.view.profiles.metadata[r.profile]!]);
+    return (position) => all[position] ?? [];
   }
 
   rowCount(slice: Slice): number {

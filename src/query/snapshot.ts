@@ -2,7 +2,7 @@
  * What one attempt of a query looks at: the log position first, then the manifest (ARCHITECTURE.md, "Reading without
  * counting twice"), and from them blocks through the cache and segments that no block covers.
  */
-import type { BlockProfiles, BlockReader } from '../block/types.js';
+import type { BlockReader } from '../block/types.js';
 import type { LogPosition, SegmentPosition, SegmentView } from '../log/segment-view.js';
 import { decodeCarry, type ServiceCarry, withDeletions } from '../manifest/carry.js';
 import { coversSegment, Removals, tombstonesOf } from '../manifest/series-removal.js';
@@ -10,23 +10,20 @@ import type { Manifest } from '../manifest/types.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { FramePool } from '../symbols/frame-pool.js';
 import { BlockHandle } from './block-handle.js';
-import { BlockSource } from './block-source.js';
 import type { WeightedCache } from './cache.js';
 import type { QueryContext } from './context.js';
 import { planLevelZero } from './level-zero.js';
-import { withoutEmptied } from './live-profiles.js';
 import { mapInOrder } from './ordered.js';
 import {
   type PlannedParts,
-  planBlock,
   planParts,
   type TimeBounds,
   type TimeRange,
   widenedBounds,
 } from './plan.js';
 import { segmentName } from './segment-source.js';
-import type { CompiledSelector } from '../symbols/select.js';
-import { type ProfileSource, type QuerySeries, SeriesRegistry, type Slice } from './source.js';
+import { type SelectRequest as BlockSelectRequest, selectBlock } from './select-block.js';
+import { type ProfileSource, type QuerySeries, SeriesRegistry } from './source.js';
 
 /** What queries need of others, as narrow as they need it. */
 export interface SnapshotParts {
@@ -51,10 +48,7 @@ export interface SelectedSources {
   readonly segments: number;
 }
 
-export interface SelectRequest {
-  readonly selector: CompiledSelector;
-  readonly typeId: string;
-}
+export type SelectRequest = Omit<BlockSelectRequest, 'range'>;
 
 const PARTS_AT_ONCE = 8;
 
@@ -135,14 +129,10 @@ export class Snapshot {
     const { range, tenantId } = this;
     let blocks = 0;
     await this.forEachBlock(async (handle, removals) => {
-      const { services } = handle.reader.meta;
-      if (!services.some((s) => s.profileTypes.includes(request.typeId))) return;
-      const [series, profiles] = await Promise.all([handle.series(), handle.profiles()]);
-      const slices = planBlock({ series, profiles }, { ...request, range }, { registry, removals });
-      for (const [service, own] of slices) {
-        sources.push(await this.#withoutEmptied(handle, service, { profiles, slices: own }));
-      }
-      if (slices.size > 0) blocks++;
+      const { signal } = this.#context;
+      const own = await selectBlock({ handle, removals, registry, signal }, { ...request, range });
+      sources.push(...own);
+      if (own.length > 0) blocks++;
     });
     const views = await this.segments();
     const levelZero = await planLevelZero(
@@ -177,19 +167,6 @@ export class Snapshot {
       }
     }
     return bounds;
-  }
-
-  async #withoutEmptied(
-    handle: BlockHandle,
-    service: string,
-    tables: { readonly profiles: BlockProfiles; readonly slices: readonly Slice[] },
-  ): Promise<BlockSource> {
-    const source = new BlockSource(handle, service, tables);
-    if (tables.slices.every((slice) => slice.removed.length === 0)) return source;
-    const slices = await withoutEmptied(source, this.#context.signal);
-    for (const slice of tables.slices) slice.series.profileCount -= slice.end - slice.first;
-    for (const slice of slices) slice.series.profileCount += slice.end - slice.first;
-    return new BlockSource(handle, service, { ...tables, slices });
   }
 
   #openBlock(blockId: string): Promise<BlockHandle> {

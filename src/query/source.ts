@@ -36,6 +36,8 @@ export interface SourceProfiles {
   readonly startNs: BigInt64Array;
   readonly durationNs: BigInt64Array;
   readonly period: BigInt64Array;
+  /** Profiles behind each position, of which `startNs` is the first and the others are sums; one each when absent. */
+  readonly profileCounts?: Int32Array;
 }
 
 export interface ScanCall {
@@ -46,6 +48,8 @@ export interface ScanCall {
 }
 
 export interface ProfileSource {
+  /** Present for buckets of a rollup: how many of them stand for the selected profiles. */
+  readonly rolledUp?: { readonly tiles: number };
   /** For people, and for `QueryStats.missing`. */
   readonly part: string;
   readonly profiles: SourceProfiles;
@@ -54,7 +58,9 @@ export interface ProfileSource {
   symbols(): Promise<SymbolSource>;
   /** Profile ids by position. */
   ids(signal: AbortSignal): Promise<readonly string[]>;
-  metadata(): Promise<readonly ProfileMetadata[]>;
+  /** What the profiles at a position said. */
+  metadata(): Promise<(position: number) => readonly ProfileMetadata[]>;
+  /** Rows that a scan of the slice reads; of slices that share rows one has them. */
   rowCount(slice: Slice): number;
   /** Bound of |value| in a value column. */
   magnitude(column: number): number;
@@ -63,6 +69,17 @@ export interface ProfileSource {
   scan(call: ScanCall, visit: (run: RowRun) => void): Promise<void>;
   /** As `scan`, but each run lies within the profile at `position`; a profile may come in several runs. */
   scanProfiles(call: ScanCall, visit: (position: number, run: RowRun) => void): Promise<void>;
+}
+
+/** Profiles of the positions [first, end). */
+export function profileCount(
+  { profileCounts }: Pick<SourceProfiles, 'profileCounts'>,
+  { first, end }: { readonly first: number; readonly end: number },
+): number {
+  if (profileCounts === undefined) return end - first;
+  let profiles = 0;
+  for (let p = first; p < end; p++) profiles += profileCounts[p]!;
+  return profiles;
 }
 
 /** The series of one query, each once. */

@@ -137,7 +137,9 @@ function countProfiles(
   counts: Float64Array,
 ): void {
   const stepOf = stepper(request);
-  for (let p = slice.first; p < slice.end; p++) counts[stepOf(source.profiles.startNs[p]!)]!++;
+  const { startNs, profileCounts } = source.profiles;
+  for (let p = slice.first; p < slice.end; p++)
+    counts[stepOf(startNs[p]!)]! += profileCounts?.[p] ?? 1;
 }
 
 function stepper(request: TimeSeriesRequest): (startNs: bigint) => number {

@@ -88,9 +88,9 @@ function json(body: Uint8Array): Reply {
 
 /** Stats of an answer whose body has no place for them; ASCII, as headers have to be. */
 function statsHeaders(stats: QueryStats): Record<string, string> {
-  const { profiles, series, rows, blocks, segments, missing } = stats;
+  const { profiles, series, rows, tiles, tileRows, blocks, segments, missing } = stats;
   return {
-    'basalt-stats': JSON.stringify({ profiles, series, rows, blocks, segments }),
+    'basalt-stats': JSON.stringify({ profiles, series, rows, tiles, tileRows, blocks, segments }),
     'basalt-partial': String(missing.length > 0),
   };
 }

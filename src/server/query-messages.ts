@@ -158,6 +158,8 @@ export function statsMessage(stats: QueryStats): QueryStatsMessage {
     profiles: BigInt(stats.profiles),
     series: BigInt(stats.series),
     rows: BigInt(stats.rows),
+    tiles: BigInt(stats.tiles),
+    tileRows: BigInt(stats.tileRows),
     blocks: BigInt(stats.blocks),
     segments: BigInt(stats.segments),
     missing: stats.missing.map(({ part, code, message }) => ({

@@ -58,7 +58,16 @@ function treeOf(stacks: Readonly<Record<string, bigint>>, depthMax = 100): Flame
     value: BigInt64Array.from(rows, (r) => r.node.value),
     hiddenNodes: 0,
     hiddenValue: 0n,
-    stats: { profiles: 0, series: 0, rows: 0, blocks: 0, segments: 0, missing: [] },
+    stats: {
+      profiles: 0,
+      series: 0,
+      rows: 0,
+      tiles: 0,
+      tileRows: 0,
+      blocks: 0,
+      segments: 0,
+      missing: [],
+    },
   };
 }
 

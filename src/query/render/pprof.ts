@@ -75,12 +75,9 @@ async function mergedMetadata({ sources, context }: PprofSettings): Promise<Prof
   const seen = new Set<ProfileMetadata>();
   for (const source of sources) {
     await context.part(source.part, async () => {
-      const all = await source.metadata();
+      const metadataAt = await source.metadata();
       for (const { first, end } of source.slices) {
-        for (let p = first; p < end; p++) {
-          const one = all[p];
-          if (one !== undefined) seen.add(one);
-        }
+        for (let p = first; p < end; p++) for (const one of metadataAt(p)) seen.add(one);
       }
     });
   }

@@ -24,6 +24,8 @@ export const STATS: QueryStats = {
   profiles: 3,
   series: 2,
   rows: 70,
+  tiles: 0,
+  tileRows: 0,
   blocks: 1,
   segments: 1,
   missing: [],

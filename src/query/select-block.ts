@@ -1,0 +1,92 @@
+/** What a query reads of one block: buckets of rollups where they stand in for profiles, else profiles. */
+import type { BlockProfiles, BlockTiles, RollupMeta } from '../block/types.js';
+import { NOTHING_REMOVED, type Removals } from '../manifest/series-removal.js';
+import type { BlockHandle } from './block-handle.js';
+import { BlockSource } from './block-source.js';
+import { withoutEmptied } from './live-profiles.js';
+import { type BlockRequest, matchBlock, planBlock } from './plan.js';
+import { profileCount, type ProfileSource, type SeriesRegistry, type Slice } from './source.js';
+import { TileSource, tilesInRange } from './tile-source.js';
+import { planTiles, type SeriesCover, type TileUse } from './tiles.js';
+
+export interface SelectRequest extends BlockRequest {
+  /** Without it nothing but profiles will do. */
+  readonly tiles?: TileUse | undefined;
+}
+
+export interface BlockParts {
+  readonly handle: BlockHandle;
+  readonly removals: Removals;
+  readonly registry: SeriesRegistry;
+  readonly signal: AbortSignal;
+}
+
+export async function selectBlock(
+  parts: BlockParts,
+  request: SelectRequest,
+): Promise<readonly ProfileSource[]> {
+  const { handle, removals, registry } = parts;
+  const { services } = handle.reader.meta;
+  if (!services.some((s) => s.profileTypes.includes(request.typeId))) return [];
+  const series = await handle.series();
+  const matched = matchBlock(series, request);
+  const covers =
+    request.tiles === undefined
+      ? new Map<number, SeriesCover>()
+      : planTiles({ services, series, removals }, matched, { ...request, use: request.tiles });
+  // Everything is read before anything is noted, so that damage leaves no trace but itself.
+  const tiles = await readTiles(handle, covers);
+  const isRawRead = matched.some(({ number }) => covers.get(number)?.raw.length !== 0);
+  const sources: ProfileSource[] = [];
+  const isTotals = request.tiles?.kind === 'steps';
+  if (isRawRead) {
+    const profiles = await handle.profiles();
+    const rest = { registry, removals, rawOf: covers };
+    for (const [service, slices] of planBlock({ series, profiles }, request, rest)) {
+      sources.push(await liveSource(parts, service, { profiles, slices }));
+    }
+  }
+  for (const [rollup, read] of tiles) {
+    const slices: Slice[] = [];
+    for (const { number, column, deferred } of matched) {
+      for (const run of covers.get(number)?.tiles ?? []) {
+        const { first, end } = tilesInRange(read, number, run);
+        if (run.rollup !== rollup || first === end) continue;
+        const own = registry.of(series[number]!.series, column, request.typeId);
+        own.profileCount += profileCount({ profileCounts: read.profileCount }, { first, end });
+        slices.push({ series: own, column, deferred, removed: NOTHING_REMOVED, first, end });
+      }
+    }
+    const service = slices[0]?.series.series.service;
+    if (service === undefined) continue;
+    sources.push(new TileSource(handle, service, { rollup, tiles: read, slices, isTotals }));
+  }
+  return sources;
+}
+
+async function readTiles(
+  handle: BlockHandle,
+  covers: ReadonlyMap<number, SeriesCover>,
+): Promise<ReadonlyMap<RollupMeta, BlockTiles>> {
+  const read = new Map<RollupMeta, BlockTiles>();
+  for (const { tiles } of covers.values()) {
+    for (const { rollup } of tiles) {
+      if (!read.has(rollup)) read.set(rollup, await handle.tiles(rollup));
+    }
+  }
+  return read;
+}
+
+/** A source of the slices without profiles that lost their last sample to a deletion. */
+async function liveSource(
+  { handle, signal }: BlockParts,
+  service: string,
+  tables: { readonly profiles: BlockProfiles; readonly slices: readonly Slice[] },
+): Promise<BlockSource> {
+  const source = new BlockSource(handle, service, tables);
+  if (tables.slices.every((slice) => slice.removed.length === 0)) return source;
+  const slices = await withoutEmptied(source, signal);
+  for (const slice of tables.slices) slice.series.profileCount -= slice.end - slice.first;
+  for (const slice of slices) slice.series.profileCount += slice.end - slice.first;
+  return new BlockSource(handle, service, { ...tables, slices });
+}
