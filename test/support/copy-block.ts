@@ -1,3 +1,4 @@
+import type { RollupSettings } from '../../src/block/rollup-series.js';
 import type { BlockReader } from '../../src/block/types.js';
 import { openBlock } from '../../src/block/reader.js';
 import { createBlockWriter } from '../../src/block/writer.js';
@@ -8,9 +9,11 @@ export async function copyBlock(
   source: BlockReader,
   bucket: Bucket,
   blockId: string,
+  rollups?: RollupSettings,
 ): Promise<BlockReader> {
   const { tenantId, level } = source.meta;
-  const writer = createBlockWriter({ bucket, tenantId, blockId, level, createdMs: 0 });
+  const options = { bucket, tenantId, blockId, level, createdMs: 0 };
+  const writer = createBlockWriter(rollups === undefined ? options : { ...options, rollups });
   const [series, profiles, ids, metadata] = await Promise.all([
     source.series(),
     source.profiles(),
