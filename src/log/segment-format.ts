@@ -82,7 +82,13 @@ export function decodeHeader(bytes: Uint8Array): SegmentHeader {
   if (view.getUint32(12, true) !== headerChecksum(bytes))
     throw bad('a wrong checksum', 'the right one');
   const version = view.getUint32(8, true);
-  if (version !== SEGMENT_VERSION) throw bad(`version ${version}`, `${SEGMENT_VERSION}`);
+  // Not damage: a start must leave the file of a newer program alone.
+  if (version !== SEGMENT_VERSION) {
+    throw corrupt(
+      'PS_SEGMENT_VERSION',
+      `cannot read segment header: got version ${version}; want ${SEGMENT_VERSION}`,
+    );
+  }
   return {
     instance: uuidText(bytes.subarray(16, 32)),
     sequence: Number(view.getBigUint64(32, true)),

@@ -155,8 +155,9 @@ const watermarkOf = ({ instance, sequence }: ConsumedSegments): Watermark => ({
 
 function decodeMessage(bytes: Uint8Array): ManifestMessage {
   const body = unseal(MANIFEST, bytes);
+  let message: ManifestMessage;
   try {
-    return fromBinary(ManifestSchema, body);
+    message = fromBinary(ManifestSchema, body);
   } catch (error) {
     throw new StoreError({
       kind: 'corrupt',
@@ -166,6 +167,27 @@ function decodeMessage(bytes: Uint8Array): ManifestMessage {
       cause: error,
     });
   }
+  if (hasUnknownFields(message)) {
+    throw corrupt(
+      'PS_MANIFEST_FIELDS',
+      `cannot read manifest: got fields that this program does not know; want none, because the next commit would drop them (a newer program wrote it)`,
+    );
+  }
+  return message;
+}
+
+function hasUnknownFields(message: ManifestMessage): boolean {
+  const { blocks, watermarks, carries, tombstones, seriesTombstones } = message;
+  const parts = [
+    message,
+    ...blocks,
+    ...watermarks,
+    ...carries,
+    ...tombstones,
+    ...seriesTombstones,
+    ...seriesTombstones.flatMap((tombstone) => tombstone.covered),
+  ];
+  return parts.some((part) => (part.$unknown?.length ?? 0) > 0);
 }
 
 export function encodeBoundary(version: number): Uint8Array {

@@ -20,6 +20,7 @@ import type { ManifestBlock } from '../manifest/types.js';
 import type { Bucket } from '../objstore/bucket.js';
 import { tenantsOf } from './collect-store.js';
 import type { MaintenancePlace } from './maintenance-place.js';
+import { isNewer } from './newer-format.js';
 
 export interface RebuiltManifest {
   readonly tenantId: string;
@@ -53,7 +54,7 @@ async function whyNeeded(
   try {
     return (await manifests.load(tenantId)).version > 0 ? undefined : 'PS_MANIFEST_LOST';
   } catch (error) {
-    if (!isKind(error, 'corrupt')) throw error;
+    if (!isKind(error, 'corrupt') || isNewer(error)) throw error;
     return StoreError.from(error).code;
   }
 }
@@ -153,7 +154,8 @@ async function findBlocks(
     } catch (error) {
       const e = StoreError.from(error);
       if (e.kind === 'not-found') leftOut.push({ name, reason: 'it was never finished' });
-      else if (e.kind === 'corrupt') leftOut.push({ name, reason: `${e.code} ${e.message}` });
+      else if (e.kind === 'corrupt' && !isNewer(e))
+        leftOut.push({ name, reason: `${e.code} ${e.message}` });
       else throw error;
     }
   }
@@ -175,7 +177,7 @@ async function findCarries(
       found.set(key, { objectKey: key, service, lineage, sizeBytes, hasDeleted });
     } catch (error) {
       const e = StoreError.from(error);
-      if (e.kind !== 'corrupt') throw error;
+      if (e.kind !== 'corrupt' || isNewer(e)) throw error;
       leftOut.push({ name: `carry ${key}`, reason: `${e.code} ${e.message}` });
     }
   }

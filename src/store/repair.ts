@@ -19,6 +19,7 @@ import { quarantineKey } from '../manifest/quarantine-keys.js';
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
 import type { Bucket } from '../objstore/bucket.js';
 import { copyObject } from '../objstore/copy-object.js';
+import { isNewer } from './newer-format.js';
 import type { MaintenancePlace } from './maintenance-place.js';
 
 /** One damaged thing that was put aside. Times are unix milliseconds, both inclusive; absent where nobody can tell. */
@@ -50,7 +51,7 @@ export async function repairStore(place: MaintenancePlace): Promise<RepairReport
     try {
       lost.push(...(await repairTenant(place, tenantId)));
     } catch (error) {
-      if (!isKind(error, 'corrupt')) throw error;
+      if (!isKind(error, 'corrupt') || isNewer(error)) throw error;
       manifests.push({ tenantId, error: StoreError.from(error) });
     }
   }
@@ -115,7 +116,7 @@ async function damageOf(check: () => Promise<void>): Promise<Damage | undefined>
     return undefined;
   } catch (error) {
     const { kind, code, message } = StoreError.from(error);
-    if (kind !== 'corrupt' && kind !== 'not-found') throw error;
+    if (isNewer(error) || (kind !== 'corrupt' && kind !== 'not-found')) throw error;
     return { code, message };
   }
 }
