@@ -47,10 +47,10 @@ function sorted(labels: SeriesLabels): SeriesLabels {
 }
 
 function writeStats(text: JsonText, stats: QueryStats): JsonText {
-  const { profiles, series, rows, blocks, segments, missing } = stats;
+  const { profiles, series, rows, tiles, tileRows, blocks, segments, missing } = stats;
   return text
     .raw(',"stats":')
-    .value({ profiles, series, rows, blocks, segments, missing })
+    .value({ profiles, series, rows, tiles, tileRows, blocks, segments, missing })
     .raw(`,"partial":${missing.length > 0}}`);
 }
 
