@@ -286,7 +286,7 @@ async function benchEngine(): Promise<void> {
     formatVersion: 1,
     tenantId: 't',
     version: 1,
-    blocks: [{ ...meta, sizeBytes: 0, seriesTombstones: [] }],
+    blocks: [{ ...meta, sizeBytes: 0, seriesTombstones: [], retentionStamp: '' }],
     watermarks: [],
     carries: [],
     tombstones: [],

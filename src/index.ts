@@ -37,6 +37,7 @@ export type {
   TreeQuery,
 } from './query/api.js';
 export type { DeleteRequest, Deletion } from './store/deletion.js';
+export { parseRetentionRule, type RetentionRule } from './manifest/retention.js';
 export type { IngestReport } from './store/ingest-part.js';
 export type { InspectedBlock, Inspection } from './store/inspect.js';
 export type { Environment, StoreLocation, StoreOptions } from './store/options.js';

@@ -143,6 +143,10 @@ export const LIMITS = {
 
   /** Bytes of one manifest version: some 100 bytes a live block. */
   manifestBytesMax: 64 << 20,
+  /** Rules that say how long profiles are kept. */
+  retentionRulesMax: 1_000,
+  /** Least age that a retention rule may have: shorter than what a late profile takes, nothing would ever be seen. */
+  retentionMsMin: 3_600_000,
   /** Deletions of one tenant that compaction has not applied everywhere yet; past it more get `limit`. */
   seriesTombstonesMax: 1_000,
   /** Bytes of one service's carry object; the series with the oldest carry are dropped first. */

@@ -54,3 +54,9 @@ export const parallelOption = {
   max: 64,
   help: 'files in flight at once',
 } as const satisfies IntegerOption;
+
+export const retentionOption = {
+  type: 'list',
+  placeholder: 'RULE',
+  help: 'how long profiles are kept: 30d, team-a=7d, {env="dev"}=12h; the first that fits a series decides; repeatable',
+} as const satisfies ListOption;

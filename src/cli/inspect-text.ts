@@ -1,4 +1,4 @@
-import type { InspectedBlock, Inspection } from '../index.js';
+import type { Deletion, InspectedBlock, Inspection } from '../index.js';
 import { bytesText } from './format-value.js';
 
 const COLUMNS_SHOWN = 8;
@@ -12,8 +12,13 @@ export function inspectText(report: Inspection): string {
     `log       ${log.segments} segments, ${bytesText(log.bytes)}`,
     `blocks    ${blocks.length}`,
   ];
+  for (const { deletions } of report.tenants) lines.push(...deletions.map(deletionLine));
   for (const block of blocks) lines.push(...blockLines(block));
   return `${lines.join('\n')}\n`;
+}
+
+function deletionLine({ tenantId, id, selector, blocks }: Deletion): string {
+  return `deleting  ${selector} of ${tenantId} (${id}): ${blocks} blocks to rewrite`;
 }
 
 function blockLines(block: InspectedBlock): string[] {

@@ -11,6 +11,7 @@ import {
 import { COMMON_OPTIONS } from './common-options.js';
 import { compactCommand } from './compact.js';
 import { readConfig } from './config-file.js';
+import { deleteCommand } from './delete.js';
 import { didYouMean } from './did-you-mean.js';
 import { gcCommand } from './gc.js';
 import { commandHelp, programHelp } from './help.js';
@@ -44,6 +45,7 @@ export const COMMANDS: readonly Command[] = [
   importCommand,
   queryCommand,
   compactCommand,
+  deleteCommand,
   gcCommand,
   inspectCommand,
   verifyCommand,

@@ -1,11 +1,13 @@
 import { LIMITS } from '../base/limits.js';
 import { MetricsRegistry } from '../base/metrics.js';
 import type { Store } from '../index.js';
+import { parseRetentionRule } from '../manifest/retention.js';
 import type { SelfProfile } from '../server/self-profile.js';
 import type { RunningServer } from '../server/server.js';
 import { warmUpQueries } from '../server/warm-up.js';
 import { uiAssets } from '../ui/assets.js';
 import { command, EXIT_FAILED, EXIT_OK, type CommandIo } from './command.js';
+import { retentionOption } from './common-options.js';
 import { BUCKET_OPTIONS, ROLLUP_OPTIONS, rollupLabels, storePlace } from './store-location.js';
 
 const STATUS_INTERVAL_MS = 1_000;
@@ -60,6 +62,7 @@ export const serveCommand = command({
       help: 'where the log lines of a span are shown, with the same names',
     },
     ...ROLLUP_OPTIONS,
+    retention: retentionOption,
     'self-profile': {
       type: 'boolean',
       default: true,
@@ -71,6 +74,7 @@ export const serveCommand = command({
     const startedMs = io.clock.monotonicMs();
     const place = storePlace(io, values.data, values);
     const { openStore } = await import('../index.js');
+    const retention = values.retention.map(parseRetentionRule);
     const metrics = new MetricsRegistry();
     const opening = openStore({
       ...place,
@@ -78,6 +82,7 @@ export const serveCommand = command({
       segmentBytesMax: values['segment-bytes'],
       compactionIntervalMs: values['compaction-interval-ms'],
       ...rollupLabels(values),
+      retention,
     });
     // While the threads of the store start, this one loads what it serves.
     const loading = Promise.all([import('../server/server.js'), uiAssets(io.files)]);
@@ -96,6 +101,11 @@ export const serveCommand = command({
         compact: async (signal) => {
           const { twoWriters: _, failures: __, ...counts } = await store.compact({ signal });
           return { ...counts };
+        },
+        admin: {
+          delete: (request) => store.delete(request),
+          deletions: (tenantId) => store.deletions(tenantId),
+          retention,
         },
         report: (call, error) => io.err(`${call}: ${errorText(error)}\n`),
         links: { trace: values['trace-link'] || undefined, log: values['log-link'] || undefined },

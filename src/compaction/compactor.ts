@@ -10,6 +10,7 @@ import { isKind, StoreError } from '../base/errors.js';
 import type { BlockMeta } from '../block/types.js';
 import type { SegmentPosition } from '../log/segment-view.js';
 import type { ManifestChange } from '../manifest/manifest-store.js';
+import { Retention, type RetentionRule } from '../manifest/retention.js';
 import type { Manifest, ManifestBlock, SeriesTombstone } from '../manifest/types.js';
 import { advanced, sequenceOf } from '../manifest/watermarks.js';
 import { collectGarbage } from './collect-garbage.js';
@@ -28,9 +29,11 @@ import {
   COMPACTION_SETTINGS,
   type CompactionSettings,
   type CompactionSpec,
+  type DropSpec,
   type LevelZeroSpec,
   type MergeSpec,
   batchesOf,
+  newestAgeMs,
   planBlocks,
   planLevelZero,
 } from './plan.js';
@@ -46,12 +49,15 @@ export interface CompactorSettings extends CompactionSettings {
   readonly tombstoneDelayMs: number;
   /** Carries this far behind the newest profile of their service are dropped; a series that returns starts anew. */
   readonly carryAgeMsMax: number;
+  /** What is past its age is dropped. */
+  readonly retention: readonly RetentionRule[];
 }
 
 export const COMPACTOR_SETTINGS: CompactorSettings = {
   ...COMPACTION_SETTINGS,
   tombstoneDelayMs: 10 * 60_000,
   carryAgeMsMax: 30 * 24 * 3_600_000,
+  retention: [],
 };
 
 export interface CompactorRunOptions {
@@ -75,6 +81,7 @@ export class Compactor implements AsyncDisposable {
   readonly counts: CompactionCounts = noCounts();
   readonly #dependencies: CompactionDependencies;
   readonly #settings: CompactorSettings;
+  readonly #retention: Retention;
   readonly #closing = new AbortController();
   #status: CompactorStatus = 'idle';
   /** The run that is on; the next one waits for it, so no input is compacted twice at once. */
@@ -83,6 +90,7 @@ export class Compactor implements AsyncDisposable {
   constructor(dependencies: CompactionDependencies, settings: Partial<CompactorSettings> = {}) {
     this.#dependencies = dependencies;
     this.#settings = { ...COMPACTOR_SETTINGS, ...settings };
+    this.#retention = new Retention(this.#settings.retention);
   }
 
   get status(): CompactorStatus {
@@ -279,7 +287,9 @@ export class Compactor implements AsyncDisposable {
       const manifest = await manifests.load(tenantId, { signal });
       await this.#tellConsumed(manifest, segments);
       const log = { segments };
-      const input = { manifest, log, nowMs: clock.nowMs(), settings, isFull: run.isFull };
+      const { isFull } = run;
+      const retention = this.#retention;
+      const input = { manifest, log, nowMs: clock.nowMs(), settings, isFull, retention };
       const [spec] = segments.length > 0 ? planLevelZero(input) : planBlocks(input);
       if (spec === undefined) return false;
       try {
@@ -317,6 +327,7 @@ export class Compactor implements AsyncDisposable {
     try {
       if (spec.kind === 'level-zero') await this.#levelZero(base, spec, { ...run, undo });
       else if (spec.kind === 'merge') await this.#merge(base, spec, { ...run, undo });
+      else if (spec.kind === 'drop') await this.#drop(base, spec, { ...run, undo });
       else await this.#carry(base, spec, { ...run, undo });
     } catch (error) {
       const isUncertain = error instanceof StoreError && error.code === 'PS_MANIFEST_UNCERTAIN';
@@ -374,44 +385,54 @@ export class Compactor implements AsyncDisposable {
 
   async #merge(base: Manifest, spec: MergeSpec, run: ExecutorRun): Promise<void> {
     const { tenantId, blocks: inputs } = spec;
+    const nowMs = this.#dependencies.clock.nowMs();
+    const cutoffOf = this.#retention.cutoffOf(tenantId, nowMs);
     const merged = new Set(inputs.map((input) => input.blockId));
     const isValid = (now: Manifest): boolean =>
       now.blocks.filter((live) => merged.has(live.blockId)).length === merged.size;
-    const others = (now: Manifest): ManifestBlock[] =>
-      now.blocks.filter((live) => !merged.has(live.blockId));
+    /** What stands for the inputs: marked with what came since, and with the ages that were applied. */
+    const replaced = (now: Manifest, made: ManifestBlock | undefined): ManifestBlock[] => {
+      const others = now.blocks.filter((live) => !merged.has(live.blockId));
+      if (made === undefined) return others;
+      const seriesTombstones = marksSince(base, now, merged);
+      const retentionStamp = this.#retention.stamp(tenantId, newestAgeMs(made, nowMs));
+      return [...others, { ...made, seriesTombstones, retentionStamp }];
+    };
     const [only] = inputs;
     if (inputs.length === 1 && only !== undefined) {
-      if (!(await isTouched(this.#dependencies, base, { tenantId, block: only }))) {
-        await this.#commit(run, base, isValid, (now) => ({
-          ...now,
-          blocks: [...others(now), { ...only, seriesTombstones: marksSince(base, now, merged) }],
-        }));
+      if (!(await isTouched(this.#dependencies, base, { block: only, cutoffOf }))) {
+        await this.#commit(run, base, isValid, (now) => ({ ...now, blocks: replaced(now, only) }));
         return;
       }
     }
     const total = inputs.reduce((sum, block) => sum + block.profileCount, 0);
     const output = await mergeBlocks(this.#dependencies, base, spec, {
+      cutoffOf,
       undo: run.undo,
       signal: run.options.signal,
       onProfiles: progressOf(run, spec, { level: levelOf(spec), total }),
     });
-    const block = output.block === undefined ? [] : [await this.#manifestBlock(output.block)];
-    await this.#commit(run, base, isValid, (now) => {
-      const seriesTombstones = marksSince(base, now, merged);
-      return {
-        ...now,
-        blocks: [...others(now), ...block.map((made) => ({ ...made, seriesTombstones }))],
-        tombstones: [
-          ...now.tombstones,
-          ...inputs.map(({ blockId, sizeBytes }) =>
-            this.#tombstone(this.#dependencies.blocks.prefix(tenantId, blockId), sizeBytes),
-          ),
-        ],
-      };
-    });
+    const block = output.block === undefined ? undefined : await this.#manifestBlock(output.block);
+    await this.#commit(run, base, isValid, (now) => ({
+      ...now,
+      blocks: replaced(now, block),
+      tombstones: [...now.tombstones, ...this.#blockTombstones(spec)],
+    }));
     run.report.merges++;
     run.report.profiles += total - output.duplicateCount;
     run.report.duplicates += output.duplicateCount;
+  }
+
+  async #drop(base: Manifest, spec: DropSpec, run: ExecutorRun): Promise<void> {
+    const dropped = new Set(spec.blocks.map((block) => block.blockId));
+    const isValid = (now: Manifest): boolean =>
+      now.blocks.filter((live) => dropped.has(live.blockId)).length === dropped.size;
+    await this.#commit(run, base, isValid, (now) => ({
+      ...now,
+      blocks: now.blocks.filter((live) => !dropped.has(live.blockId)),
+      tombstones: [...now.tombstones, ...this.#blockTombstones(spec)],
+    }));
+    run.report.blocksDropped += dropped.size;
   }
 
   async #carry(base: Manifest, spec: CarrySpec, run: ExecutorRun): Promise<void> {
@@ -503,7 +524,14 @@ export class Compactor implements AsyncDisposable {
       sizeBytes,
       createdMs,
       seriesTombstones: [],
+      retentionStamp: '',
     };
+  }
+
+  #blockTombstones({ tenantId, blocks }: MergeSpec | DropSpec): Manifest['tombstones'] {
+    return blocks.map(({ blockId, sizeBytes }) =>
+      this.#tombstone(this.#dependencies.blocks.prefix(tenantId, blockId), sizeBytes),
+    );
   }
 
   #tombstone(objectPrefix: string, sizeBytes: number): Manifest['tombstones'][number] {

@@ -9,6 +9,7 @@ import { corrupt, type StoreError } from '../base/errors.js';
 import type { BlockMeta, BlockReader, BlockSeries, BlockWriter } from '../block/types.js';
 import { ulid } from '../env/rng.js';
 import { mergedLineage } from '../manifest/lineage.js';
+import type { CutoffOf } from '../manifest/retention.js';
 import { Removals, type SeriesRemoval, tombstonesOf } from '../manifest/series-removal.js';
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
 import { type Series, seriesKey } from '../model/series.js';
@@ -22,6 +23,8 @@ import { SortedRows } from './sorted-rows.js';
 import { Survivors } from './survivors.js';
 
 export interface MergeOptions {
+  /** What is past its age is left out. */
+  readonly cutoffOf: CutoffOf | undefined;
   readonly undo: Undo;
   readonly signal?: AbortSignal;
   readonly onProfiles?: (count: number) => void;
@@ -82,7 +85,7 @@ export async function mergeBlocks(
         scout ??= open();
         return scout;
       },
-      removals: new Removals(tombstonesOf(base, block)),
+      removals: new Removals(tombstonesOf(base, block), options.cutoffOf),
     });
   }
   const createdMs = clock.nowMs();
@@ -252,14 +255,14 @@ function isBefore(a: CursorProfile, b: CursorProfile): boolean {
   return a.startNs === b.startNs ? a.id < b.id : a.startNs < b.startNs;
 }
 
-/** Whether deletions take anything from a block: its rewrite can be spared if not. */
+/** Whether deletions and ages take anything from a block: its rewrite can be spared if not. */
 export async function isTouched(
   dependencies: CompactionDependencies,
   base: Manifest,
-  { tenantId, block }: { readonly tenantId: string; readonly block: ManifestBlock },
+  { block, cutoffOf }: { readonly block: ManifestBlock; readonly cutoffOf: CutoffOf | undefined },
 ): Promise<boolean> {
-  const removals = new Removals(tombstonesOf(base, block));
-  const reader = await dependencies.blocks.open(tenantId, block.blockId);
+  const removals = new Removals(tombstonesOf(base, block), cutoffOf);
+  const reader = await dependencies.blocks.open(base.tenantId, block.blockId);
   return (await reader.series()).some(
     ({ series, startNsMin, startNsMax }) =>
       removals.of(series)?.overlaps(startNsMin, startNsMax) === true,

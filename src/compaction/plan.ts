@@ -14,11 +14,14 @@
  *
  * - *Deletions*: a block that a series tombstone marks is rewritten alone when no merge takes it, at once; a carry an hour
  *   after the deletion.
+ * - *Ages*: a block of which everything is past its age is dropped; one whose newest profile is past some rule's age is
+ *   rewritten, once for each rule.
  *
  * `full` merges whatever can be merged within a week.
  */
 import { assert } from '../base/assert.js';
 import type { LogPosition, SegmentPosition } from '../log/segment-view.js';
+import type { Retention } from '../manifest/retention.js';
 import type { CarryRef, Manifest, ManifestBlock } from '../manifest/types.js';
 
 export interface CompactionSettings {
@@ -63,7 +66,7 @@ export interface LevelZeroSpec {
 export interface MergeSpec {
   readonly kind: 'merge';
   readonly tenantId: string;
-  /** Ascending by (least start, id). One alone is rewritten for its deletions. */
+  /** Ascending by (least start, id). One alone is rewritten for its deletions, or for what is past its age. */
   readonly blocks: readonly ManifestBlock[];
 }
 
@@ -74,7 +77,15 @@ export interface CarrySpec {
   readonly carry: CarryRef;
 }
 
-export type CompactionSpec = LevelZeroSpec | MergeSpec | CarrySpec;
+/** Drops blocks of which everything is past its age. */
+export interface DropSpec {
+  readonly kind: 'drop';
+  readonly tenantId: string;
+  readonly blocks: readonly ManifestBlock[];
+}
+
+export type BlockSpec = MergeSpec | CarrySpec | DropSpec;
+export type CompactionSpec = LevelZeroSpec | BlockSpec;
 
 export interface PlanInput {
   readonly manifest: Manifest;
@@ -82,6 +93,7 @@ export interface PlanInput {
   readonly nowMs: number;
   readonly settings: CompactionSettings;
   readonly isFull: boolean;
+  readonly retention: Retention;
 }
 
 const HOUR_NS = 3_600_000_000_000n;
@@ -137,14 +149,23 @@ export function planMerges(input: PlanInput): MergeSpec[] {
   return specs;
 }
 
-/** Merges, then rewrites of the blocks and carries that deletions touch and that no merge takes. */
-export function planBlocks(input: PlanInput): (MergeSpec | CarrySpec)[] {
-  const { manifest, nowMs, settings, isFull } = input;
+/** Drops what is past its age, merges, then rewrites what deletions and ages touch and no merge takes. */
+export function planBlocks(input: PlanInput): BlockSpec[] {
+  const { manifest, nowMs, settings, isFull, retention } = input;
   const { tenantId } = manifest;
+  const ageMs = (block: ManifestBlock): number => newestAgeMs(block, nowMs);
+  const lastAgeMs = retention.lastAgeMs(tenantId);
+  const old = manifest.blocks.filter((b) => lastAgeMs !== undefined && ageMs(b) > lastAgeMs);
+  if (old.length > 0) return [{ kind: 'drop', tenantId, blocks: old }];
+  const isDueByAge = (block: ManifestBlock): boolean => {
+    const stamp = retention.stamp(tenantId, ageMs(block));
+    return stamp !== '' && stamp !== block.retentionStamp;
+  };
   const merges = planMerges(input);
   const taken = new Set(merges.flatMap((spec) => spec.blocks.map((block) => block.blockId)));
   const rewrites = manifest.blocks
-    .filter((block) => block.seriesTombstones.length > 0 && !taken.has(block.blockId))
+    .filter((block) => block.seriesTombstones.length > 0 || isDueByAge(block))
+    .filter((block) => !taken.has(block.blockId))
     .sort(compareBlocks)
     .map((block): MergeSpec => ({ kind: 'merge', tenantId, blocks: [block] }));
   const createdMs = new Map(manifest.seriesTombstones.map((t) => [t.id, t.createdMs]));
@@ -156,6 +177,14 @@ export function planBlocks(input: PlanInput): (MergeSpec | CarrySpec)[] {
     .filter(isDue)
     .map((carry): CarrySpec => ({ kind: 'carry', tenantId, carry }));
   return [...merges, ...rewrites, ...carries];
+}
+
+/** At most the age of a block's newest profile: less than a millisecond short of it. */
+export function newestAgeMs(
+  { startNsMax }: { readonly startNsMax: bigint },
+  nowMs: number,
+): number {
+  return nowMs - Number(startNsMax / 1_000_000n) - 1;
 }
 
 /** Blocks that lie in one window each, by the window's number, both ascending. */

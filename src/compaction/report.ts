@@ -21,6 +21,8 @@ export interface CompactionCounts {
   /** Compactions whose inputs another process had compacted meanwhile. */
   conflicts: number;
   carriesDropped: number;
+  /** Of which everything was past its age. */
+  blocksDropped: number;
   objectsDeleted: number;
   bytesDeleted: number;
   /** Blocks and carries that nothing named: left by crashes and lost races. */
@@ -44,6 +46,7 @@ export function noCounts(): CompactionCounts {
     duplicates: 0,
     conflicts: 0,
     carriesDropped: 0,
+    blocksDropped: 0,
     objectsDeleted: 0,
     bytesDeleted: 0,
     orphansDeleted: 0,

@@ -62,6 +62,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
       sizeBytes: BigInt(block.sizeBytes),
       createdMs: BigInt(block.createdMs),
       seriesTombstones: block.seriesTombstones.map(BigInt),
+      retentionStamp: block.retentionStamp,
     })),
     watermarks: manifest.watermarks.map(watermarkMessage),
     carries: manifest.carries.map((carry) => ({
@@ -121,6 +122,7 @@ export function decodeManifest(tenantId: string, version: number, bytes: Uint8Ar
       sizeBytes: Number(block.sizeBytes),
       createdMs: Number(block.createdMs),
       seriesTombstones: block.seriesTombstones.map(Number),
+      retentionStamp: block.retentionStamp,
     })),
     watermarks: message.watermarks.map(watermarkOf),
     carries: message.carries.map((carry) => ({

@@ -6,6 +6,8 @@
  *   query with that selector would. A profile that loses its last sample that way is taken as well; one that never had
  *   a sample is taken if a sample without labels would be.
  *
+ * What is past its retention (manifest/retention.ts) is taken in the same way, as whole profiles.
+ *
  * A profile that was sent again after its deletion is another one, and there once more.
  */
 import type { Series } from '../model/series.js';
@@ -17,6 +19,7 @@ import {
   matchSeries,
 } from '../symbols/select.js';
 import type { LabelSetTable, SymbolSource } from '../symbols/source.js';
+import type { CutoffOf } from './retention.js';
 import type { Manifest, SeriesTombstone, Watermark } from './types.js';
 
 const NS_PER_MS = 1_000_000n;
@@ -74,6 +77,8 @@ export class SeriesRemoval {
   }
 }
 
+const BEGINNING_NS = -(1n << 63n);
+
 interface CompiledTombstone {
   readonly id: number;
   readonly selector: CompiledSelector;
@@ -99,13 +104,16 @@ function compile(tombstone: SeriesTombstone): CompiledTombstone {
 /** Some tombstones, asked series by series. */
 export class Removals {
   readonly #tombstones: readonly CompiledTombstone[];
+  readonly #cutoffOf: CutoffOf | undefined;
 
-  constructor(tombstones: readonly SeriesTombstone[]) {
+  /** `cutoffOf`: what is past its age is taken as well. */
+  constructor(tombstones: readonly SeriesTombstone[], cutoffOf?: CutoffOf) {
     this.#tombstones = tombstones.map(compile);
+    this.#cutoffOf = cutoffOf;
   }
 
   get isEmpty(): boolean {
-    return this.#tombstones.length === 0;
+    return this.#tombstones.length === 0 && this.#cutoffOf === undefined;
   }
 
   /** Undefined where nothing is taken. */
@@ -117,6 +125,8 @@ export class Removals {
       if (deferred === undefined) return [];
       return { key: `${id}/${deferredKey(selector, deferred)}`, deferred, startNs, endNs };
     });
+    const endNs = this.#cutoffOf?.(series);
+    if (endNs !== undefined) parts.push({ key: 'age', deferred: [], startNs: BEGINNING_NS, endNs });
     return parts.length === 0 ? undefined : new SeriesRemoval(parts);
   }
 }

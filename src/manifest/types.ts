@@ -12,6 +12,8 @@ export interface ManifestBlock {
   readonly createdMs: number;
   /** Ids of the series tombstones that its rows are to be read through; a rewrite applies them. Ascending. */
   readonly seriesTombstones: readonly number[];
+  /** The retention rules that were applied to all of it (`Retention.stamp`); '' for none. */
+  readonly retentionStamp: string;
 }
 
 /**

@@ -2,6 +2,7 @@
 import { isKind, StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { Clock } from '../env/clock.js';
+import { Retention, type RetentionRule } from '../manifest/retention.js';
 import { parseProfileType, profileTypesOf } from '../model/profile-type.js';
 import { PROFILE_NAME, PROFILE_TYPE, SERVICE_NAME } from '../model/labels.js';
 import { queriedTenantIds } from '../model/tenant-id.js';
@@ -77,6 +78,8 @@ export interface QuerySettings extends Partial<QueryBudget> {
   readonly usesRollups?: boolean;
   /** Queries that run at once. Default LIMITS.concurrentQueriesMax; higher: more memory under load. */
   readonly concurrency?: number;
+  /** What is past its age is hidden. Default: nothing is. */
+  readonly retention?: readonly RetentionRule[];
 }
 
 const CACHE_BYTES = 64 << 20;
@@ -107,6 +110,7 @@ export class QueryEngine implements QueryApi {
   readonly #cache: WeightedCache;
   readonly #gate: QueryGate;
   readonly #usesRollups: boolean;
+  readonly #retention: Retention;
   #frames = new FramePool();
 
   constructor(dependencies: QueryDependencies, settings: QuerySettings) {
@@ -117,6 +121,7 @@ export class QueryEngine implements QueryApi {
       nodesMax: settings.nodesMax ?? DEFAULT_BUDGET.nodesMax,
     };
     this.#usesRollups = settings.usesRollups ?? true;
+    this.#retention = new Retention(settings.retention ?? []);
     this.#cache = new WeightedCache(settings.cacheBytes ?? CACHE_BYTES);
     const slots = settings.concurrency ?? LIMITS.concurrentQueriesMax;
     this.#gate = new QueryGate(slots, LIMITS.waitingQueriesMax);
@@ -371,6 +376,8 @@ export class QueryEngine implements QueryApi {
           parts,
           cache: this.#cache,
           context,
+          cutoffOf: (tenantId) =>
+            this.#retention.cutoffOf(tenantId, this.#dependencies.clock.nowMs()),
         });
         return await work({ context, snapshot });
       } catch (error) {

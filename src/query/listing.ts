@@ -3,7 +3,12 @@
  * first and last profile enclose any part of the range; a segment's if one of its profiles lies in the range.
  */
 import type { SegmentView } from '../log/segment-view.js';
-import { NOTHING_REMOVED, type Removals, removedKeys } from '../manifest/series-removal.js';
+import {
+  NOTHING_REMOVED,
+  type Removals,
+  removedKeys,
+  type SeriesRemoval,
+} from '../manifest/series-removal.js';
 import { PROFILE_NAME, PROFILE_TYPE, SERVICE_NAME } from '../model/labels.js';
 import type { Series } from '../model/series.js';
 import type { LabelSetTable } from '../symbols/source.js';
@@ -43,6 +48,13 @@ export interface ListRequest {
   readonly needsLabelSets: boolean;
 }
 
+interface ListedBlockSeries {
+  readonly series: Series;
+  readonly number: number;
+  /** Where it may take something. */
+  readonly removal: SeriesRemoval | undefined;
+}
+
 export class ListingBuilder {
   readonly #request: ListRequest;
   readonly #byKey = new Map<string, { series: Series; columns: Set<number> }>();
@@ -55,23 +67,26 @@ export class ListingBuilder {
   /** Adds what a block has; true if it had something. */
   async addBlock(handle: BlockHandle, removals: Removals): Promise<boolean> {
     const { range } = this.#request;
-    const byService = new Map<string, { series: Series; number: number }[]>();
+    const byService = new Map<string, ListedBlockSeries[]>();
     for (const [number, { series, startNsMin, startNsMax }] of (await handle.series()).entries()) {
       if (startNsMin >= range.endNs || startNsMax < range.startNs) continue;
       const known = byService.get(series.service);
-      if (known === undefined) byService.set(series.service, [{ series, number }]);
-      else known.push({ series, number });
+      const found = removals.of(series);
+      const removal = found?.overlaps(startNsMin, startNsMax) === true ? found : undefined;
+      const entry = { series, number, removal };
+      if (known === undefined) byService.set(series.service, [entry]);
+      else known.push(entry);
     }
     let added = false;
     for (const [service, list] of byService) {
-      for (const { series, number } of list) {
+      for (const { series, number, removal } of list) {
         const matched = this.#match(series);
         if (matched.length === 0) continue;
-        const removal = removals.of(series);
         const needsSets = this.#needsSets(matched);
         let sets = needsSets ? (await handle.symbols(service)).labelSets : undefined;
         if (removal !== undefined) {
-          const live = await liveLabelSets(handle, { service, number, removal }, range);
+          const touched = { service, number, removal };
+          const live = await liveLabelSets(handle, touched, { range, needsSets });
           if (live === undefined) continue;
           if (sets !== undefined) sets = labelSetSubset(sets, (set) => live[set] === 1);
         }

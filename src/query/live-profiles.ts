@@ -97,19 +97,22 @@ export interface TouchedSeries {
   readonly removal: SeriesRemoval;
 }
 
+const NO_SETS = new Uint8Array(0);
+
 /**
- * The label sets that its profiles in the range still use, as a mask over those of the service; undefined when
- * no profile is left.
+ * The label sets that its profiles in the range still use, as a mask over those of the service (without `needsSets`
+ * perhaps none); undefined when no profile is left.
  */
 export async function liveLabelSets(
   handle: BlockHandle,
   { service, number, removal }: TouchedSeries,
-  range: TimeRange,
+  { range, needsSets }: { readonly range: TimeRange; readonly needsSets: boolean },
 ): Promise<Uint8Array | undefined> {
   const profiles = await handle.profiles();
   const inRange = profilesInRange(profiles, number, range);
   const kept = keptRanges(profiles.startNs, inRange, removal);
   if (kept.length === 0) return undefined;
+  if (!needsSets && kept.some((part) => part.removed.length === 0)) return NO_SETS;
   const source = new BlockSource(handle, service, { profiles, slices: [] });
   const { keys, labelSets } = await source.symbols();
   const used = new Uint8Array(labelSets.count);

@@ -152,6 +152,24 @@ export function keptRanges(
   return out;
 }
 
+/** First and last start of what removals leave of a block, but for profiles that only lost their samples. */
+export function keptBounds(
+  { series, profiles }: BlockTables,
+  removals: Removals,
+): TimeBounds | undefined {
+  let bounds: TimeBounds | undefined;
+  let first = 0;
+  for (const { series: s, profileCount } of series) {
+    const own = { first, end: first + profileCount };
+    first = own.end;
+    for (const kept of keptRanges(profiles.startNs, own, removals.of(s))) {
+      const firstNs = profiles.startNs[kept.first]!;
+      bounds = widenedBounds(bounds, { firstNs, lastNs: profiles.startNs[kept.end - 1]! });
+    }
+  }
+  return bounds;
+}
+
 /** Profiles are sorted by (series, start): two searches for the series, two within it. */
 export function profilesInRange(
   profiles: BlockProfiles,

@@ -5,8 +5,9 @@
 import type { BlockReader } from '../block/types.js';
 import type { LogPosition, SegmentPosition, SegmentView } from '../log/segment-view.js';
 import { decodeCarry, type ServiceCarry, withDeletions } from '../manifest/carry.js';
+import type { CutoffOf } from '../manifest/retention.js';
 import { coversSegment, Removals, tombstonesOf } from '../manifest/series-removal.js';
-import type { Manifest } from '../manifest/types.js';
+import type { Manifest, ManifestBlock } from '../manifest/types.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { FramePool } from '../symbols/frame-pool.js';
 import { BlockHandle } from './block-handle.js';
@@ -15,6 +16,8 @@ import type { QueryContext } from './context.js';
 import { planLevelZero } from './level-zero.js';
 import { mapInOrder } from './ordered.js';
 import {
+  type BlockTables,
+  keptBounds,
   type PlannedParts,
   planParts,
   type TimeBounds,
@@ -60,6 +63,7 @@ export class Snapshot {
   readonly #context: QueryContext;
   readonly #manifest: Manifest;
   readonly #planned: PlannedParts;
+  readonly #cutoffOf: CutoffOf | undefined;
 
   private constructor(
     fixed: SnapshotRequest,
@@ -70,6 +74,7 @@ export class Snapshot {
     this.#parts = fixed.parts;
     this.#cache = fixed.cache;
     this.#context = fixed.context;
+    this.#cutoffOf = fixed.cutoffOf(fixed.tenantId);
     this.#manifest = state.manifest;
     this.#planned = state.planned;
   }
@@ -96,15 +101,26 @@ export class Snapshot {
       this.#context.check();
       const block = this.#planned.blocks[index];
       if (handle === undefined || block === undefined) continue;
-      const removals = new Removals(tombstonesOf(this.#manifest, block));
+      const removals = this.#removalsOfBlock(block);
       await this.#context.part(`block ${block.blockId}`, async () => visit(handle, removals));
     }
   }
 
-  /** What deletions take from a segment. */
+  #removalsOfBlock(block: ManifestBlock): Removals {
+    return new Removals(tombstonesOf(this.#manifest, block), this.#cutoffOf);
+  }
+
+  async #tables({ blockId }: ManifestBlock): Promise<BlockTables> {
+    const handle = await this.#openBlock(blockId);
+    const [series, profiles] = await Promise.all([handle.series(), handle.profiles()]);
+    return { series, profiles };
+  }
+
+  /** What deletions and age take from a segment. */
   removalsOf({ position }: SegmentView): Removals {
     const { seriesTombstones } = this.#manifest;
-    return new Removals(seriesTombstones.filter((t) => coversSegment(t, position)));
+    const covering = seriesTombstones.filter((t) => coversSegment(t, position));
+    return new Removals(covering, this.#cutoffOf);
   }
 
   /** The segments that no block covers, oldest first. */
@@ -155,14 +171,24 @@ export class Snapshot {
   /** Of the profiles in the range's blocks and of the tenant's profiles in segments. */
   async bounds(): Promise<TimeBounds | undefined> {
     let bounds: TimeBounds | undefined;
-    for (const { startNsMin, startNsMax } of this.#planned.blocks) {
-      bounds = widenedBounds(bounds, { firstNs: startNsMin, lastNs: startNsMax });
+    for (const block of this.#planned.blocks) {
+      const removals = this.#removalsOfBlock(block);
+      bounds = widenedBounds(
+        bounds,
+        removals.isEmpty
+          ? { firstNs: block.startNsMin, lastNs: block.startNsMax }
+          : keptBounds(await this.#tables(block), removals),
+      );
     }
-    for (const { series, profiles } of await this.segments()) {
+    for (const view of await this.segments()) {
+      const { series, profiles } = view;
+      const removals = this.removalsOf(view);
       const isOwn = series.map(({ tenantId }) => tenantId === this.tenantId);
+      const removal = series.map((s) => removals.of(s.series));
       for (let p = 0; p < profiles.count; p++) {
         const start = profiles.startNs[p]!;
-        if (!isOwn[profiles.series[p]!]) continue;
+        const number = profiles.series[p]!;
+        if (!isOwn[number] || removal[number]?.at(start) === 'all') continue;
         bounds = widenedBounds(bounds, { firstNs: start, lastNs: start });
       }
     }
@@ -200,6 +226,8 @@ function blockCachePrefix(tenantId: string, blockId: string): string {
 }
 
 export interface SnapshotRequest {
+  /** What is past its age, by tenant. */
+  readonly cutoffOf: (tenantId: string) => CutoffOf | undefined;
   readonly tenantId: string;
   readonly range: TimeRange;
   readonly parts: SnapshotParts;

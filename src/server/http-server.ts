@@ -19,6 +19,7 @@ import { isConnectPath } from './connect-paths.js';
 import { API_ROUTE_NAMES, findApiRoute } from './http-api.js';
 import { serveH2c } from './h2c.js';
 import { sendError, sendReply, type Reply } from './http-respond.js';
+import { ADMIN_ROUTES, type AdminApi } from './http-admin.js';
 import { compact, type CompactCall } from './http-compact.js';
 import { write } from './http-write.js';
 import type { LinkTemplates } from './links.js';
@@ -51,6 +52,7 @@ export interface HttpServerOptions {
   readonly report: ErrorReporter;
   readonly compact?: CompactCall | undefined;
   readonly links: LinkTemplates;
+  readonly admin?: AdminApi | undefined;
 }
 
 export interface HttpServer {
@@ -224,6 +226,8 @@ class HttpApp {
         run: ({ search }, signal) => compact(run, search, signal),
       };
     }
+    const admin = this.adminHandler(path);
+    if (admin !== undefined) return admin;
     const api = findApiRoute(path);
     if (api !== undefined) {
       const { route, pathValue } = api;
@@ -249,6 +253,18 @@ class HttpApp {
     if (asset === undefined) throw pathNotFound(path);
     const headers = { 'cache-control': 'no-cache' };
     return { name: 'ui', methods: ['GET', 'HEAD'], run: async () => ({ ...asset, headers }) };
+  }
+
+  private adminHandler(path: string): Handler | undefined {
+    const { admin, clock } = this.options;
+    const route = ADMIN_ROUTES.get(path);
+    if (admin === undefined || route === undefined) return undefined;
+    return {
+      name: path,
+      methods: [route.method],
+      run: ({ request, search }) =>
+        route.run({ admin, tenantId: tenantOfRequest(request), search, nowMs: clock.nowMs() }),
+    };
   }
 
   private writeHandler(): Handler {

@@ -4,6 +4,7 @@ import type { IngestApi } from '../ingest/api.js';
 import type { QueryApi } from '../query/api.js';
 import { startGrpcServer } from './grpc-server.js';
 import type { ErrorReporter } from './grpc-service.js';
+import type { AdminApi } from './http-admin.js';
 import type { CompactCall } from './http-compact.js';
 import { startHttpServer, type StaticAssets } from './http-server.js';
 import { checkLinkTemplates, type LinkTemplates } from './links.js';
@@ -19,6 +20,8 @@ export interface ServerOptions {
   readonly ready: () => boolean;
   /** The web page, by path. */
   readonly ui: StaticAssets;
+  /** Serves `POST /api/v1/delete` and the like; without it there are no such paths. */
+  readonly admin?: AdminApi;
   /** Serves `POST /api/v1/compact`; without it there is no such path. */
   readonly compact?: CompactCall;
   /** Where the traces and log lines of spans are shown. Default: nowhere. */

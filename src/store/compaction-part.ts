@@ -5,6 +5,7 @@ import { Compactor } from '../compaction/compactor.js';
 import { SegmentReader } from '../head/segment-reader.js';
 import type { LogPosition } from '../log/segment-view.js';
 import { ManifestStore } from '../manifest/manifest-store.js';
+import type { RetentionRule } from '../manifest/retention.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { DataLayout } from './layout.js';
 import type { Environment } from './options.js';
@@ -17,6 +18,7 @@ export interface CompactionPartOptions {
   readonly consumed: (tenantId: string, sequence: number) => Promise<void>;
   /** Default: ROLLUP_SETTINGS. */
   readonly rollupLabels?: readonly string[];
+  readonly retention?: readonly RetentionRule[];
 }
 
 /** Segments are looked at for their tenants before they are compacted: kept so long, one at the default size. */
@@ -32,25 +34,28 @@ export function openCompactionPart(options: CompactionPartOptions): Compactor {
     dir: layout.logDir,
     cacheBytesMax: SEGMENT_CACHE_BYTES,
   });
-  return new Compactor({
-    bucket,
-    manifests: new ManifestStore({ bucket, clock, rng }),
-    blocks: {
-      createWriter: (block) => createBlockWriter({ bucket, rollups, ...block }),
-      open: (tenantId, blockId) => openBlock(bucket, tenantId, blockId),
-      prefix: blockPrefix,
-    },
-    segments: {
-      position: options.position,
-      read: (segment) => reader.view(segment),
-      release: () => reader.clear(),
-      tenants: async (segment) => {
-        const { series } = await reader.view(segment);
-        return [...new Set(series.map((s) => s.tenantId))];
+  return new Compactor(
+    {
+      bucket,
+      manifests: new ManifestStore({ bucket, clock, rng }),
+      blocks: {
+        createWriter: (block) => createBlockWriter({ bucket, rollups, ...block }),
+        open: (tenantId, blockId) => openBlock(bucket, tenantId, blockId),
+        prefix: blockPrefix,
       },
-      consumed: (tenantId, _instance, sequence) => options.consumed(tenantId, sequence),
+      segments: {
+        position: options.position,
+        read: (segment) => reader.view(segment),
+        release: () => reader.clear(),
+        tenants: async (segment) => {
+          const { series } = await reader.view(segment);
+          return [...new Set(series.map((s) => s.tenantId))];
+        },
+        consumed: (tenantId, _instance, sequence) => options.consumed(tenantId, sequence),
+      },
+      clock,
+      rng,
     },
-    clock,
-    rng,
-  });
+    { retention: options.retention ?? [] },
+  );
 }

@@ -5,14 +5,15 @@
 import { invalid, isKind, StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { markBlock } from '../compaction/deletions.js';
-import type { Clock } from '../env/clock.js';
 import type { IngestApi } from '../ingest/api.js';
 import type { SegmentPosition } from '../log/segment-view.js';
-import type { ManifestStore } from '../manifest/manifest-store.js';
+import { ManifestStore } from '../manifest/manifest-store.js';
 import type { Manifest, SeriesTombstone, Watermark } from '../manifest/types.js';
 import { PROFILE_TYPE, PROFILE_TYPE_PARTS, SERVICE_NAME } from '../model/labels.js';
 import { TENANT_DEFAULT, checkTenantId } from '../model/tenant-id.js';
+import type { Bucket } from '../objstore/bucket.js';
 import { compileSelector } from '../symbols/select.js';
+import type { Environment } from './options.js';
 
 /** Profile starts [startMs, endMs), unix milliseconds. */
 export interface DeleteRequest {
@@ -42,17 +43,17 @@ export interface Deletion {
 const TIME_MS_MAX = 9_223_372_036_854;
 const COMMIT_ATTEMPTS = 16;
 
-export interface DeletionParts {
-  readonly manifests: ManifestStore;
-  readonly ingest: IngestApi;
-  readonly clock: Clock;
+export interface DeletionPlace {
+  readonly bucket: Bucket;
+  readonly environment: Environment;
 }
 
 /** Throws `invalid` PS_DELETE_*, PS_TENANT, PS_SELECTOR_*, `limit` PS_TOMBSTONES, and what a commit does. */
 export async function deleteProfiles(
-  { manifests, ingest, clock }: DeletionParts,
+  { ingest, ...place }: DeletionPlace & { readonly ingest: IngestApi },
   request: DeleteRequest,
 ): Promise<Deletion> {
+  const manifests = manifestsOf(place);
   const { tenantId, selector, startMs, endMs } = checked(request);
   // Sealed, so that a segment lies before the deletion or after it, and never on both sides.
   const { segments } = await ingest.seal();
@@ -62,7 +63,7 @@ export async function deleteProfiles(
       const base = await manifests.load(tenantId);
       checkCount(base);
       const id = base.version + 1;
-      const createdMs = clock.nowMs();
+      const createdMs = place.environment.clock.nowMs();
       const tombstone = { id, selector, startMs, endMs, createdMs, covered };
       try {
         const next = await manifests.commit(base, (now) => withTombstone(now, tombstone));
@@ -79,14 +80,18 @@ export async function deleteProfiles(
 
 /** Deletions of a tenant that are not applied everywhere yet, oldest first. */
 export async function listDeletions(
-  manifests: ManifestStore,
+  place: DeletionPlace,
   tenantId: string,
 ): Promise<readonly Deletion[]> {
-  const manifest = await manifests.load(tenantId);
+  const manifest = await manifestsOf(place).load(tenantId);
   return manifest.seriesTombstones.map((tombstone) => deletionOf(manifest, tombstone));
 }
 
-function deletionOf(manifest: Manifest, tombstone: SeriesTombstone): Deletion {
+function manifestsOf({ bucket, environment }: DeletionPlace): ManifestStore {
+  return new ManifestStore({ bucket, clock: environment.clock, rng: environment.rng });
+}
+
+export function deletionOf(manifest: Manifest, tombstone: SeriesTombstone): Deletion {
   const { id, selector, startMs, endMs, createdMs } = tombstone;
   const blocks = manifest.blocks.filter((b) => b.seriesTombstones.includes(id)).length;
   return { id, tenantId: manifest.tenantId, selector, startMs, endMs, createdMs, blocks };

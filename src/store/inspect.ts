@@ -3,6 +3,7 @@ import { blockTableSizes } from '../block/table-sizes.js';
 import { SegmentReader } from '../head/segment-reader.js';
 import { ManifestStore } from '../manifest/manifest-store.js';
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
+import { type Deletion, deletionOf } from './deletion.js';
 import type { Place } from './place.js';
 
 /** What `basalt inspect --json` prints. */
@@ -42,6 +43,8 @@ export interface InspectedTenant {
   readonly watermarks: readonly { readonly instance: string; readonly sequence: number }[];
   readonly carries: { readonly count: number; readonly bytes: number };
   readonly tombstones: { readonly count: number; readonly bytes: number };
+  /** Deletions that some blocks, or level 0, are read through until compaction has applied them. */
+  readonly deletions: readonly Deletion[];
 }
 
 function sum(numbers: Iterable<number>): number {
@@ -138,5 +141,6 @@ function inspectTenant(manifest: Manifest): InspectedTenant {
     watermarks,
     carries: { count: carries.length, bytes: sum(carries.map((c) => c.sizeBytes)) },
     tombstones: { count: tombstones.length, bytes: sum(tombstones.map((t) => t.sizeBytes)) },
+    deletions: manifest.seriesTombstones.map((t) => deletionOf(manifest, t)),
   };
 }

@@ -4,6 +4,7 @@ import type { MetricsRegistry } from '../base/metrics.js';
 import type { Clock } from '../env/clock.js';
 import type { FileSystem } from '../env/files.js';
 import type { Rng } from '../env/rng.js';
+import type { RetentionRule } from '../manifest/retention.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { S3Settings } from '../objstore/open-bucket.js';
 
@@ -41,6 +42,8 @@ export interface StoreOptions extends StoreLocation {
    * Default: service_name, namespace, version, environment, region. More: rollups save less.
    */
   readonly rollupLabels?: readonly string[];
+  /** How long profiles are kept; the first rule that fits a series decides. Default: all for ever. */
+  readonly retention?: readonly RetentionRule[];
   /** Counters and gauges of the store are registered here. */
   readonly metrics?: MetricsRegistry;
   /** For tests: forces `threads: false`. */
@@ -54,6 +57,7 @@ export interface PartSettings {
   readonly s3?: S3Settings;
   readonly segmentBytesMax?: number;
   readonly rollupLabels?: readonly string[];
+  readonly retention?: readonly RetentionRule[];
 }
 
 /** Throws `invalid` PS_ROLLUP_LABELS. */

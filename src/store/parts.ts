@@ -1,6 +1,7 @@
 import type { CompactionProgress, CompactionReport } from '../compaction/report.js';
 import type { IngestApi } from '../ingest/api.js';
 import type { LogPosition } from '../log/segment-view.js';
+import type { RetentionRule } from '../manifest/retention.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { QueryApi } from '../query/api.js';
 import { openCompactionPart } from './compaction-part.js';
@@ -36,6 +37,7 @@ export interface InlineOptions {
   readonly environment: Environment;
   readonly segmentBytesMax?: number;
   readonly rollupLabels?: readonly string[];
+  readonly retention?: readonly RetentionRule[];
 }
 
 /** All parts on the caller's thread. */

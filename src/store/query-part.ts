@@ -2,6 +2,7 @@ import { openBlock } from '../block/reader.js';
 import { SegmentReader } from '../head/segment-reader.js';
 import type { LogPosition } from '../log/segment-view.js';
 import { ManifestStore } from '../manifest/manifest-store.js';
+import type { RetentionRule } from '../manifest/retention.js';
 import type { Bucket } from '../objstore/bucket.js';
 import { openQueryEngine, type QueryEngine } from '../query/engine.js';
 import type { DataLayout } from './layout.js';
@@ -13,18 +14,22 @@ export interface QueryPartOptions {
   readonly environment: Environment;
   /** How far the log is durable right now. */
   readonly position: () => Promise<LogPosition>;
+  readonly retention?: readonly RetentionRule[];
 }
 
 /** The read side over the bucket and the log's files. */
 export function openQueryPart(options: QueryPartOptions): QueryEngine {
   const { layout, bucket, environment, position } = options;
   const { files, clock, rng } = environment;
-  return openQueryEngine({
-    bucket,
-    manifests: new ManifestStore({ bucket, clock, rng }),
-    blocks: { open: (tenantId, blockId) => openBlock(bucket, tenantId, blockId) },
-    segments: new SegmentReader({ files, dir: layout.logDir }),
-    position,
-    clock,
-  });
+  return openQueryEngine(
+    {
+      bucket,
+      manifests: new ManifestStore({ bucket, clock, rng }),
+      blocks: { open: (tenantId, blockId) => openBlock(bucket, tenantId, blockId) },
+      segments: new SegmentReader({ files, dir: layout.logDir }),
+      position,
+      clock,
+    },
+    { retention: options.retention ?? [] },
+  );
 }

@@ -149,6 +149,7 @@ async function findBlocks(
         sizeBytes,
         createdMs,
         seriesTombstones: [],
+        retentionStamp: '',
       };
       found.set(blockId, { blockId, lineage, block });
     } catch (error) {

@@ -4,14 +4,13 @@ import type { MetricsRegistry } from '../base/metrics.js';
 import type { CompactionProgress, CompactionReport } from '../compaction/report.js';
 import type { FileLock } from '../env/files.js';
 import type { IngestApi, WriteRequest, WriteResult } from '../ingest/api.js';
-import { ManifestStore } from '../manifest/manifest-store.js';
 import type { Bucket } from '../objstore/bucket.js';
 import { TENANT_DEFAULT } from '../model/tenant-id.js';
 import type { QueryApi } from '../query/api.js';
 import { BackgroundCompaction } from './background-compaction.js';
 import type { Inspection } from './inspect.js';
 import type { IngestReport } from './ingest-part.js';
-import { type DeleteRequest, type Deletion, deleteProfiles, listDeletions } from './deletion.js';
+import type { DeleteRequest, Deletion } from './deletion.js';
 import { dataLayout, openStoreBucket } from './layout.js';
 import {
   checkRollupLabels,
@@ -86,9 +85,15 @@ export class Store implements AsyncDisposable {
   async start(): Promise<void> {
     const { options, environment, bucket } = this.#place;
     const layout = dataLayout(options.dir);
-    const { segmentBytesMax, rollupLabels } = options;
+    const { segmentBytesMax, rollupLabels, retention = [] } = options;
     checkRollupLabels(rollupLabels);
+    // Here, so that a wrong rule is told at once and not by the first query.
+    if (retention.length > 0) {
+      const { Retention } = await import('../manifest/retention.js');
+      new Retention(retention).stamp(TENANT_DEFAULT, 0);
+    }
     const settings = {
+      retention,
       ...(segmentBytesMax === undefined ? {} : { segmentBytesMax }),
       ...(rollupLabels === undefined ? {} : { rollupLabels: [...rollupLabels] }),
     };
@@ -111,7 +116,7 @@ export class Store implements AsyncDisposable {
 
   // Each way loads its own code only: an owner of threads has no use for the engine in its own.
   async #openThreads(
-    settings: Pick<PartSettings, 'segmentBytesMax' | 'rollupLabels'>,
+    settings: Pick<PartSettings, 'segmentBytesMax' | 'rollupLabels' | 'retention'>,
   ): Promise<StoreParts> {
     const { dir, bucket, s3 } = this.#place.options;
     const { openThreadedParts } = await import('./threaded-parts.js');
@@ -179,14 +184,15 @@ export class Store implements AsyncDisposable {
    */
   async delete(request: DeleteRequest): Promise<Deletion> {
     const { ingest } = this.#open();
-    const { clock } = this.#place.environment;
-    return deleteProfiles({ manifests: this.#manifests(), ingest, clock }, request);
+    const { deleteProfiles } = await import('./deletion.js');
+    return deleteProfiles({ ...this.#where(), ingest }, request);
   }
 
   /** Deletions that compaction has not applied everywhere yet. */
   async deletions(tenantId: string = TENANT_DEFAULT): Promise<readonly Deletion[]> {
     this.#open();
-    return listDeletions(this.#manifests(), tenantId);
+    const { listDeletions } = await import('./deletion.js');
+    return listDeletions(this.#where(), tenantId);
   }
 
   /** Counters of the write side since the start, and what that start found torn or damaged in the log. */
@@ -243,11 +249,6 @@ export class Store implements AsyncDisposable {
   #where() {
     const { options, environment, bucket } = this.#place;
     return { layout: dataLayout(options.dir), bucket, environment };
-  }
-
-  #manifests(): ManifestStore {
-    const { environment, bucket } = this.#place;
-    return new ManifestStore({ bucket, clock: environment.clock, rng: environment.rng });
   }
 
   #exclusive<T>(work: () => Promise<T>): Promise<T> {

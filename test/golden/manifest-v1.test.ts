@@ -21,6 +21,7 @@ const MANIFEST: Manifest = {
       sizeBytes: 5_000,
       createdMs: 1_700_000_000_000,
       seriesTombstones: [7, 9],
+      retentionStamp: '0123abcd',
     },
     {
       blockId: '01jd0000000000000000000001',
@@ -32,6 +33,7 @@ const MANIFEST: Manifest = {
       sizeBytes: 400,
       createdMs: 1_700_000_000_001,
       seriesTombstones: [],
+      retentionStamp: '',
     },
   ],
   watermarks: [{ instance: '6f1c0a52-6f0e-4f5e-8f0e-3c0f4e0f7a10', sequence: 12 }],

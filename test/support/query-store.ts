@@ -60,6 +60,7 @@ export function memoryStore(profiles: readonly PlainProfile[], layout: Layout): 
       ...meta,
       sizeBytes: 0,
       seriesTombstones: [],
+      retentionStamp: '',
     })),
     watermarks: [{ instance: 'i', sequence: 1 }],
     carries: carriesOf(consumed, objects),

@@ -27,8 +27,9 @@ export interface CompactionAnswer extends Omit<CompactionReport, 'failures'> {
 }
 
 async function handlers() {
-  const place = await openPlace(data as PartSettings);
-  const { rollupLabels } = data as PartSettings;
+  const settings = data as PartSettings;
+  const place = await openPlace(settings);
+  const { retention = [], rollupLabels } = settings;
   return {
     run: async (
       call: CompactionCall,
@@ -38,6 +39,7 @@ async function handlers() {
       const compactor = openCompactionPart({
         ...place,
         ...(rollupLabels === undefined ? {} : { rollupLabels }),
+        retention,
         position: async () => position,
         consumed: async (tenantId, sequence) => notify('consumed', { tenantId, sequence }),
       });

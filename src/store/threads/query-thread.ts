@@ -28,8 +28,10 @@ export interface QueryCall<Q> {
 }
 
 async function handlers() {
-  const place = await openPlace(data as PartSettings);
-  const engine = openQueryPart({ ...place, position: async () => position });
+  const settings = data as PartSettings;
+  const place = await openPlace(settings);
+  const { retention = [] } = settings;
+  const engine = openQueryPart({ ...place, position: async () => position, retention });
   const ready = <Q>(
     call: QueryCall<Q>,
     { signal }: CallContext,

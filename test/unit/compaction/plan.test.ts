@@ -3,10 +3,12 @@ import { describe, expect, it } from 'vitest';
 import {
   COMPACTION_SETTINGS,
   planLevelZero,
+  planBlocks,
   planMerges,
   type CompactionSpec,
 } from '../../../src/compaction/plan.js';
 import { emptyManifest } from '../../../src/manifest/manifest-codec.js';
+import { parseRetentionRule, Retention } from '../../../src/manifest/retention.js';
 import type { Manifest, ManifestBlock } from '../../../src/manifest/types.js';
 
 const MINUTE = 60_000;
@@ -41,6 +43,7 @@ function blockOf({ id, from, to, level = 1, bytes = 10 }: Sketch): ManifestBlock
     sizeBytes: bytes,
     createdMs: 0,
     seriesTombstones: [],
+    retentionStamp: '',
   };
 }
 
@@ -54,13 +57,15 @@ const text = (spec: CompactionSpec): string =>
   spec.kind === 'merge'
     ? spec.blocks.map((b) => b.blockId).join('+')
     : spec.kind === 'carry'
-      ? spec.carry.service
-      : `${spec.instance}:${spec.segments.map((s) => s.sequence).join(',')}`;
+      ? `carry ${spec.carry.service}`
+      : spec.kind === 'drop'
+        ? `drop ${spec.blocks.map((b) => b.blockId).join(',')}`
+        : `${spec.instance}:${spec.segments.map((s) => s.sequence).join(',')}`;
 
 function plan(
   manifest: Manifest,
   now: number,
-  more: { isFull?: boolean; log?: string } = {},
+  more: { isFull?: boolean; log?: string; retention?: readonly string[] } = {},
 ): string[] {
   const segments = (more.log ?? '').split(' ').filter((s) => s !== '');
   const input = {
@@ -79,12 +84,71 @@ function plan(
     nowMs: WEEK_START + now,
     settings: SETTINGS,
     isFull: more.isFull === true,
+    retention: new Retention((more.retention ?? []).map(parseRetentionRule)),
   };
-  return [...planLevelZero(input), ...planMerges(input)].map(text);
+  return [...planLevelZero(input), ...planBlocks(input)].map(text);
 }
 
 const hours = (...starts: number[]): Sketch[] =>
   starts.map((h, i) => ({ id: `h${i}`, from: h * HOUR, to: h * HOUR + 50 * MINUTE, level: 2 }));
+
+describe('deletions and ages', () => {
+  const DAY = 24 * HOUR;
+  const marked = (manifest: Manifest, ...ids: string[]): Manifest => ({
+    ...manifest,
+    blocks: manifest.blocks.map((b) =>
+      ids.includes(b.blockId) ? { ...b, seriesTombstones: [7] } : b,
+    ),
+    seriesTombstones: [
+      { id: 7, selector: '{a="b"}', startMs: 0, endMs: 1, createdMs: WEEK_START, covered: [] },
+    ],
+  });
+
+  it('rewrite a marked block alone unless a merge takes it', () => {
+    const four = manifestOf([...hours(1, 1, 1, 1), { id: 'x', from: 9 * HOUR, to: 9 * HOUR + 1 }]);
+    expect(plan(marked(four, 'h1', 'x'), 2 * HOUR)).toEqual(['h0+h1+h2+h3', 'x']);
+    expect(plan(four, 2 * HOUR)).toEqual(['h0+h1+h2+h3']);
+  });
+
+  it('rewrite a marked carry when its time has come, or at once in full', () => {
+    const carry = { service: 's', objectKey: 'k', sizeBytes: 1, deletedSinceMs: 0 };
+    const manifest = {
+      ...marked(manifestOf([])),
+      carries: [{ ...carry, seriesTombstones: [7] }],
+    };
+    expect(plan(manifest, 999)).toEqual([]);
+    expect(plan(manifest, 1_000)).toEqual(['carry s']);
+    expect(plan(manifest, 0, { isFull: true })).toEqual(['carry s']);
+    const applied = {
+      ...manifest,
+      carries: [{ ...carry, seriesTombstones: [], deletedSinceMs: WEEK_START + 500 }],
+    };
+    expect(plan(applied, 1_499)).toEqual([]);
+    expect(plan(applied, 1_500)).toEqual(['carry s']);
+  });
+
+  it('drop a block once all of it is past the last age, never before, never without such an age', () => {
+    const one = manifestOf([{ id: 'x', from: 0, to: 5 * MINUTE }]);
+    const at = 7 * DAY + 5 * MINUTE;
+    expect(plan(one, at + 1, { retention: ['7d'] })).toEqual([]);
+    expect(plan(one, at + 2, { retention: ['7d'] })).toEqual(['drop x']);
+    expect(plan(one, at + 2, { retention: ['{a="b"}=30d', '7d'] })).toEqual(['x']);
+    expect(plan(one, 90 * DAY, { retention: ['{a="b"}=7d'] })).toEqual(['x']);
+    expect(plan(one, at + 2, { retention: ['other=7d'] })).toEqual([]);
+    expect(plan(one, at + 2, { retention: ['t=30d', '7d'] })).toEqual([]);
+  });
+
+  it('rewrite a block once for each age that it passes', () => {
+    const retention = ['{a="b"}=1d', '{a="c"}=2d', '30d'];
+    const one = manifestOf([{ id: 'x', from: 0, to: 1 }]);
+    const stamp = new Retention(retention.map(parseRetentionRule)).stamp('t', DAY + 1);
+    const after = { ...one, blocks: one.blocks.map((b) => ({ ...b, retentionStamp: stamp })) };
+    expect(plan(one, DAY + 3, { retention })).toEqual(['x']);
+    expect(plan(after, DAY + 3, { retention })).toEqual([]);
+    expect(plan(after, 2 * DAY + 3, { retention })).toEqual(['x']);
+    expect(plan(after, DAY + 3, { retention: ['{a="d"}=1d'] })).toEqual(['x']);
+  });
+});
 
 describe('level zero plans', () => {
   const none = manifestOf([]);
@@ -178,6 +242,7 @@ describe('merge plans', () => {
               log: { segments: [] },
               nowMs: WEEK_START + now,
               settings: SETTINGS,
+              retention: new Retention([]),
               isFull,
             });
             if (specs.length === 0) break;

@@ -31,6 +31,7 @@ const block = (blockId: string): ManifestBlock => ({
   sizeBytes: 5,
   createdMs: 6,
   seriesTombstones: [],
+  retentionStamp: '',
 });
 
 const add =

@@ -27,6 +27,7 @@ const manifestBlock = (blockId: string): ManifestBlock => ({
   sizeBytes: 1,
   createdMs: 1,
   seriesTombstones: [],
+  retentionStamp: '',
 });
 
 const claim = (afterSequence: number, sequence: number): LogClaim => ({
