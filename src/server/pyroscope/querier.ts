@@ -22,7 +22,11 @@ import {
   type SeriesRequest,
   type SeriesResponseSchema,
 } from '../../gen/querier/v1/querier_pb.js';
-import type { LabelNamesRequest, LabelValuesRequest } from '../../gen/types/v1/types_pb.js';
+import type {
+  LabelNamesRequest,
+  LabelValuesRequest,
+  StackTraceSelector,
+} from '../../gen/types/v1/types_pb.js';
 import type { Profile } from '../../gen/google/v1/profile_pb.js';
 import { LIMITS } from '../../base/limits.js';
 import type { FlameTree, MergeQuery, QueryApi } from '../../query/api.js';
@@ -144,7 +148,7 @@ export class Querier {
         return { dot: dotOf(tree, isAsked ? Number(maxNodes) : DOT_NODES_DEFAULT) };
       }
       case ProfileFormat.PPROF:
-        return { pprof: { profile: await this.#pprof(call, query) } };
+        return { pprof: { profile: await this.#pprof(call, query, request.stackTraceSelector) } };
       default:
         throw new ConnectError(
           `cannot merge: got format ${format as number}; want 0 to ${ProfileFormat.PPROF}`,
@@ -170,7 +174,7 @@ export class Querier {
   ): Promise<Profile> {
     const query = { ...mergeOf(contextOf(call), request), ...sampleFilterOf(request) };
     maxNodesOf(request.maxNodes);
-    return this.#pprof(call, query);
+    return this.#pprof(call, query, request.stackTraceSelector);
   }
 
   selectSeries(call: QuerierCall, request: Parameters<typeof selectSeries>[2]) {
@@ -243,8 +247,23 @@ export class Querier {
     return this.#api.mergeTree({ ...query, maxNodes: maxNodesOf(maxNodes) });
   }
 
-  async #pprof(call: QuerierCall, query: MergeQuery): Promise<Profile> {
-    const { body } = await this.#api.mergePprof({ ...query, compress: false });
+  /** With `go_pgo` only what Go's compiler reads: the last locations of each stack. */
+  async #pprof(
+    call: QuerierCall,
+    query: MergeQuery,
+    selector: StackTraceSelector | undefined,
+  ): Promise<Profile> {
+    const plain = { ...query, compress: false };
+    const { goPgo } = selector ?? {};
+    const keepLocations = goPgo?.keepLocations || undefined;
+    const { body } =
+      goPgo === undefined
+        ? await this.#api.mergePprof(plain)
+        : await this.#api.mergeRendered({
+            ...plain,
+            format: 'pgo',
+            ...(keepLocations === undefined ? {} : { keepLocations }),
+          });
     return call.wantsJson ? decodedProfile(body) : opaqueProfile(body);
   }
 }

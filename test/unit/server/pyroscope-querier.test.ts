@@ -349,6 +349,22 @@ describe('pprof', () => {
     const rows = readPprof(inflate(gzipSync(bytes))).rows(0);
     expect(rows).toEqual(await store.rows(CPU));
   });
+
+  it('go_pgo keeps the last locations', async () => {
+    const stackTraceSelector = { goPgo: { keepLocations: 1, aggregateCallees: true } };
+    const answer = await answerOf('SelectMergeProfile', { ...MERGE, stackTraceSelector });
+    const samples = answer['sample'] as { locationId: string[]; value: string[] }[];
+    expect(samples.every((s) => s.locationId.length === 1)).toBe(true);
+    const values = samples.map((s) => BigInt(s.value[0] ?? 'none')).sort();
+    // leaf, work, run, idle: stacks that end in the same function are one.
+    expect(values.map(String).sort()).toEqual(['1', '10', '1105', '3']);
+    const heap = await ask('SelectMergeProfile', {
+      ...MERGE,
+      profileTypeID: HEAP,
+      stackTraceSelector,
+    });
+    expect(heap.status).toBe(400);
+  });
 });
 
 describe('series', () => {
