@@ -1,0 +1,110 @@
+/** Crashes all along a full compaction, and copies of a prefix, on a real S3 server. */
+import { mkdtempSync, cpSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { systemClock } from '../../src/env/clock.js';
+import { nodeFileSystem } from '../../src/env/node-files.js';
+import { systemRng } from '../../src/env/rng.js';
+import { openStore, type Store } from '../../src/index.js';
+import type { Bucket } from '../../src/objstore/bucket.js';
+import { openBucket } from '../../src/objstore/open-bucket.js';
+import { bucketWith, keptOpen, objectsOf, unnamedIn } from '../support/bucket-store.js';
+import { CrashingBucket } from '../support/crashing-bucket.js';
+import { growthWrite, markedWrite, numbers, readMarked } from '../support/marked-profiles.js';
+import { hasS3Server, type S3Server, startS3Server } from '../support/s3-server.js';
+
+const MARKED = 18;
+const STEPS = 6;
+const STEP = Number(process.env['BASALT_CRASH_STEP'] ?? 7);
+
+async function expectWhole(store: Store): Promise<void> {
+  const { marked, steps, missing } = await readMarked(store.query);
+  expect(missing).toEqual([]);
+  expect(marked.size).toBe(MARKED);
+  expect(steps.size).toBe(STEPS - 1);
+}
+
+const open = (dir: string, bucket: Bucket): Promise<Store> =>
+  openStore({ dir, bucket: keptOpen(bucket), threads: false, compaction: 'manual' });
+
+describe.skipIf(!hasS3Server())('on S3', () => {
+  let s3: S3Server;
+  let root = '';
+  let prefixes = 0;
+  let objects: ReadonlyMap<string, Uint8Array>;
+
+  const newPrefix = (): Promise<Bucket> =>
+    openBucket(`s3://${s3.bucket}/crash-${++prefixes}`, {
+      files: nodeFileSystem,
+      clock: systemClock,
+      rng: systemRng,
+      s3: { endpoint: s3.endpoint, region: 'us-east-1' },
+    });
+  /** The fixture in a prefix and a directory of their own. */
+  const copy = async (): Promise<{ bucket: Bucket; dir: string }> => {
+    const bucket = await newPrefix();
+    await Promise.all([...objects].map(([key, body]) => bucket.put(key, body)));
+    const dir = join(root, `dir-${prefixes}`);
+    cpSync(join(root, 'store'), dir, { recursive: true });
+    return { bucket, dir };
+  };
+
+  beforeAll(async () => {
+    s3 = await startS3Server();
+    root = mkdtempSync(join(tmpdir(), 'basalt-s3-crash-'));
+    const bucket = await bucketWith(new Map());
+    const store = await open(join(root, 'store'), bucket);
+    for (let turn = 0; turn < 3; turn++) {
+      for (const n of numbers(turn * 6, turn * 6 + 6)) await store.write(markedWrite(n));
+      for (const step of numbers(turn * 2, turn * 2 + 2)) await store.write(growthWrite(step));
+      if (turn < 2) await store.compact();
+    }
+    objects = await objectsOf(bucket);
+    await store.close();
+  }, 320_000);
+  afterAll(async () => {
+    await s3?.close();
+    rmSync(root, { recursive: true, force: true });
+  });
+
+  it('a copied prefix and directory open as they are', async () => {
+    const { bucket, dir } = await copy();
+    const store = await open(dir, bucket);
+    await expectWhole(store);
+    expect(await store.verify()).toEqual([]);
+    await store.compact({ full: true });
+    await expectWhole(store);
+    await store.close();
+    await bucket.close();
+  }, 60_000);
+
+  it('a crash anywhere in a full compaction loses and counts nothing (I1, I2)', async () => {
+    const reference = await copy();
+    const counting = new CrashingBucket(reference.bucket, Number.POSITIVE_INFINITY, false);
+    const store = await open(reference.dir, counting);
+    await store.compact({ full: true });
+    await store.close();
+    expect(counting.changes).toBeGreaterThan(30);
+    for (let crashAt = 1; crashAt <= counting.changes; crashAt += STEP) {
+      const { bucket, dir } = await copy();
+      const crashing = new CrashingBucket(bucket, crashAt, crashAt % 2 === 0);
+      const dying = await open(dir, crashing);
+      await dying.compact({ full: true }).catch(() => undefined);
+      expect(crashing.isDead).toBe(true);
+      await dying.close().catch(() => undefined);
+      try {
+        const again = await open(dir, bucket);
+        await expectWhole(again);
+        await again.compact({ full: true });
+        await expectWhole(again);
+        expect(await again.verify()).toEqual([]);
+        expect(await unnamedIn(bucket)).toEqual([]);
+        await again.close();
+      } catch (error) {
+        throw new Error(`crash at ${crashAt} of ${counting.changes}`, { cause: error });
+      }
+      await bucket.close();
+    }
+  }, 180_000);
+});
