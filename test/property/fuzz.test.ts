@@ -26,7 +26,7 @@ describe(`seed ${seed}`, () => {
         if (bytes.length > 4) throw new TypeError('boom');
       },
     };
-    expect(() => fuzz(bad, 1_000, new FuzzRng(seed))).toThrow(
+    await expect(fuzz(bad, 1_000, new FuzzRng(seed))).rejects.toThrow(
       /bad with [0-9a-f]+: TypeError: boom/,
     );
     const runs = [0, 1].map(() => {
