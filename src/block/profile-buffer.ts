@@ -1,7 +1,12 @@
+/**
+ * Collects rows of `profiles` into whole row groups, as columns: an object for each profile would outlive the young
+ * generation, and be garbage that only a whole collection takes.
+ */
+import { assert } from '../base/assert.js';
+import { constantColumn } from '../columnar/slice.js';
 import type { Column } from '../columnar/table.js';
-import { constantColumn, dictionaryColumn } from '../columnar/slice.js';
-import type { ProfileRows } from './types.js';
 import type { TableRows } from './table-writer.js';
+import type { ProfileRows } from './types.js';
 
 /** One row of `profiles`. */
 export interface ProfileRecord {
@@ -13,41 +18,140 @@ export interface ProfileRecord {
   readonly rows: Omit<ProfileRows, 'key' | 'values'>;
 }
 
-/** Profiles as columns; `firstProfile` is the number of the first of them. */
-export function profileColumns(
-  blockId: string,
-  firstProfile: number,
-  records: readonly ProfileRecord[],
-): TableRows {
-  const int32 = (value: (record: ProfileRecord) => number): Column => ({
-    type: 'int32',
-    values: Int32Array.from(records, value),
-  });
-  const int64 = (value: (record: ProfileRecord) => bigint): Column => ({
-    type: 'int64',
-    values: BigInt64Array.from(records, value),
-  });
-  const text = (value: (record: ProfileRecord) => string): Column =>
-    dictionaryColumn(records.map(value));
-  const columns: Column[] = [
-    constantColumn(blockId, records.length),
-    text((r) => r.service),
-    text((r) => r.profileName),
-    { type: 'int32', values: Int32Array.from(records, (_, i) => firstProfile + i) },
-    int32((r) => r.series),
-    { type: 'timestamp', values: BigInt64Array.from(records, (r) => r.rows.startNs) },
-    int64((r) => r.rows.durationNs),
-    int64((r) => r.rows.period),
-    int32((r) => r.rows.flags),
-    ...[0, 1, 2, 3].map((c) => int64((r) => r.totals[c] as bigint)),
-    int32((r) => r.rows.rowCount),
-    int64((r) => BigInt(r.firstRow)),
-    { type: 'utf8', values: records.map((r) => r.rows.profileId) },
-    { type: 'list-utf8', values: records.map((r) => r.rows.metadata.comments) },
-    text((r) => r.rows.metadata.dropFrames),
-    text((r) => r.rows.metadata.keepFrames),
-    text((r) => r.rows.metadata.defaultSampleType),
-    text((r) => r.rows.metadata.docUrl),
-  ];
-  return { rowCount: records.length, columns };
+/** A dictionary column under construction. */
+class TextColumn {
+  readonly #indices: Int32Array;
+  readonly #numbers = new Map<string, number>();
+
+  constructor(capacity: number) {
+    this.#indices = new Int32Array(capacity);
+  }
+
+  set(row: number, text: string): void {
+    let number = this.#numbers.get(text);
+    if (number === undefined) {
+      number = this.#numbers.size;
+      this.#numbers.set(text, number);
+    }
+    this.#indices[row] = number;
+  }
+
+  take(): Column {
+    const dictionary = [...this.#numbers.keys()];
+    this.#numbers.clear();
+    return { type: 'dictionary', indices: this.#indices, dictionary };
+  }
+}
+
+/** One row group of profiles under construction. */
+export class ProfileBuffer {
+  readonly #blockId: string;
+  readonly #capacity: number;
+  readonly #service: TextColumn;
+  readonly #profileName: TextColumn;
+  readonly #profile: Int32Array;
+  readonly #series: Int32Array;
+  readonly #start: BigInt64Array;
+  readonly #durationNs: BigInt64Array;
+  readonly #period: BigInt64Array;
+  readonly #flags: Int32Array;
+  readonly #totals: readonly BigInt64Array[];
+  readonly #sampleCount: Int32Array;
+  readonly #firstRow: BigInt64Array;
+  readonly #dropFrames: TextColumn;
+  readonly #keepFrames: TextColumn;
+  readonly #defaultSampleType: TextColumn;
+  readonly #docUrl: TextColumn;
+  #profileId: string[] = [];
+  #comments: (readonly string[])[] = [];
+  /** Number of the first row. */
+  #first = 0;
+  #rowCount = 0;
+
+  constructor(blockId: string, capacity: number) {
+    const int32 = (): Int32Array => new Int32Array(capacity);
+    const int64 = (): BigInt64Array => new BigInt64Array(capacity);
+    const text = (): TextColumn => new TextColumn(capacity);
+    this.#blockId = blockId;
+    this.#capacity = capacity;
+    this.#service = text();
+    this.#profileName = text();
+    this.#profile = int32();
+    this.#series = int32();
+    this.#start = int64();
+    this.#durationNs = int64();
+    this.#period = int64();
+    this.#flags = int32();
+    this.#totals = [0, 1, 2, 3].map(int64);
+    this.#sampleCount = int32();
+    this.#firstRow = int64();
+    this.#dropFrames = text();
+    this.#keepFrames = text();
+    this.#defaultSampleType = text();
+    this.#docUrl = text();
+  }
+
+  get rowCount(): number {
+    return this.#rowCount;
+  }
+
+  get isFull(): boolean {
+    return this.#rowCount === this.#capacity;
+  }
+
+  add({ service, profileName, series, firstRow, totals, rows }: ProfileRecord): void {
+    assert(!this.isFull, 'profiles must fit their row group');
+    const at = this.#rowCount++;
+    this.#service.set(at, service);
+    this.#profileName.set(at, profileName);
+    this.#profile[at] = this.#first + at;
+    this.#series[at] = series;
+    this.#start[at] = rows.startNs;
+    this.#durationNs[at] = rows.durationNs;
+    this.#period[at] = rows.period;
+    this.#flags[at] = rows.flags;
+    this.#totals.forEach((column, c) => {
+      column[at] = totals[c] as bigint;
+    });
+    this.#sampleCount[at] = rows.rowCount;
+    this.#firstRow[at] = BigInt(firstRow);
+    this.#profileId.push(rows.profileId);
+    this.#comments.push(rows.metadata.comments);
+    this.#dropFrames.set(at, rows.metadata.dropFrames);
+    this.#keepFrames.set(at, rows.metadata.keepFrames);
+    this.#defaultSampleType.set(at, rows.metadata.defaultSampleType);
+    this.#docUrl.set(at, rows.metadata.docUrl);
+  }
+
+  /** The rows, which the buffer then forgets; its arrays are reused, so the result is valid until the next `add`. */
+  take(): TableRows {
+    const rowCount = this.#rowCount;
+    const int32 = (values: Int32Array): Column => ({ type: 'int32', values });
+    const int64 = (values: BigInt64Array): Column => ({ type: 'int64', values });
+    const columns: Column[] = [
+      constantColumn(this.#blockId, rowCount),
+      this.#service.take(),
+      this.#profileName.take(),
+      int32(this.#profile),
+      int32(this.#series),
+      { type: 'timestamp', values: this.#start },
+      int64(this.#durationNs),
+      int64(this.#period),
+      int32(this.#flags),
+      ...this.#totals.map(int64),
+      int32(this.#sampleCount),
+      int64(this.#firstRow),
+      { type: 'utf8', values: this.#profileId },
+      { type: 'list-utf8', values: this.#comments },
+      this.#dropFrames.take(),
+      this.#keepFrames.take(),
+      this.#defaultSampleType.take(),
+      this.#docUrl.take(),
+    ];
+    this.#profileId = [];
+    this.#comments = [];
+    this.#first += rowCount;
+    this.#rowCount = 0;
+    return { rowCount, columns };
+  }
 }

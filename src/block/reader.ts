@@ -3,6 +3,7 @@ import { assert } from '../base/assert.js';
 import { corrupt, invalid, StoreError } from '../base/errors.js';
 import {
   type ColumnTable,
+  columnOf,
   dictionaryValues,
   int32Values,
   int64Values,
@@ -306,36 +307,39 @@ function checkScan({ ranges, valueColumns }: ScanRequest, rowCount: number): voi
   }
 }
 
+/** One object for a run of profiles with the same, as those of a series mostly are. */
 export function metadataOf(table: ColumnTable): ProfileMetadata[] {
   const comments = listUtf8Values(table, 'comments');
-  const dropFrames = dictionaryValues(table, 'drop_frames');
-  const keepFrames = dictionaryValues(table, 'keep_frames');
-  const defaultSampleType = dictionaryValues(table, 'default_sample_type');
-  const docUrl = dictionaryValues(table, 'doc_url');
-  let last: ProfileMetadata | undefined;
-  return Array.from({ length: table.rowCount }, (_, row) => {
-    const metadata = {
-      comments: comments[row] as readonly string[],
-      dropFrames: dropFrames[row] as string,
-      keepFrames: keepFrames[row] as string,
-      defaultSampleType: defaultSampleType[row] as string,
-      docUrl: docUrl[row] as string,
-    };
-    // Profiles of a series mostly have the same: one object for a run of them.
-    if (last === undefined || !isEqualMetadata(last, metadata)) last = metadata;
-    return last;
-  });
+  const texts = ['drop_frames', 'keep_frames', 'default_sample_type', 'doc_url'].map((name) =>
+    columnOf(table, name, 'dictionary'),
+  );
+  const textOf = (column: number, row: number): string => {
+    const { dictionary, indices } = texts[column] as (typeof texts)[number];
+    return dictionary[indices[row] as number] as string;
+  };
+  const out: ProfileMetadata[] = [];
+  for (let row = 0; row < table.rowCount; row++) {
+    const last = out.at(-1);
+    const own = comments[row] as readonly string[];
+    let isSame = last !== undefined && areEqual(own, last.comments);
+    for (const { indices } of texts) isSame &&= indices[row] === indices[row - 1];
+    out.push(
+      isSame && last !== undefined
+        ? last
+        : {
+            comments: own,
+            dropFrames: textOf(0, row),
+            keepFrames: textOf(1, row),
+            defaultSampleType: textOf(2, row),
+            docUrl: textOf(3, row),
+          },
+    );
+  }
+  return out;
 }
 
-function isEqualMetadata(a: ProfileMetadata, b: ProfileMetadata): boolean {
-  return (
-    a.dropFrames === b.dropFrames &&
-    a.keepFrames === b.keepFrames &&
-    a.defaultSampleType === b.defaultSampleType &&
-    a.docUrl === b.docUrl &&
-    a.comments.length === b.comments.length &&
-    a.comments.every((comment, i) => comment === b.comments[i])
-  );
+function areEqual(a: readonly string[], b: readonly string[]): boolean {
+  return a.length === b.length && a.every((text, i) => text === b[i]);
 }
 
 function seriesOf(table: ColumnTable): BlockSeries[] {

@@ -104,14 +104,21 @@ export class RollupAccumulator {
   take(): RolledRows {
     const rowCount = this.#keyCount;
     const key = this.#touched.slice(0, rowCount).sort();
-    const count = Int32Array.from(key, (k) => this.#count[k]!);
+    // Loops, because `from` makes an object a row on its way.
+    const count = new Int32Array(rowCount);
+    for (let r = 0; r < rowCount; r++) count[r] = this.#count[key[r]!]!;
     const sums = this.#sums.map((from) => {
       if (from === undefined) return undefined;
       const out = new BigInt64Array(rowCount);
       for (let r = 0; r < rowCount; r++) out[r] = from[key[r]!]!;
       return out;
     });
-    const squares = this.#squares.map((from) => from && Float64Array.from(key, (k) => from[k]!));
+    const squares = this.#squares.map((from) => {
+      if (from === undefined) return undefined;
+      const out = new Float64Array(rowCount);
+      for (let r = 0; r < rowCount; r++) out[r] = from[key[r]!]!;
+      return out;
+    });
     for (let r = 0; r < rowCount; r++) {
       const k = key[r]!;
       this.#count[k] = 0;

@@ -5,7 +5,7 @@
 import { RollupAccumulator } from './rollup-accumulator.js';
 import type { RolledBucket } from './rollup-columns.js';
 import { bucketStartNs, coarser, type RollupGroup } from './rollup-group.js';
-import { walkProfiles, type WalkRequest } from './rollup-walk.js';
+import type { ProfileWalk } from './rollup-walk.js';
 
 import type { RollupWidth } from './types.js';
 
@@ -16,7 +16,7 @@ export interface RollRequest {
   readonly keyCount: number;
   /** Value columns that are not 0 all over the block, ascending. */
   readonly columns: readonly number[];
-  readonly scan: WalkRequest['scan'];
+  readonly walk: ProfileWalk;
   /** Takes the buckets that ended, in the order of (rollup series, bucket) for each width. */
   take(width: RollupWidth, buckets: readonly RolledBucket[]): Promise<void>;
 }
@@ -64,14 +64,12 @@ export async function rollGroup(request: RollRequest): Promise<void> {
       }
     };
     const { firstRow, rowCount } = group.profiles;
-    const walk = { order, firstRow, rowCount, columns, scan: request.scan };
-    await walkProfiles(
-      walk,
+    await request.walk.visit(
+      { order, firstRow, rowCount, columns, afterPart: flush },
       (profile, { key, words }, start, end) => {
         enter(group.bucket[profile]!);
         levels[0]?.sums.add(key, words, start, end);
       },
-      flush,
     );
     for (let l = 0; l < levels.length; l++) close(levels[l]!, levels[l + 1]);
     await flush();

@@ -6,16 +6,17 @@ import { readNumbers, readTableParts } from './read-rows.js';
 import { blockReader, METADATA_COLUMNS, metadataOf, openTable } from './reader.js';
 import { type GroupMetadata, metadataText } from './rollup-columns.js';
 import type { GroupProfiles } from './rollup-group.js';
-import type { BlockMeta, BlockReader, BlockSeries, RowRange } from './types.js';
+import { ProfileWalk } from './rollup-walk.js';
+import type { BlockMeta, BlockSeries, RowRange } from './types.js';
 
 export interface RolledBlock {
   readonly meta: BlockMeta;
   readonly series: readonly BlockSeries[];
   /** By row of the table `profiles`. */
   profiles(range: RowRange): Promise<GroupProfiles>;
-  /** In parts of the table's row groups. */
-  metadata(range: RowRange): Promise<readonly (readonly ProfileMetadata[])[]>;
-  readonly scan: BlockReader['scan'];
+  /** In the order of the rows, a row group of the table at a time. */
+  metadata(range: RowRange, visit: (part: readonly ProfileMetadata[]) => void): Promise<void>;
+  readonly walk: ProfileWalk;
 }
 
 /** The series of one profile name of a service. */
@@ -63,7 +64,7 @@ export async function rolledBlock(bucket: Bucket, meta: BlockMeta): Promise<Roll
   return {
     meta,
     series: await reader.series(),
-    scan: (request, visit) => reader.scan(request, visit),
+    walk: new ProfileWalk((request, visit) => reader.scan(request, visit)),
     profiles: async (range) => {
       const columns = await readNumbers(open, range, PROFILE_COLUMNS);
       const int32 = (name: string) => columns[PROFILE_COLUMNS.indexOf(name)] as Int32Array;
@@ -79,9 +80,14 @@ export async function rolledBlock(bucket: Bucket, meta: BlockMeta): Promise<Roll
         firstRow: Float64Array.from(int64('first_row'), Number),
       };
     },
-    metadata: async (range) => {
-      const parts = await readTableParts(open, range, METADATA_COLUMNS);
-      return parts.map(({ table, from, to }) => metadataOf(table).slice(from, to));
+    metadata: async (range, visit) => {
+      for (const { firstRow, rowCount } of open.meta.rowGroups) {
+        const start = Math.max(range.start, firstRow);
+        const end = Math.min(range.end, firstRow + rowCount);
+        if (start >= end) continue;
+        const parts = await readTableParts(open, { start, end }, METADATA_COLUMNS);
+        for (const { table, from, to } of parts) visit(metadataOf(table).slice(from, to));
+      }
     },
   };
 }
@@ -99,17 +105,20 @@ export async function groupMetadata(
   const numbers = new Map<string, number>();
   const textOf = new Int32Array(range.end - range.start).fill(-1);
   let p = 0;
-  for (const part of await block.metadata(range)) {
+  let last: ProfileMetadata | undefined;
+  let text = '';
+  await block.metadata(range, (part) => {
     for (const metadata of part) {
-      const text = metadataText(metadata);
-      if (text !== '') {
+      if (metadata !== last) text = metadataText(metadata);
+      last = metadata;
+      if (text !== '' && numbers.size <= LIMITS.rollupMetadataMax) {
         const number = numbers.get(text) ?? numbers.size;
         numbers.set(text, number);
         textOf[p] = number;
       }
       p++;
     }
-    if (numbers.size > LIMITS.rollupMetadataMax) return undefined;
-  }
+  });
+  if (numbers.size > LIMITS.rollupMetadataMax) return undefined;
   return { texts: [...numbers.keys()], textOf };
 }

@@ -80,7 +80,7 @@ async function verifyGroup(
       widths: withRows.map((r) => r.width),
       keyCount,
       columns: usedColumns(meta),
-      scan: block.scan,
+      walk: block.walk,
       take: async (width, buckets) => {
         const { firstRow, rowCount } = written.of(width);
         await compareRows(bucket, meta, { width, firstRow: firstRow + rowCount, buckets });

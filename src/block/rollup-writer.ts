@@ -16,7 +16,6 @@ import {
   seriesGroups,
   usedColumns,
 } from './rollup-source.js';
-import { walkProfiles } from './rollup-walk.js';
 import { WrittenRows } from './rollup-written.js';
 import { type BlockTable, ROLLUP_TABLES, ROLLUP_WIDTHS, ROLLUPS } from './schemas.js';
 import { TableWriter } from './table-writer.js';
@@ -90,8 +89,7 @@ export class RollupTables {
     const counter = new RollupRowCounter(group, promising, keyCount);
     const { firstRow, rowCount } = group.profiles;
     for (const { order } of group.units) {
-      const walk = { order, firstRow, rowCount, columns: [], scan: block.scan.bind(block) };
-      await walkProfiles(walk, counter.visit);
+      await block.walk.visit({ order, firstRow, rowCount, columns: [] }, counter.visit);
     }
     return worthwhileWidths(counter.rows, group.rows, this.#settings);
   }
@@ -116,7 +114,7 @@ export class RollupTables {
       widths,
       keyCount,
       columns: usedColumns(block.meta),
-      scan: block.scan.bind(block),
+      walk: block.walk,
       take: async (width, buckets) => {
         written.add(width, buckets);
         const writer = this.#writer(block.meta, ROLLUPS[width].rows);

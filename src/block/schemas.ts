@@ -20,7 +20,7 @@ export interface BlockTable {
 export const SAMPLE_ROW_GROUP_ROWS = 65_536;
 const SMALL_ROW_GROUP_ROWS = 65_536;
 /** A merge holds one row group of profiles of each input, with their ids and comments. */
-const PROFILE_ROW_GROUP_ROWS = 8_192;
+export const PROFILE_ROW_GROUP_ROWS = 8_192;
 
 /** Fields as `name:type`, numbered from 1 in the order of their lines. */
 function schema(...fields: readonly `${string}:${ColumnType}`[]): TableSchema {

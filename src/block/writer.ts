@@ -12,7 +12,7 @@ import { FramePool } from '../symbols/frame-pool.js';
 import type { SymbolSource } from '../symbols/source.js';
 import { encodeBlockMeta } from './meta-codec.js';
 import { metaKey, tableKey } from './object-keys.js';
-import { type ProfileRecord, profileColumns } from './profile-buffer.js';
+import { ProfileBuffer } from './profile-buffer.js';
 import {
   type RollupSeries,
   type RollupSettings,
@@ -30,6 +30,7 @@ import {
   KEYS,
   NODES,
   PROFILES,
+  PROFILE_ROW_GROUP_ROWS,
   ROLLUP_TABLES,
   SAMPLES,
   SAMPLE_ROW_GROUP_ROWS,
@@ -61,7 +62,6 @@ export interface BlockWriterOptions {
 
 const INT64_MAX = 2n ** 63n - 1n;
 const BASE_TABLES = BLOCK_TABLES.map((table) => table.name as BaseTableName);
-const PROFILE_BUFFER_ROWS = 4_096;
 const FRAME_BUFFER_ROWS = 4_096;
 const INT32_MAX = 2 ** 31 - 1;
 
@@ -83,12 +83,12 @@ class BucketBlockWriter implements BlockWriter {
   #rollups: RollupTables | undefined;
   readonly #frames = new FramePool();
   readonly #samples: SampleBuffer;
+  readonly #profiles: ProfileBuffer;
   readonly #services: ServiceMeta[] = [];
   #service: string | undefined;
   #keyCount = 0;
   #series: SeriesProgress[] = [];
   #firstSeries = 0;
-  #profiles: ProfileRecord[] = [];
   #profileCount = 0;
   #sampleCount = 0;
   #last: { series: number; startNs: bigint; profileId: string } | undefined;
@@ -111,6 +111,7 @@ class BucketBlockWriter implements BlockWriter {
       frames: writer(FRAMES),
     };
     this.#samples = new SampleBuffer(blockId, SAMPLE_ROW_GROUP_ROWS);
+    this.#profiles = new ProfileBuffer(blockId, PROFILE_ROW_GROUP_ROWS);
   }
 
   /** After a failure some table lacks rows: only `abort` is left. */
@@ -170,7 +171,6 @@ class BucketBlockWriter implements BlockWriter {
 
   async #endService(): Promise<void> {
     if (this.#service === undefined) return;
-    await this.#flushProfiles();
     const rollups = rollupSeriesOf(
       this.#series.map((progress) => progress.series),
       this.#firstSeries,
@@ -215,9 +215,8 @@ class BucketBlockWriter implements BlockWriter {
       this.#profileCount++;
       assert(this.#profileCount <= INT32_MAX, 'a block must have fewer than 2^31 profiles');
       this.#noteStart(progress, rows.startNs);
-      const { key: _key, values: _values, ...rest } = rows;
-      this.#profiles.push({ service, profileName, series, firstRow, totals, rows: rest });
-      if (this.#profiles.length === PROFILE_BUFFER_ROWS) await this.#flushProfiles();
+      this.#profiles.add({ service, profileName, series, firstRow, totals, rows });
+      if (this.#profiles.isFull) await this.#tables.profiles.append(this.#profiles.take());
     });
   }
 
@@ -286,21 +285,14 @@ class BucketBlockWriter implements BlockWriter {
     });
   }
 
-  async #flushProfiles(): Promise<void> {
-    const records = this.#profiles;
-    if (records.length === 0) return;
-    this.#profiles = [];
-    const first = this.#profileCount - records.length;
-    await this.#tables.profiles.append(profileColumns(this.#options.blockId, first, records));
-  }
-
   finish(): Promise<BlockMeta> {
     return this.#guard(async () => {
       assert(this.#profileCount > 0, 'a block must have profiles');
       await this.#endService();
       const { bucket, tenantId, blockId, level, createdMs, lineage = NO_LINEAGE } = this.#options;
-      const { samples, frames } = this.#tables;
+      const { samples, profiles, frames } = this.#tables;
       if (this.#samples.rowCount > 0) await samples.append(this.#samples.take());
+      if (this.#profiles.rowCount > 0) await profiles.append(this.#profiles.take());
       for (let start = 0; start < this.#frames.count; start += FRAME_BUFFER_ROWS) {
         const end = Math.min(this.#frames.count, start + FRAME_BUFFER_ROWS);
         await frames.append(frameColumns(blockId, this.#frames, start, end));

@@ -163,7 +163,13 @@ function readStrings(reader: BodyReader, want: number): string[] {
 function intoLists<T>(offsets: Int32Array, elements: readonly T[], count: number): T[][] {
   checkOffsets(offsets, count, elements.length);
   const lists = new Array<T[]>(count);
-  for (let i = 0; i < count; i++) lists[i] = elements.slice(offsets[i]!, offsets[i + 1]!);
+  // Most lists have nothing, and nobody writes to one: they share it.
+  const empty: T[] = [];
+  for (let i = 0; i < count; i++) {
+    const start = offsets[i]!;
+    const end = offsets[i + 1]!;
+    lists[i] = start === end ? empty : elements.slice(start, end);
+  }
   return lists;
 }
 

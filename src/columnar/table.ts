@@ -116,5 +116,7 @@ export function numericValues(
 /** A dictionary column as strings, one for each row. */
 export function dictionaryValues(table: ColumnTable, name: string): readonly string[] {
   const { indices, dictionary } = columnOf(table, name, 'dictionary');
-  return Array.from(indices, (index) => dictionary[index] as string);
+  const values = new Array<string>(indices.length);
+  for (let i = 0; i < indices.length; i++) values[i] = dictionary[indices[i]!] as string;
+  return values;
 }

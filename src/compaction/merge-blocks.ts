@@ -15,6 +15,7 @@ import type { Manifest, ManifestBlock } from '../manifest/types.js';
 import { type Series, seriesKey } from '../model/series.js';
 import { FramePool } from '../symbols/frame-pool.js';
 import { SymbolMerger } from '../symbols/merge.js';
+import type { FrameTable } from '../symbols/source.js';
 import { BlockCursor, type CursorProfile } from './block-cursor.js';
 import type { CompactionDependencies } from './dependencies.js';
 import type { Undo } from './level-zero.js';
@@ -44,6 +45,8 @@ interface MergeInput {
   readonly scout: () => Promise<BlockCursor>;
   readonly removals: Removals;
   readonly reader: BlockReader;
+  /** The block's frames, which its reader forgets when nobody holds them: they would be decoded for each service. */
+  frames: FrameTable | undefined;
 }
 
 /** A series in one input, under its number there. Its profiles are the next ones of the input's cursor. */
@@ -65,35 +68,35 @@ export async function mergeBlocks(
   spec: MergeSpec,
   options: MergeOptions,
 ): Promise<MergeOutput> {
+  const { writer, profileCount, duplicateCount } = await mergeRows(
+    dependencies,
+    base,
+    spec,
+    options,
+  );
+  // The inputs are out of reach by now: the end of a block needs memory of its own.
+  if (profileCount > 0) return { block: await writer.finish(), duplicateCount };
+  await writer.abort();
+  return { block: undefined, duplicateCount };
+}
+
+async function mergeRows(
+  dependencies: CompactionDependencies,
+  base: Manifest,
+  spec: MergeSpec,
+  options: MergeOptions,
+): Promise<{ writer: BlockWriter; profileCount: number; duplicateCount: number }> {
   const { blocks, clock, rng } = dependencies;
   const inputs: MergeInput[] = [];
   for (const block of spec.blocks) {
     options.signal?.throwIfAborted();
-    const reader = await blocks.open(spec.tenantId, block.blockId, options.signal);
-    const series = await reader.series(options.signal);
-    const open = async (): Promise<BlockCursor> => {
-      const cursor = new BlockCursor(reader, options.signal);
-      await cursor.advance();
-      return cursor;
-    };
-    let scout: Promise<BlockCursor> | undefined;
-    inputs.push({
-      reader,
-      series,
-      cursor: await open(),
-      scout: () => {
-        scout ??= open();
-        return scout;
-      },
-      removals: new Removals(tombstonesOf(base, block), options.cutoffOf),
-    });
+    inputs.push(await openInput(dependencies, base, { spec, block, options }));
   }
   const createdMs = clock.nowMs();
-  const level = levelOf(spec);
   const writer = blocks.createWriter({
     blockId: ulid(createdMs, rng),
     tenantId: spec.tenantId,
-    level,
+    level: levelOf(spec),
     createdMs,
     lineage: mergedLineage(
       base,
@@ -105,10 +108,37 @@ export async function mergeBlocks(
   for (const [service, series] of seriesByService(inputs)) await run.service(service, series);
   const unread = inputs.find(({ cursor }) => cursor.current !== undefined);
   if (unread !== undefined) throw outOfOrder(unread.reader.meta.blockId);
-  const { duplicateCount, profileCount } = run;
-  if (profileCount > 0) return { block: await writer.finish(), duplicateCount };
-  await writer.abort();
-  return { block: undefined, duplicateCount };
+  return { writer, profileCount: run.profileCount, duplicateCount: run.duplicateCount };
+}
+
+async function openInput(
+  { blocks }: CompactionDependencies,
+  base: Manifest,
+  of: {
+    readonly spec: MergeSpec;
+    readonly block: ManifestBlock;
+    readonly options: MergeOptions;
+  },
+): Promise<MergeInput> {
+  const { spec, block, options } = of;
+  const reader = await blocks.open(spec.tenantId, block.blockId, options.signal);
+  const open = async (): Promise<BlockCursor> => {
+    const cursor = new BlockCursor(reader, options.signal);
+    await cursor.advance();
+    return cursor;
+  };
+  let scout: Promise<BlockCursor> | undefined;
+  return {
+    reader,
+    series: await reader.series(options.signal),
+    cursor: await open(),
+    scout: () => {
+      scout ??= open();
+      return scout;
+    },
+    removals: new Removals(tombstonesOf(base, block), options.cutoffOf),
+    frames: undefined,
+  };
 }
 
 /** One that is rewritten alone, for its deletions, stays at its level. */
@@ -182,6 +212,7 @@ class MergeRun {
   ): Promise<InputService> {
     const { input, parts, merger } = from;
     const symbols = await input.reader.symbols(service, this.#options.signal);
+    input.frames = symbols.frames;
     const survivors = new Survivors(symbols);
     if (parts.every((part) => part.removal === undefined)) {
       return { survivors, remap: merger.add(symbols), live: undefined };
