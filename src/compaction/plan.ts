@@ -7,8 +7,8 @@
  *   blocks: a segment is deleted only when every tenant in it consumed it.
  * - *Merges*: blocks of one aligned window (an hour, a day, a week since 1970), smallest windows first. A block belongs
  *   to a window when all its profile starts lie in it. Of an open window, blocks of one level are merged when there are
- *   `mergeCountMin` of them, so that each row is rewritten a bounded number of times while data comes in. Of a closed
- *   one, everything is merged, except that a block which outweighs all the others together `lateFactor` times waits:
+ *   `mergeCountMin` of them, so that each row is rewritten a bounded number of times while data comes in; a window of
+ *   the past into which data came lately, as in a backfill, counts as open. Of a closed one, everything is merged, except that a block which outweighs all the others together `lateFactor` times waits:
  *   late profiles do not make a whole day be rewritten again and again.
  * - A block of half the greatest size or more has been merged enough.
  *
@@ -33,6 +33,8 @@ export interface CompactionSettings {
   readonly mergeCountMin: number;
   /** How long after its end a window counts as open. */
   readonly windowGraceMs: number;
+  /** How long no data may have come into a window of the past before it counts as closed. */
+  readonly quietMs: number;
   readonly lateFactor: number;
   /** Size of all objects of a merged block. */
   readonly blockBytesMax: number;
@@ -49,6 +51,7 @@ export const COMPACTION_SETTINGS: CompactionSettings = {
   mergeInputsMax: 16,
   mergeCountMin: 4,
   windowGraceMs: 30 * 60_000,
+  quietMs: 5 * 60_000,
   lateFactor: 8,
   blockBytesMax: 1 << 30,
   blockRowsMax: 2 ** 30,
@@ -139,7 +142,8 @@ export function planMerges(input: PlanInput): MergeSpec[] {
         continue;
       }
       const endMs = Number(((index + 1n) * windowNs) / 1_000_000n);
-      const isClosed = input.nowMs >= endMs + settings.windowGraceMs;
+      const isPast = input.nowMs >= endMs + settings.windowGraceMs;
+      const isClosed = isPast && isQuiet(blocks, input);
       for (const group of groupsOf(blocks, isClosed, input)) {
         for (const block of group) taken.add(block.blockId);
         specs.push({ kind: 'merge', tenantId: manifest.tenantId, blocks: group });
@@ -147,6 +151,11 @@ export function planMerges(input: PlanInput): MergeSpec[] {
     }
   }
   return specs;
+}
+
+/** Nothing came from level 0 lately. */
+function isQuiet(blocks: readonly ManifestBlock[], { nowMs, settings }: PlanInput): boolean {
+  return blocks.every(({ level, createdMs }) => level > 1 || createdMs + settings.quietMs <= nowMs);
 }
 
 /** Drops what is past its age, merges, then rewrites what deletions and ages touch and no merge takes. */

@@ -30,9 +30,10 @@ interface Sketch {
   readonly to: number;
   readonly level?: number;
   readonly bytes?: number;
+  readonly createdMs?: number;
 }
 
-function blockOf({ id, from, to, level = 1, bytes = 10 }: Sketch): ManifestBlock {
+function blockOf({ id, from, to, level = 1, bytes = 10, createdMs = 0 }: Sketch): ManifestBlock {
   return {
     blockId: id,
     level,
@@ -41,7 +42,7 @@ function blockOf({ id, from, to, level = 1, bytes = 10 }: Sketch): ManifestBlock
     profileCount: 1,
     sampleCount: 1,
     sizeBytes: bytes,
-    createdMs: 0,
+    createdMs,
     seriesTombstones: [],
     retentionStamp: '',
   };
@@ -205,6 +206,17 @@ describe('merge plans', () => {
     ],
   ])('take %s', (_, blocks, now, want) => {
     expect(plan(manifestOf(blocks), now).sort()).toEqual([...want].sort());
+  });
+
+  it('a window of the past as an open one while data comes into it', () => {
+    const nowMs = WEEK_START + 9 * DAY;
+    const lately = (count: number, createdMs: number): readonly Sketch[] =>
+      four.slice(0, count).map((block, i) => ({ ...block, createdMs: i === 0 ? createdMs : 0 }));
+    expect(plan(manifestOf(lately(3, nowMs - MINUTE)), 9 * DAY)).toEqual([]);
+    expect(plan(manifestOf(lately(4, nowMs - MINUTE)), 9 * DAY)).toEqual(['q0+q1+q2+q3']);
+    expect(plan(manifestOf(lately(3, nowMs - 5 * MINUTE)), 9 * DAY)).toEqual(['q0+q1+q2']);
+    const merged = { ...quarter('m', 0), level: 2, createdMs: nowMs };
+    expect(plan(manifestOf([merged, ...four.slice(1, 3)]), 9 * DAY)).toEqual(['m+q1+q2']);
   });
 
   it('full: weeks as far as size and inputs allow', () => {
