@@ -1,8 +1,16 @@
 import { unreachable } from '../base/assert.js';
-import type { Aggregation, QueryApi, RangeQuery } from '../query/api.js';
+import type {
+  Aggregation,
+  ItemsQuery,
+  QueryApi,
+  RangeQuery,
+  TimeSeriesMeasure,
+} from '../query/api.js';
 import type { MergeFormat } from '../query/formats.js';
 import { MERGE_OPTIONS, type OptionValue, type OptionValues } from '../query/option-tables.js';
 import { profileTypesJson, seriesJson, stringsJson, timeSeriesJson } from '../server/http-json.js';
+import { heatmapJson, itemsJson } from '../server/http-items.js';
+import { ITEMS_DEFAULT } from '../server/item-messages.js';
 import { mergeAnswer } from '../server/merge-answer.js';
 import { defaultStepMs, parseDuration, parseTime } from '../server/http-times.js';
 import { tenantOf } from '../server/tenant.js';
@@ -10,22 +18,44 @@ import type { CommandIo } from './command.js';
 import { httpClient } from './http-client.js';
 import { storePlace, type BucketValues } from './store-location.js';
 
+export type QuestionKind =
+  | 'types'
+  | 'labels'
+  | 'values'
+  | 'series'
+  | 'merge'
+  | 'timeseries'
+  | 'profiles'
+  | 'spans'
+  | 'heatmap';
+
+/** Kinds that list series, whatever their profiles hold. */
+export const LISTING_KINDS: readonly QuestionKind[] = ['types', 'labels', 'values', 'series'];
+
 /** One question, the same for a server and a directory. Times and durations are texts as the user wrote them. */
 export interface Question {
-  readonly kind: 'types' | 'labels' | 'values' | 'series' | 'merge' | 'timeseries';
+  readonly kind: QuestionKind;
   readonly selector: string;
   readonly from: string;
   readonly to: string;
   /** For `values`. */
   readonly label: string;
-  /** For `merge` and `timeseries`. */
+  /** For all that is no listing. */
   readonly profileType: string;
   readonly aggregation: Aggregation | undefined;
   readonly format: MergeFormat;
-  /** For `merge` and `timeseries`. */
+  /** For all that is no listing. */
   readonly options: OptionValues;
+  /** For `timeseries` and `heatmap`. */
   readonly step: string | undefined;
   readonly groupBy: readonly string[];
+  /** For `timeseries`. */
+  readonly measure: TimeSeriesMeasure | undefined;
+  /** For `timeseries`, `profiles` and `spans`. */
+  readonly limit: number | undefined;
+  /** For `heatmap`. */
+  readonly of: ItemsQuery['kind'];
+  readonly buckets: number;
 }
 
 /** Answers in the bytes of the HTTP API, whoever gives them. */
@@ -78,7 +108,10 @@ function pathOf(question: Question): string {
     case 'merge':
       return '/api/v1/merge';
     case 'timeseries':
-      return '/api/v1/timeseries';
+    case 'profiles':
+    case 'spans':
+    case 'heatmap':
+      return `/api/v1/${question.kind}`;
     default:
       return unreachable(question.kind);
   }
@@ -86,9 +119,9 @@ function pathOf(question: Question): string {
 
 function parametersOf(question: Question): URLSearchParams {
   const out = new URLSearchParams({ start: question.from, end: question.to });
-  const isMerge = question.kind === 'merge' || question.kind === 'timeseries';
-  if (question.selector !== '') out.set(isMerge ? 'selector' : 'match', question.selector);
-  if (!isMerge) return out;
+  const isListing = LISTING_KINDS.includes(question.kind);
+  if (question.selector !== '') out.set(isListing ? 'match' : 'selector', question.selector);
+  if (isListing) return out;
   out.set('type', question.profileType);
   if (question.aggregation !== undefined) out.set('aggregation', question.aggregation);
   const values = question.options as Readonly<Record<string, OptionValue>>;
@@ -98,13 +131,30 @@ function parametersOf(question: Question): URLSearchParams {
       if (one !== undefined) out.append(parameter, String(one));
     }
   }
-  if (question.kind === 'merge') {
-    out.set('format', question.format);
-    return out;
-  }
-  if (question.step !== undefined) out.set('step', question.step);
-  for (const label of question.groupBy) out.append('groupBy', label);
+  for (const [name, value] of ownParameters(question)) out.append(name, value);
   return out;
+}
+
+/** What one kind alone has. */
+function ownParameters(question: Question): [string, string][] {
+  const { step, measure, limit, of, buckets } = question;
+  const steps: [string, string][] = question.groupBy.map((label) => ['groupBy', label]);
+  if (step !== undefined) steps.push(['step', step]);
+  const limits: [string, string][] = limit === undefined ? [] : [['limit', String(limit)]];
+  switch (question.kind) {
+    case 'merge':
+      return [['format', question.format]];
+    case 'timeseries':
+      return [
+        ...steps,
+        ...limits,
+        ...(measure === undefined ? [] : [['measure', measure] as [string, string]]),
+      ];
+    case 'heatmap':
+      return [...steps, ['kind', of], ['buckets', String(buckets)]];
+    default:
+      return limits;
+  }
 }
 
 async function askDirectly(
@@ -134,6 +184,11 @@ async function askDirectly(
       return askTimeSeries(query, range, question);
     case 'merge':
       return askMerge(query, range, question);
+    case 'profiles':
+    case 'spans':
+      return askItems(query, range, question);
+    case 'heatmap':
+      return askHeatmap(query, range, question);
     default:
       return unreachable(question.kind);
   }
@@ -144,10 +199,13 @@ async function askTimeSeries(
   range: RangeQuery,
   question: Question,
 ): Promise<Uint8Array> {
-  const { profileType, groupBy, step, aggregation, options } = question;
-  const stepMs =
-    step === undefined ? defaultStepMs(range.startMs, range.endMs) : parseDuration('--step', step);
-  const chosen = aggregation === undefined ? {} : { aggregation };
+  const { profileType, groupBy, aggregation, options, measure, limit } = question;
+  const stepMs = stepOf(range, question);
+  const chosen = {
+    ...(aggregation === undefined ? {} : { aggregation }),
+    ...(measure === undefined ? {} : { measure }),
+    ...(limit === undefined ? {} : { limit }),
+  };
   const answer = await query.timeSeries({
     ...range,
     ...options,
@@ -157,6 +215,32 @@ async function askTimeSeries(
     ...chosen,
   });
   return timeSeriesJson(answer, stepMs);
+}
+
+function stepOf({ startMs, endMs }: RangeQuery, { step }: Question): number {
+  return step === undefined ? defaultStepMs(startMs, endMs) : parseDuration('--step', step);
+}
+
+async function askItems(
+  query: QueryApi,
+  range: RangeQuery,
+  { kind, profileType, options, limit = ITEMS_DEFAULT }: Question,
+): Promise<Uint8Array> {
+  const own = kind === 'spans' ? 'span' : 'profile';
+  const answer = await query.items({ ...range, ...options, profileType, kind: own, limit });
+  return itemsJson(answer, own, {});
+}
+
+async function askHeatmap(
+  query: QueryApi,
+  range: RangeQuery,
+  question: Question,
+): Promise<Uint8Array> {
+  const { profileType, options, of: kind, buckets, groupBy } = question;
+  const stepMs = stepOf(range, question);
+  const own = { kind, stepMs, groupBy, buckets, withExemplars: false };
+  const answer = await query.heatmap({ ...range, ...options, ...own, profileType });
+  return heatmapJson(answer, { kind, stepMs, links: {} });
 }
 
 async function askMerge(

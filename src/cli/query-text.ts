@@ -1,7 +1,17 @@
 import { unreachable } from '../base/assert.js';
 import { formatValue } from './format-value.js';
 
-export const QUERY_WHATS = ['merge', 'top', 'series', 'labels', 'types', 'timeseries'] as const;
+export const QUERY_WHATS = [
+  'merge',
+  'top',
+  'timeseries',
+  'profiles',
+  'spans',
+  'heatmap',
+  'types',
+  'series',
+  'labels',
+] as const;
 export type QueryWhat = (typeof QUERY_WHATS)[number];
 
 /** Answers of the HTTP API as lines for a terminal. */
@@ -20,6 +30,12 @@ export function answerText(what: QueryWhat, answer: Uint8Array, rowsMax: number)
       return timeSeriesText(json as TimeSeriesJson);
     case 'top':
       return topText(json as TopJson, rowsMax);
+    case 'profiles':
+      return itemsText((json as ItemsJson).profiles ?? [], json as ItemsJson);
+    case 'spans':
+      return itemsText((json as ItemsJson).spans ?? [], json as ItemsJson);
+    case 'heatmap':
+      return heatmapText(json as HeatmapJson);
     case 'merge':
       return new TextDecoder().decode(answer);
     default:
@@ -35,6 +51,31 @@ interface TopJson {
     readonly file: string;
     readonly self: string;
     readonly total: string;
+  }[];
+}
+
+interface ItemJson {
+  readonly profileId: string;
+  readonly spanId?: string;
+  readonly traceId?: string;
+  readonly startMs: number;
+  readonly labels: Record<string, string>;
+  readonly value: string;
+}
+
+interface ItemsJson {
+  readonly unit: string;
+  readonly profiles?: readonly ItemJson[];
+  readonly spans?: readonly ItemJson[];
+  readonly hidden: number;
+}
+
+interface HeatmapJson {
+  readonly unit: string;
+  readonly bucketStart: readonly number[];
+  readonly series: readonly {
+    readonly labels: Record<string, string>;
+    readonly slots: readonly { readonly startMs: number; readonly counts: readonly number[] }[];
   }[];
 }
 
@@ -89,6 +130,35 @@ function timeSeriesText(answer: TimeSeriesJson): string {
     for (const [ms, value] of points) {
       const time = new Date(ms).toISOString();
       out.push(`  ${time}  ${formatValue(BigInt(value), answer.unit)}`);
+    }
+  }
+  return lines(out);
+}
+
+/** Time, value, ids, series: one line each. */
+function itemsText(items: readonly ItemJson[], { unit, hidden }: ItemsJson): string {
+  const rows = items.map(({ profileId, spanId, traceId, startMs, labels, value }) => {
+    const ids = [spanId, traceId, profileId].filter((id) => id !== undefined && id !== '');
+    const time = new Date(startMs).toISOString();
+    return [time, formatValue(BigInt(value), unit), ...ids, selectorText(labels)].join('  ');
+  });
+  return lines(hidden > 0 ? [...rows, `... ${hidden} more (--limit)`] : rows);
+}
+
+const SHADES = ' .:-=+*#%@';
+
+/** A line a step, a character a bucket, from the least value on: the darker, the more. */
+function heatmapText({ unit, bucketStart, series }: HeatmapJson): string {
+  const most = Math.max(1, ...series.flatMap(({ slots }) => slots.flatMap((s) => s.counts)));
+  const shade = (count: number): string =>
+    SHADES[Math.ceil((count * (SHADES.length - 1)) / most)] ?? '@';
+  const bound = (value: number | undefined): string =>
+    formatValue(BigInt(Math.round(value ?? 0)), unit);
+  const out = [`${bound(bucketStart[0])} to ${bound(bucketStart.at(-1))} and more`];
+  for (const { labels, slots } of series) {
+    out.push(selectorText(labels));
+    for (const { startMs, counts } of slots) {
+      out.push(`  ${new Date(startMs).toISOString()} |${counts.map(shade).join('')}|`);
     }
   }
   return lines(out);

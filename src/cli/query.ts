@@ -1,13 +1,15 @@
 import { resolve } from 'node:path';
 import { invalid } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
 import type { Aggregation } from '../query/api.js';
 import { MERGE_FORMAT_NAMES } from '../query/formats.js';
 import { MERGE_OPTIONS, type OptionValues, SELECTION_OPTIONS } from '../query/option-tables.js';
+import { BUCKETS_DEFAULT, ITEM_KINDS } from '../server/item-messages.js';
 import { command, EXIT_OK, type CommandIo } from './command.js';
 import { dataOption, serverOption, tenantOption } from './common-options.js';
 import { didYouMean } from './did-you-mean.js';
 import { derivedOptions, derivedValues } from './query-options.js';
-import { querySource, type Question, type QuerySource } from './query-source.js';
+import { LISTING_KINDS, querySource, type Question, type QuerySource } from './query-source.js';
 import { answerText, QUERY_WHATS, type QueryWhat } from './query-text.js';
 import { BUCKET_OPTIONS } from './store-location.js';
 import { chooseTarget } from './target.js';
@@ -32,8 +34,32 @@ const OPTIONS = {
     choices: ['sum', 'avg', 'last', 'max'],
     help: 'default by temporality',
   },
-  step: { type: 'string', help: 'of timeseries, for example 15s; default by the range' },
-  'group-by': { type: 'list', placeholder: 'LABEL', help: 'of timeseries' },
+  step: { type: 'string', help: 'of timeseries and heatmap, like 15s; default by the range' },
+  'group-by': { type: 'list', placeholder: 'LABEL', help: 'of timeseries and heatmap' },
+  measure: {
+    type: 'string',
+    choices: ['value', 'samples', 'profiles'],
+    help: 'of timeseries: what a point is; default value',
+  },
+  limit: {
+    type: 'integer',
+    min: 1,
+    max: LIMITS.queryItemsMax,
+    help: 'of timeseries, profiles and spans: only those with the greatest values',
+  },
+  of: {
+    type: 'string',
+    choices: ITEM_KINDS,
+    default: 'profile',
+    help: 'of heatmap: what is counted',
+  },
+  buckets: {
+    type: 'integer',
+    min: 1,
+    max: LIMITS.heatmapBucketsMax,
+    default: BUCKETS_DEFAULT,
+    help: 'of heatmap',
+  },
   name: { type: 'string', placeholder: 'LABEL', help: 'of labels: list the values of this label' },
   rows: {
     type: 'integer',
@@ -49,6 +75,9 @@ const OPTIONS = {
   ...BUCKET_OPTIONS,
   tenant: tenantOption,
 } as const;
+
+/** What reads samples and shows no stacks. */
+const SAMPLE_WHATS: readonly QueryWhat[] = ['timeseries', 'profiles', 'spans', 'heatmap'];
 
 /** The filters and views of queries; `values` has them by these names. */
 const ALL_OPTIONS = { ...OPTIONS, ...derivedOptions(MERGE_OPTIONS) } as typeof OPTIONS;
@@ -80,11 +109,15 @@ export const queryCommand = command({
       options: optionsOf(what, values),
       step: values.step,
       groupBy: values['group-by'],
+      measure: values.measure as Question['measure'],
+      limit: values.limit,
+      of: values.of as Question['of'],
+      buckets: values.buckets,
     };
     const target = chooseTarget({ values, origins });
     const source = await querySource(io, { ...values, ...target });
     try {
-      if (question.profileType === '' && ['merge', 'timeseries'].includes(question.kind)) {
+      if (question.profileType === '' && !LISTING_KINDS.includes(question.kind)) {
         throw await missingType(source, question);
       }
       const answer = await source.ask(question);
@@ -97,13 +130,13 @@ export const queryCommand = command({
   },
 });
 
-/** Throws `invalid` PS_CLI_OPTION for an option of merges where time series were asked for. */
+/** Throws `invalid` PS_CLI_OPTION for an option of merges where no stacks were asked for. */
 function optionsOf(what: QueryWhat, values: object): OptionValues {
   const options = derivedValues(MERGE_OPTIONS, values);
-  if (what !== 'timeseries') return options;
+  if (!SAMPLE_WHATS.includes(what)) return options;
   const extra = Object.keys(options).find((name) => SELECTION_OPTIONS[name] === undefined);
   if (extra === undefined) return options;
-  throw invalid('PS_CLI_OPTION', `cannot query: got ${extra} with timeseries; want it with merge`);
+  throw invalid('PS_CLI_OPTION', `cannot query: got ${extra} with ${what}; want it with merge`);
 }
 
 function whatOf(positionals: readonly string[]): QueryWhat {

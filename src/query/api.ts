@@ -51,9 +51,19 @@ export interface SandwichQuery extends TreeQuery, Pick<FormatOptions, 'levels'> 
   readonly function: string;
 }
 
+/**
+ * What a point of a time series is: the profiles' values; how many samples have one; or how many profiles there are, of
+ * which with filters or labels of samples only those with such a sample count.
+ */
+export type TimeSeriesMeasure = 'value' | 'samples' | 'profiles';
+
 export interface TimeSeriesQuery extends MergeQuery {
   readonly stepMs: number;
   readonly groupBy: readonly string[];
+  /** Default `value`. Counts are summed: no other aggregation goes with them. */
+  readonly measure?: TimeSeriesMeasure;
+  /** The series with the greatest sums of points only, greatest first. Default: all, sorted by labels. */
+  readonly limit?: number;
 }
 
 export interface LabelValuesQuery extends RangeQuery {
@@ -154,6 +164,8 @@ export interface TimeSeries {
 export interface TimeSeriesAnswer {
   readonly unit: string;
   readonly series: readonly TimeSeries[];
+  /** Series that the limit left out. */
+  readonly hiddenSeries: number;
   readonly stats: QueryStats;
 }
 

@@ -49,6 +49,7 @@ import {
   checkHeatmap,
   checkItems,
   checkMaxNodes,
+  checkMeasure,
   checkMerge,
   checkRange,
   checkSteps,
@@ -82,6 +83,8 @@ export interface QuerySettings extends Partial<QueryBudget> {
   readonly retention?: readonly RetentionRule[];
 }
 
+/** Of what counts samples or profiles. */
+const COUNT_UNIT = 'count';
 const CACHE_BYTES = 64 << 20;
 /** The pool of known frames starts anew past this: some 150 MB of frames. */
 const POOLED_FRAMES_MAX = 500_000;
@@ -167,29 +170,35 @@ export class QueryEngine implements QueryApi {
   async timeSeries(query: TimeSeriesQuery): Promise<TimeSeriesAnswer> {
     checkMerge(query);
     checkSteps(query);
+    checkMeasure(query);
     return this.#run(query, async ({ context, snapshot }) => {
       const filter = keyFilter(query, compileFilter(query).keys);
       const groupBy = [...new Set(query.groupBy)];
-      const { aggregation } = query;
+      const { measure = 'value' } = query;
+      const aggregation = measure === 'value' ? query.aggregation : 'sum';
       const startNs = BigInt(query.startMs) * 1_000_000n;
       const stepNs = BigInt(query.stepMs) * 1_000_000n;
       const steps = { kind: 'steps', aggregation, labels: groupBy, startNs, stepNs } as const;
-      const tiles = filter === undefined ? steps : undefined;
+      // A rollup's rows stand for any number of samples.
+      const tiles = filter === undefined && measure === 'value' ? steps : undefined;
       const selected = await this.#select(query, { context, snapshot, tiles }, this.#pool());
-      const { series, rows } = await timeSeries({
+      const { series, hiddenSeries, rows } = await timeSeries({
         sources: selected.sources,
         series: selected.series,
         selector: selected.selector,
         filter,
         aggregation,
+        measure,
+        limit: query.limit,
         groupBy,
         startMs: query.startMs,
         endMs: query.endMs,
         stepMs: query.stepMs,
         context,
       });
-      const unit = parseProfileType(query.profileType).sampleUnit;
-      return { unit, series, stats: statsOf(selected, context, rows) };
+      const unit =
+        measure === 'value' ? parseProfileType(query.profileType).sampleUnit : COUNT_UNIT;
+      return { unit, series, hiddenSeries, stats: statsOf(selected, context, rows) };
     });
   }
 

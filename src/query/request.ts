@@ -9,6 +9,7 @@ import type {
   ItemsQuery,
   MergeQuery,
   RangeQuery,
+  TimeSeriesMeasure,
   TimeSeriesQuery,
 } from './api.js';
 
@@ -140,4 +141,27 @@ export function checkSteps(query: Pick<TimeSeriesQuery, 'stepMs' | 'groupBy'>): 
       `cannot answer time series: got a group label of ${sizeBytes} bytes; want 1 to ${LIMITS.labelNameBytesMax}`,
     );
   }
+}
+
+const MEASURES: readonly TimeSeriesMeasure[] = ['value', 'samples', 'profiles'];
+
+/** Measure and limit of a time series. */
+export function checkMeasure({ measure = 'value', limit, aggregation }: TimeSeriesQuery): void {
+  if (!MEASURES.includes(measure)) {
+    throw invalid(
+      'PS_QUERY_MEASURE',
+      `cannot answer time series: got measure ${JSON.stringify(measure)}; want ${MEASURES.join(', ')}`,
+    );
+  }
+  if (measure !== 'value' && aggregation !== undefined && aggregation !== 'sum') {
+    throw invalid(
+      'PS_QUERY_MEASURE',
+      `cannot answer time series: got aggregation ${aggregation} of ${measure}; want sum`,
+    );
+  }
+  if (limit === undefined || (Number.isInteger(limit) && limit >= 1)) return;
+  throw invalid(
+    'PS_QUERY_LIMIT',
+    `cannot answer time series: got a limit of ${limit}; want 1 or more`,
+  );
 }

@@ -69,6 +69,16 @@ export class GroupSums {
     }
   }
 
+  /** Counts the rows of `run` that `add` would add. */
+  count({ key, words, start, end }: RowRun, groupOfKey: Int32Array): void {
+    for (let i = start; i < end; i++) {
+      const g = groupOfKey[key[i]!]!;
+      if (g < 0 || (words[2 * i]! | words[2 * i + 1]!) === 0) continue;
+      this.#low[g]!++;
+      this.#seen[g] = 1;
+    }
+  }
+
   /** Hands out the groups that had a value, as normalised words, and starts anew. */
   take(visit: (group: number, low: number, high: number) => void): void {
     for (let g = 0; g < this.#seen.length; g++) {

@@ -3,6 +3,9 @@
  * samples are read only where a sample's own labels decide (a matcher or a group label that is not a label of the
  * series).
  *
+ * Counts are made in the same way, from 1 for each: samples with a value; profiles, where samples decide those that have one
+ * with a value.
+ *
  * Series are taken one after another in the order of their keys, so that fractions add up to the same bits whatever
  * the storage. Within a step: sum adds profiles; avg divides a series' sum by its profiles in the step; last takes the
  * last profile; max the greatest total; then series of a group are added.
@@ -11,7 +14,7 @@ import { StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { SymbolSource } from '../symbols/source.js';
 import { aggregationOf } from './aggregate.js';
-import type { Aggregation, TimeSeries } from './api.js';
+import type { Aggregation, TimeSeries, TimeSeriesMeasure } from './api.js';
 import type { QueryContext } from './context.js';
 import { lastProfiles } from './last-profile.js';
 import type { KeyFilter } from './key-filter.js';
@@ -28,6 +31,9 @@ export interface TimeSeriesRequest {
   readonly selector: CompiledSelector;
   readonly filter: KeyFilter | undefined;
   readonly aggregation: Aggregation | undefined;
+  readonly measure: TimeSeriesMeasure;
+  /** Series with the greatest sums to keep. */
+  readonly limit: number | undefined;
   readonly groupBy: readonly string[];
   readonly startMs: number;
   readonly endMs: number;
@@ -42,6 +48,7 @@ interface Piece {
 
 export interface TimeSeriesResult {
   readonly series: readonly TimeSeries[];
+  readonly hiddenSeries: number;
   /** Sample rows read. */
   readonly rows: number;
 }
@@ -59,7 +66,18 @@ export async function timeSeries(request: TimeSeriesRequest): Promise<TimeSeries
     const pieces = bySeries.get(series) ?? [];
     await addSeries(request, { series, pieces, groups, accumulator });
   }
-  return { series: groups.answer(request.startMs, request.stepMs), rows };
+  const all = groups.answer(request.startMs, request.stepMs);
+  const series = request.limit === undefined ? all : greatest(all, request.limit);
+  return { series, hiddenSeries: all.length - series.length, rows };
+}
+
+/** By sum of points, descending; ties stay in the order of labels. */
+function greatest(series: readonly TimeSeries[], limit: number): readonly TimeSeries[] {
+  return series
+    .map((own) => ({ own, sum: own.value.reduce((sum, value) => sum + value, 0n) }))
+    .sort((a, b) => (a.sum > b.sum ? -1 : a.sum < b.sum ? 1 : 0))
+    .slice(0, limit)
+    .map(({ own }) => own);
 }
 
 function piecesBySeries(sources: readonly ProfileSource[]): ReadonlyMap<QuerySeries, Piece[]> {
@@ -81,7 +99,7 @@ function missingNames(request: TimeSeriesRequest, series: QuerySeries): readonly
 
 /** Whether the totals of profiles are not enough. */
 function needsSamples(request: TimeSeriesRequest, slice: Slice): boolean {
-  if (!isOpen(slice) || request.filter !== undefined) return true;
+  if (!isOpen(slice) || request.filter !== undefined || request.measure === 'samples') return true;
   return missingNames(request, slice.series).length > 0;
 }
 
@@ -158,6 +176,10 @@ function addTotals(request: TimeSeriesRequest, work: SeriesWork, piece: Piece): 
   const target = work.accumulator.of(ONE_GROUP);
   for (let p = slice.first; p < slice.end; p++) {
     const step = stepOf(source.profiles.startNs[p]!);
+    if (request.measure === 'profiles') {
+      target.add(step, 1, 0);
+      continue;
+    }
     const low = totals[2 * p]! >>> 0;
     if (takesMax) target.raise(step, low, totals[2 * p + 1]!);
     else target.add(step, low, totals[2 * p + 1]!);
@@ -183,7 +205,8 @@ async function addSamples(
     if (current < 0) return;
     const step = stepOf(source.profiles.startNs[current]!);
     profile.take((g, low, high) => {
-      if (takesMax) targets[g]!.raise(step, low, high);
+      if (request.measure === 'profiles') targets[g]!.add(step, 1, 0);
+      else if (takesMax) targets[g]!.raise(step, low, high);
       else targets[g]!.add(step, low, high);
     });
   };
@@ -195,7 +218,8 @@ async function addSamples(
       flush();
       current = position;
     }
-    profile.add(run, groupOfKey);
+    if (request.measure === 'samples') profile.count(run, groupOfKey);
+    else profile.add(run, groupOfKey);
   });
   flush();
 }

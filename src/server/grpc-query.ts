@@ -29,13 +29,19 @@ export function queryHandlers(
   supportOf: (method: string) => MethodSupport,
 ): Record<string, UnaryHandler> {
   const calls = queryCalls(api);
-  const { profileTypes, labelNames, labelValues, series, merge, timeSeries } = QueryService.method;
+  const { method } = QueryService;
+  const one = <I extends DescMessage, O extends DescMessage>(
+    own: UnaryMethod<I, O>,
+    run: (context: CallContext, request: MessageShape<I>) => Promise<MessageShape<O>>,
+  ) => ({ [own.name]: handler(own, supportOf(own.name), run) });
   return {
-    [profileTypes.name]: handler(profileTypes, supportOf(profileTypes.name), calls.profileTypes),
-    [labelNames.name]: handler(labelNames, supportOf(labelNames.name), calls.labelNames),
-    [labelValues.name]: handler(labelValues, supportOf(labelValues.name), calls.labelValues),
-    [series.name]: handler(series, supportOf(series.name), calls.series),
-    [merge.name]: handler(merge, supportOf(merge.name), calls.merge),
-    [timeSeries.name]: handler(timeSeries, supportOf(timeSeries.name), calls.timeSeries),
+    ...one(method.profileTypes, calls.profileTypes),
+    ...one(method.labelNames, calls.labelNames),
+    ...one(method.labelValues, calls.labelValues),
+    ...one(method.series, calls.series),
+    ...one(method.merge, calls.merge),
+    ...one(method.timeSeries, calls.timeSeries),
+    ...one(method.items, calls.items),
+    ...one(method.heatmap, calls.heatmap),
   };
 }

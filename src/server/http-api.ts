@@ -7,18 +7,15 @@ import type {
   QueryApi,
   QueryStats,
   RangeQuery,
+  TimeSeriesMeasure,
 } from '../query/api.js';
 import { MERGE_FORMAT_NAMES } from '../query/formats.js';
 import { MERGE_OPTIONS, SELECTION_OPTIONS } from '../query/option-tables.js';
-import {
-  itemsJson,
-  profileTypesJson,
-  seriesJson,
-  stringsJson,
-  timeSeriesJson,
-} from './http-json.js';
-import { optionParameters, optionsOf } from './http-options.js';
+import { profileTypesJson, seriesJson, stringsJson, timeSeriesJson } from './http-json.js';
+import { heatmapJson, itemsJson } from './http-items.js';
+import { flagOf, optionParameters, optionsOf } from './http-options.js';
 import { readParameters, type ParameterNames, type Parameters } from './http-parameters.js';
+import { BUCKETS_DEFAULT, ITEM_KINDS, ITEMS_DEFAULT } from './item-messages.js';
 import { mergeAnswer } from './merge-answer.js';
 import { JSON_TYPE, type Reply } from './http-respond.js';
 import { defaultStepMs, parseDuration, parseTime } from './http-times.js';
@@ -47,8 +44,7 @@ export interface ApiRoute {
 
 const START_DEFAULT = 'now-1h';
 const END_DEFAULT = 'now';
-/** Spans or profiles of a list. */
-const ITEMS_DEFAULT = 100;
+const MEASURES: readonly TimeSeriesMeasure[] = ['value', 'samples', 'profiles'];
 const AGGREGATIONS: readonly Aggregation[] = ['sum', 'avg', 'last', 'max'];
 
 const LIST_NAMES: ParameterNames = { once: ['match', 'start', 'end'], repeated: [] };
@@ -62,7 +58,24 @@ const ITEM_NAMES: ParameterNames = {
   repeated: optionParameters(SELECTION_OPTIONS, true),
 };
 const TIME_SERIES_NAMES: ParameterNames = {
-  once: [...SELECTION_NAMES, 'step', ...optionParameters(SELECTION_OPTIONS, false)],
+  once: [
+    ...SELECTION_NAMES,
+    'step',
+    'measure',
+    'limit',
+    ...optionParameters(SELECTION_OPTIONS, false),
+  ],
+  repeated: ['groupBy', ...optionParameters(SELECTION_OPTIONS, true)],
+};
+const HEATMAP_NAMES: ParameterNames = {
+  once: [
+    ...SELECTION_NAMES,
+    'step',
+    'kind',
+    'buckets',
+    'exemplars',
+    ...optionParameters(SELECTION_OPTIONS, false),
+  ],
   repeated: ['groupBy', ...optionParameters(SELECTION_OPTIONS, true)],
 };
 
@@ -117,15 +130,47 @@ async function merge(call: ApiCall): Promise<Reply> {
 async function timeSeries(call: ApiCall): Promise<Reply> {
   const parameters = readParameters(call.search, TIME_SERIES_NAMES);
   const query = { ...mergeOf(call, parameters), ...optionsOf(parameters, SELECTION_OPTIONS) };
-  const step = parameters.optional('step');
-  const stepMs =
-    step === undefined ? defaultStepMs(query.startMs, query.endMs) : parseDuration('step', step);
-  // `groupBy=a,b` and `groupBy=a&groupBy=b` mean the same.
-  const groupBy = parameters
+  const stepMs = stepOf(parameters, query);
+  const groupBy = groupByOf(parameters);
+  const measure = parameters.choice('measure', MEASURES, 'PS_QUERY_MEASURE');
+  const limit = parameters.count('limit', LIMITS.queryGroupsMax);
+  const answer = await call.query.timeSeries({
+    ...query,
+    stepMs,
+    groupBy,
+    ...(measure === undefined ? {} : { measure }),
+    ...(limit === undefined ? {} : { limit }),
+  });
+  return json(timeSeriesJson(answer, stepMs));
+}
+
+/** `groupBy=a,b` and `groupBy=a&groupBy=b` mean the same. */
+function groupByOf(parameters: Parameters): string[] {
+  return parameters
     .all('groupBy')
     .flatMap((value) => value.split(','))
     .filter((name) => name !== '');
-  return json(timeSeriesJson(await call.query.timeSeries({ ...query, stepMs, groupBy }), stepMs));
+}
+
+function stepOf(parameters: Parameters, { startMs, endMs }: RangeQuery): number {
+  const step = parameters.optional('step');
+  return step === undefined ? defaultStepMs(startMs, endMs) : parseDuration('step', step);
+}
+
+async function heatmap(call: ApiCall): Promise<Reply> {
+  const parameters = readParameters(call.search, HEATMAP_NAMES);
+  const query = { ...mergeOf(call, parameters), ...optionsOf(parameters, SELECTION_OPTIONS) };
+  const kind = parameters.choice('kind', ITEM_KINDS, 'PS_ITEM_KIND') ?? 'profile';
+  const stepMs = stepOf(parameters, query);
+  const answer = await call.query.heatmap({
+    ...query,
+    kind,
+    stepMs,
+    groupBy: groupByOf(parameters),
+    buckets: parameters.count('buckets', LIMITS.heatmapBucketsMax) ?? BUCKETS_DEFAULT,
+    withExemplars: flagOf(parameters, 'exemplars'),
+  });
+  return json(heatmapJson(answer, { kind, stepMs, links: call.links }));
 }
 
 /** Single spans or profiles, those with the greatest values first. */
@@ -159,6 +204,7 @@ const ROUTES: ReadonlyMap<string, ApiRoute> = new Map(
     },
     { name: '/api/v1/merge', run: merge },
     { name: '/api/v1/timeseries', run: timeSeries },
+    { name: '/api/v1/heatmap', run: heatmap },
     { name: '/api/v1/spans', run: (call: ApiCall) => items(call, 'span') },
     { name: '/api/v1/profiles', run: (call: ApiCall) => items(call, 'profile') },
   ].map((route) => [route.name, route]),

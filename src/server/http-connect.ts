@@ -50,6 +50,8 @@ function queryService(options: ConnectOptions): ServiceImpl<typeof QueryService>
     series: wrap(method.series.name, calls.series),
     merge: wrap(method.merge.name, calls.merge),
     timeSeries: wrap(method.timeSeries.name, calls.timeSeries),
+    items: wrap(method.items.name, calls.items),
+    heatmap: wrap(method.heatmap.name, calls.heatmap),
   };
 }
 

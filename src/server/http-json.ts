@@ -1,7 +1,5 @@
 import type {
   FlameTree,
-  ItemList,
-  ItemsQuery,
   ProfileTypeInfo,
   QueryStats,
   Sandwich,
@@ -10,7 +8,6 @@ import type {
   TopTable,
 } from '../query/api.js';
 import { JsonText } from './json-text.js';
-import { type LinkTemplates, linksOf } from './links.js';
 
 /** The JSON answers of `GET /api/v1/...`, as docs/api.md has them. Values of profiles are decimal strings. */
 
@@ -35,18 +32,20 @@ export function seriesJson(series: readonly SeriesLabels[]): Buffer {
   const text = new JsonText().raw('{"series":[');
   for (let i = 0; i < series.length; i++) {
     if (i > 0) text.raw(',');
-    text.value(sorted(series[i] as SeriesLabels));
+    text.value(sortedJson(series[i] as SeriesLabels));
   }
   return text.raw(']}').finish();
 }
 
-function sorted(labels: SeriesLabels): SeriesLabels {
+/** Labels in the order of their names. */
+export function sortedJson(labels: SeriesLabels): SeriesLabels {
   return Object.fromEntries(
     Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0)),
   );
 }
 
-function writeStats(text: JsonText, stats: QueryStats): JsonText {
+/** The end of an answer. */
+export function writeStats(text: JsonText, stats: QueryStats): JsonText {
   const { profiles, series, rows, tiles, tileRows, blocks, segments, missing } = stats;
   return text
     .raw(',"stats":')
@@ -94,24 +93,6 @@ export function topJson(table: TopTable): Buffer {
   return writeStats(text.raw(']'), table.stats).finish();
 }
 
-/** `spans` or `profiles`. */
-export function itemsJson(
-  answer: ItemList,
-  kind: ItemsQuery['kind'],
-  templates: LinkTemplates,
-): Buffer {
-  const text = new JsonText().raw('{"unit":').value(answer.unit).raw(`,"${kind}s":[`);
-  answer.items.forEach((item, i) => {
-    const { labels, startMs, profileId, spanId, traceId } = item;
-    const ids = kind === 'span' ? { spanId, traceId, links: linksOf(item, templates) } : {};
-    const value = String(item.value);
-    const own = { ...ids, profileId, startMs, labels: sorted(labels), value };
-    text.raw(i > 0 ? ',' : '').value(own);
-  });
-  text.raw(`],"hidden":${answer.hiddenItems}`);
-  return writeStats(text, answer.stats).finish();
-}
-
 export function timeSeriesJson(answer: TimeSeriesAnswer, stepMs: number): Buffer {
   const text = new JsonText()
     .raw('{"unit":')
@@ -121,12 +102,13 @@ export function timeSeriesJson(answer: TimeSeriesAnswer, stepMs: number): Buffer
     const { labels, timestampMs, value } = answer.series[i] as TimeSeriesAnswer['series'][number];
     text
       .raw(i > 0 ? ',{"labels":' : '{"labels":')
-      .value(sorted(labels))
+      .value(sortedJson(labels))
       .raw(',"points":[');
     for (let j = 0; j < timestampMs.length; j++) {
       text.raw(`${j > 0 ? ',' : ''}[${timestampMs[j] as number},"${value[j] as bigint}"]`);
     }
     text.raw(']}');
   }
-  return writeStats(text.raw(']'), answer.stats).finish();
+  text.raw(`],"hidden":${answer.hiddenSeries}`);
+  return writeStats(text, answer.stats).finish();
 }

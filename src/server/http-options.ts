@@ -21,7 +21,7 @@ export function optionsOf(parameters: Parameters, table: OptionTable): OptionVal
       case 'count':
         return parameters.count(parameter, LIMITS.treeNodesMax);
       case 'flag':
-        return flag(parameters, parameter);
+        return flagOf(parameters, parameter);
       case 'text':
         return choices === undefined
           ? parameters.optional(parameter)
@@ -30,7 +30,8 @@ export function optionsOf(parameters: Parameters, table: OptionTable): OptionVal
   });
 }
 
-function flag(parameters: Parameters, name: string): boolean {
+/** False when it is missing. Throws `invalid` PS_PARAMETER_FLAG. */
+export function flagOf(parameters: Parameters, name: string): boolean {
   const value = parameters.optional(name) ?? 'false';
   if (value === 'true' || value === 'false') return value === 'true';
   throw invalid(

@@ -8,9 +8,10 @@ import {
   ProfileTypesResponseSchema,
   type QueryService,
   SeriesResponseSchema,
+  TimeSeriesMeasure as MeasureNumber,
 } from '../gen/basalt/v1/query_pb.js';
 import type { MergeRequest, MergeResponse, TimeSeriesRequest } from '../gen/basalt/v1/query_pb.js';
-import type { QueryApi } from '../query/api.js';
+import type { QueryApi, TimeSeriesMeasure } from '../query/api.js';
 import {
   checkFormat,
   formatInfo,
@@ -18,6 +19,7 @@ import {
   type MergeFormat,
   type RenderFormat,
 } from '../query/formats.js';
+import { heatmapMessage, heatmapQuery, itemsMessage, itemsQuery } from './item-messages.js';
 import {
   labelSetMessage,
   mergeMessage,
@@ -95,8 +97,32 @@ function renderedResult(format: RenderFormat, body: Uint8Array): MergeResponse['
 
 async function timeSeries(api: QueryApi, context: CallContext, request: TimeSeriesRequest) {
   const query = { ...mergeQuery(context, request), ...selectionOptions(request) };
-  const stepMs = safeNumber('step_ms', request.stepMs);
-  return timeSeriesMessage(await api.timeSeries({ ...query, stepMs, groupBy: request.groupBy }));
+  const { groupBy, limit } = request;
+  const answer = await api.timeSeries({
+    ...query,
+    stepMs: safeNumber('step_ms', request.stepMs),
+    groupBy,
+    measure: measureOf(request.measure),
+    ...(limit === 0 ? {} : { limit }),
+  });
+  return timeSeriesMessage(answer);
+}
+
+function measureOf(number: MeasureNumber): TimeSeriesMeasure {
+  switch (number) {
+    case MeasureNumber.UNSPECIFIED:
+    case MeasureNumber.VALUE:
+      return 'value';
+    case MeasureNumber.SAMPLES:
+      return 'samples';
+    case MeasureNumber.PROFILES:
+      return 'profiles';
+    default:
+      throw invalid(
+        'PS_QUERY_MEASURE',
+        `cannot answer time series: got measure ${Number(number)}; want 0 to 3`,
+      );
+  }
 }
 
 export function queryCalls(api: QueryApi): QueryCalls {
@@ -125,5 +151,11 @@ export function queryCalls(api: QueryApi): QueryCalls {
     },
     merge: (context, request) => merge(api, context, request),
     timeSeries: (context, request) => timeSeries(api, context, request),
+    async items(context, request) {
+      return itemsMessage(await api.items(itemsQuery(context, request)));
+    },
+    async heatmap(context, request) {
+      return heatmapMessage(await api.heatmap(heatmapQuery(context, request)));
+    },
   };
 }

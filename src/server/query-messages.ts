@@ -143,7 +143,9 @@ export function profileTypeMessage(info: ProfileTypeInfo): ProfileType {
   });
 }
 
-function sortedLabels(labels: Readonly<Record<string, string>>): { name: string; value: string }[] {
+export function sortedLabels(
+  labels: Readonly<Record<string, string>>,
+): { name: string; value: string }[] {
   return Object.keys(labels)
     .sort()
     .map((name) => ({ name, value: labels[name] ?? '' }));
@@ -219,6 +221,7 @@ export function timeSeriesMessage(answer: TimeSeriesAnswer): TimeSeriesResponse 
       timestampMs: Array.from(series.timestampMs, (ms) => BigInt(ms)),
       value: Array.from(series.value),
     })),
+    hiddenSeries: BigInt(answer.hiddenSeries),
     stats: statsMessage(answer.stats),
   });
 }

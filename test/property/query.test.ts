@@ -8,7 +8,13 @@ import type { Series, Temporality } from '../../src/model/series.js';
 import type { Aggregation, FlameTree } from '../../src/query/api.js';
 import { MemoryBucket } from '../../src/objstore/memory-bucket.js';
 import { copyBlock } from '../support/copy-block.js';
-import { plainDeltas, plainMerge, plainTimeSeries } from '../support/plain-query.js';
+import {
+  plainCounts,
+  plainDeltas,
+  plainMerge,
+  plainRows,
+  plainTimeSeries,
+} from '../support/plain-query.js';
 import type { PlainProfile } from '../support/plain-store.js';
 import { memoryStore, TENANT } from '../support/query-store.js';
 
@@ -249,6 +255,117 @@ describe('query engine against the obvious one (I3, I4)', () => {
         },
       ),
       { numRuns: 200 },
+    );
+  });
+
+  it('counts samples and profiles, and keeps the series with the greatest sums', async () => {
+    const groupBy = fc.subarray(['pod', 'service_name', 'thread']);
+    const more = fc.record({
+      measure: fc.constantFrom('samples' as const, 'profiles' as const),
+      stepMs: fc.integer({ min: 1, max: 12 }),
+      limit: fc.integer({ min: 1, max: 4 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(profiles, request, layout, groupBy, more, async (list, r, l, by, m) => {
+        const { engine } = memoryStore(list, {
+          consumedBeforeNs: BigInt(l.consumedMs) * 1_000_000n,
+          placeOf: (i) => l.places[i] ?? 0,
+        });
+        const { aggregation: _, ...rest } = r;
+        const steps = { ...rest, tenantId: TENANT, stepMs: m.stepMs, groupBy: by };
+        const got = await engine.timeSeries({ ...steps, measure: m.measure });
+        const points = got.series.map((s): [string, [number, number][]] => [
+          JSON.stringify(Object.entries(s.labels).sort()),
+          [...s.timestampMs].map((t, i) => [t, Number(s.value[i])]),
+        ]);
+        const matchers = parseSelector(r.selector);
+        const want = plainCounts(plainDeltas(list), {
+          ...r,
+          matchers,
+          stepMs: m.stepMs,
+          groupBy: by,
+          measure: m.measure,
+        });
+        const sorted = [...want].map(([g, p]) => [g, [...p].sort(([a], [b]) => a - b)]);
+        expect([...points].sort()).toEqual(sorted.sort());
+        expect(got.unit).toBe('count');
+        const few = await engine.timeSeries({ ...steps, measure: m.measure, limit: m.limit });
+        expect(few.hiddenSeries).toBe(Math.max(0, points.length - m.limit));
+        const sums = (answer: typeof got): number[] =>
+          answer.series.map((s) => s.value.reduce((sum, v) => sum + Number(v), 0));
+        const descending = sums(got).sort((a, b) => b - a);
+        expect(sums(few)).toEqual(descending.slice(0, m.limit));
+      }),
+      { numRuns: 150 },
+    );
+  });
+
+  it('lists single profiles, and counts them by value and time', async () => {
+    const more = fc.record({
+      limit: fc.integer({ min: 1, max: 8 }),
+      stepMs: fc.integer({ min: 1, max: 12 }),
+      buckets: fc.integer({ min: 1, max: 5 }),
+    });
+    await fc.assert(
+      fc.asyncProperty(profiles, request, layout, more, async (list, r, l, m) => {
+        const { engine } = memoryStore(list, {
+          consumedBeforeNs: BigInt(l.consumedMs) * 1_000_000n,
+          placeOf: (i) => l.places[i] ?? 0,
+        });
+        const { aggregation: _, ...rest } = r;
+        const query = { ...rest, tenantId: TENANT, kind: 'profile' as const };
+        const want = plainRows(plainDeltas(list), { ...r, matchers: parseSelector(r.selector) })
+          .map(({ profile, values }) => ({
+            startMs: Number(profile.startNs / 1_000_000n),
+            profileId: profile.id,
+            value: values.reduce((sum, { value }) => sum + value, 0n),
+          }))
+          .filter(({ value }) => value !== 0n);
+        const { items, hiddenItems } = await engine.items({ ...query, limit: 1_000 });
+        const textOf = (i: { startMs: number; profileId: string; value: bigint }): string =>
+          `${i.value} ${i.startMs} ${i.profileId}`;
+        expect(items.map(textOf).sort()).toEqual(want.map(textOf).sort());
+        expect(hiddenItems).toBe(0);
+        const few = await engine.items({ ...query, limit: m.limit });
+        expect(few.items).toEqual(items.slice(0, m.limit));
+        expect(items.every((item, i) => i === 0 || items[i - 1]!.value >= item.value)).toBe(true);
+        const { stepMs, buckets } = m;
+        const heat = await engine.heatmap({
+          ...query,
+          stepMs,
+          buckets,
+          groupBy: [],
+          withExemplars: true,
+        });
+        const values = want.map(({ value }) => Number(value));
+        const least = Math.min(...values);
+        const width = (Math.max(...values) - least) / buckets;
+        const cells = new Map<string, number>();
+        for (const { startMs, value } of want) {
+          const step = Math.floor((startMs - r.startMs) / stepMs);
+          const at = width === 0 ? 0 : Math.floor((Number(value) - least) / width);
+          const cell = `${r.startMs + step * stepMs} ${Math.min(at, buckets - 1)}`;
+          cells.set(cell, (cells.get(cell) ?? 0) + 1);
+        }
+        const counted = heat.series.flatMap(({ slots }) =>
+          slots.flatMap(({ timestampMs, counts }) =>
+            [...counts].flatMap((n, b): [string, number][] =>
+              n === 0 ? [] : [[`${timestampMs} ${b}`, n]],
+            ),
+          ),
+        );
+        expect(counted.sort()).toEqual([...cells].sort());
+        for (const { slots } of heat.series) {
+          for (const { timestampMs, exemplar } of slots) {
+            const inStep = want.filter(
+              (i) => i.startMs >= timestampMs && i.startMs < timestampMs + stepMs,
+            );
+            const greatest = inStep.reduce((a, b) => (b.value > a.value ? b : a)).value;
+            expect(exemplar?.value).toBe(greatest);
+          }
+        }
+      }),
+      { numRuns: 120 },
     );
   });
 });

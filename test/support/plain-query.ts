@@ -239,3 +239,46 @@ export function plainTimeSeries(
     ]),
   );
 }
+
+/** How many samples or profiles there are, by JSON of the group's labels, then by timestamp. */
+export function plainCounts(
+  deltas: readonly PlainProfile[],
+  query: PlainQuery & {
+    readonly stepMs: number;
+    readonly groupBy: readonly string[];
+    readonly measure: 'samples' | 'profiles';
+  },
+): Map<string, Map<number, number>> {
+  const counts = new Map<string, Map<number, number>>();
+  for (const { profile, values } of plainRows(deltas, query)) {
+    const labelOf = (name: string): string | undefined =>
+      seriesValue(profile.series, query.profileType, name);
+    const readsSamples =
+      query.measure === 'samples' ||
+      [...query.groupBy, ...query.matchers.map((m) => m.name)].some(
+        (n) => labelOf(n) === undefined,
+      );
+    const groupOf = (strings: readonly { name: string; value: string }[]): string => {
+      const ofSample = (name: string): string =>
+        strings.flatMap((l) => (l.name === name ? [l.value] : [])).join();
+      const entries = query.groupBy.map((n) => [n, labelOf(n) ?? ofSample(n)]);
+      return JSON.stringify(entries.filter(([, v]) => v !== '').sort());
+    };
+    const groups = values
+      .filter(({ value }) => value !== 0n)
+      .map(({ sample }) => groupOf(sampleLabelsFromKey(sample.labelSet).strings));
+    const own = !readsSamples
+      ? [groupOf([])]
+      : query.measure === 'samples'
+        ? groups
+        : new Set(groups);
+    const sinceStart = profile.startNs / 1_000_000n - BigInt(query.startMs);
+    const step = query.startMs + Number(sinceStart / BigInt(query.stepMs)) * query.stepMs;
+    for (const group of own) {
+      const points = counts.get(group) ?? new Map<number, number>();
+      counts.set(group, points);
+      points.set(step, (points.get(step) ?? 0) + 1);
+    }
+  }
+  return counts;
+}

@@ -64,6 +64,16 @@ describe('answers as text', () => {
     );
     const series = { unit: 'count', series: [{ labels: {}, points: [[0, '5']] }] };
     expect(answerText('timeseries', bytes(series), 1)).toBe('{}\n  1970-01-01T00:00:00.000Z  5\n');
+    const item = { startMs: 0, profileId: 'p', labels: { a: '1' }, value: '7' };
+    const items = { unit: 'count', profiles: [item], hidden: 2 };
+    expect(answerText('profiles', bytes(items), 1)).toBe(
+      '1970-01-01T00:00:00.000Z  7  p  {a="1"}\n... 2 more (--limit)\n',
+    );
+    const slots = [{ startMs: 0, counts: [0, 1, 9] }];
+    const heat = { unit: 'count', bucketStart: [0, 5, 10], series: [{ labels: {}, slots }] };
+    expect(answerText('heatmap', bytes(heat), 1)).toBe(
+      '0 to 10 and more\n{}\n  1970-01-01T00:00:00.000Z | .@|\n',
+    );
   });
 });
 

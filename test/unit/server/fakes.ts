@@ -206,7 +206,7 @@ export class FakeQuery implements QueryApi {
         value: BigInt64Array.from([5n, BIG]),
       },
     ];
-    return { unit: 'nanoseconds', series, stats: this.stats };
+    return { unit: 'nanoseconds', series, hiddenSeries: 0, stats: this.stats };
   }
 }
 

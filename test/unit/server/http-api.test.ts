@@ -183,6 +183,7 @@ describe('timeseries', () => {
           ],
         },
       ],
+      hidden: 0,
       stats: STATS,
       partial: false,
     });

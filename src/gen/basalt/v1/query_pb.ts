@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file basalt/v1/query.proto.
  */
 export const file_basalt_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("ChViYXNhbHQvdjEvcXVlcnkucHJvdG8SCWJhc2FsdC52MSJJChNQcm9maWxlVHlwZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyJFChRQcm9maWxlVHlwZXNSZXNwb25zZRItCg1wcm9maWxlX3R5cGVzGAEgAygLMhYuYmFzYWx0LnYxLlByb2ZpbGVUeXBlIqgBCgtQcm9maWxlVHlwZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NhbXBsZV90eXBlGAMgASgJEhMKC3NhbXBsZV91bml0GAQgASgJEhMKC3BlcmlvZF90eXBlGAUgASgJEhMKC3BlcmlvZF91bml0GAYgASgJEisKC3RlbXBvcmFsaXR5GAcgASgOMhYuYmFzYWx0LnYxLlRlbXBvcmFsaXR5IkcKEUxhYmVsTmFtZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyIjChJMYWJlbE5hbWVzUmVzcG9uc2USDQoFbmFtZXMYASADKAkiVgoSTGFiZWxWYWx1ZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIMCgRuYW1lGAogASgJIiUKE0xhYmVsVmFsdWVzUmVzcG9uc2USDgoGdmFsdWVzGAEgAygJIkMKDVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDIjUKDlNlcmllc1Jlc3BvbnNlEiMKBnNlcmllcxgBIAMoCzITLmJhc2FsdC52MS5MYWJlbFNldCIsCghMYWJlbFNldBIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwi9AEKC1N0YWNrRmlsdGVyEhIKBWZvY3VzGAEgASgJSACIAQESEwoGaWdub3JlGAIgASgJSAGIAQESEQoEaGlkZRgDIAEoCUgCiAEBEhEKBHNob3cYBCABKAlIA4gBARIWCglzaG93X2Zyb20YBSABKAlIBIgBARIXCgpwcnVuZV9mcm9tGAYgASgJSAWIAQESDQoFc3RhY2sYByADKAkSEgoKaGlkZV9mcmFtZRgIIAMoCUIICgZfZm9jdXNCCQoHX2lnbm9yZUIHCgVfaGlkZUIHCgVfc2hvd0IMCgpfc2hvd19mcm9tQg0KC19wcnVuZV9mcm9tIlsKDFNhbXBsZUZpbHRlchITCgtwcm9maWxlX2lkcxgBIAMoCRIQCghzcGFuX2lkcxgCIAMoCRIRCgl0cmFjZV9pZHMYAyADKAkSEQoJY2FsbF9zaXRlGAQgAygJImIKCVN0YWNrVmlldxITCgtncmFudWxhcml0eRgBIAEoCRISCgpyb290X2xhYmVsGAIgAygJEhAKCGludmVydGVkGAMgASgIEhoKEmNvbGxhcHNlX3JlY3Vyc2lvbhgEIAEoCCLwAgoMTWVyZ2VSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIUCgxwcm9maWxlX3R5cGUYBCABKAkSKwoLYWdncmVnYXRpb24YBSABKA4yFi5iYXNhbHQudjEuQWdncmVnYXRpb24SJgoGZm9ybWF0GAogASgOMhYuYmFzYWx0LnYxLk1lcmdlRm9ybWF0EhEKCW1heF9ub2RlcxgLIAEoDRImCgZmaWx0ZXIYDCABKAsyFi5iYXNhbHQudjEuU3RhY2tGaWx0ZXISKAoHc2FtcGxlcxgNIAEoCzIXLmJhc2FsdC52MS5TYW1wbGVGaWx0ZXISIgoEdmlldxgOIAEoCzIULmJhc2FsdC52MS5TdGFja1ZpZXcSEAoIZnVuY3Rpb24YDyABKAkSDgoGbGV2ZWxzGBAgASgNEhYKDmtlZXBfbG9jYXRpb25zGBEgASgNIvsBCg1NZXJnZVJlc3BvbnNlEiQKBHRyZWUYASABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlSAASIgoDdG9wGAIgASgLMhMuYmFzYWx0LnYxLlRvcFRhYmxlSAASDwoFcHByb2YYAyABKAxIABIQCgZmb2xkZWQYBCABKAlIABInCghzYW5kd2ljaBgFIAEoCzITLmJhc2FsdC52MS5TYW5kd2ljaEgAEg4KBGJvZHkYBiABKAxIABIUCgxjb250ZW50X3R5cGUYByABKAkSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0c0IICgZyZXN1bHQingEKCUZsYW1lVHJlZRIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEg0KBW5hbWVzGAMgAygJEg4KBnBhcmVudBgEIAMoBRIMCgRuYW1lGAUgAygFEgwKBHNlbGYYBiADKAMSDQoFdmFsdWUYByADKAMSFAoMaGlkZGVuX25vZGVzGAggASgEEhQKDGhpZGRlbl92YWx1ZRgJIAEoAyJ1CghTYW5kd2ljaBIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEiUKB2NhbGxlZXMYAyABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlEiUKB2NhbGxlcnMYBCABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlIlIKCFRvcFRhYmxlEgwKBHVuaXQYASABKAkSDQoFdG90YWwYAiABKAMSKQoJZnVuY3Rpb25zGAMgAygLMhYuYmFzYWx0LnYxLlRvcEZ1bmN0aW9uIkoKC1RvcEZ1bmN0aW9uEhAKCGZ1bmN0aW9uGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEc2VsZhgDIAEoAxINCgV0b3RhbBgEIAEoAyL/AQoRVGltZVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIrCgthZ2dyZWdhdGlvbhgFIAEoDjIWLmJhc2FsdC52MS5BZ2dyZWdhdGlvbhIPCgdzdGVwX21zGAogASgDEhAKCGdyb3VwX2J5GAsgAygJEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlciJvChJUaW1lU2VyaWVzUmVzcG9uc2USDAoEdW5pdBgBIAEoCRIlCgZzZXJpZXMYAiADKAsyFS5iYXNhbHQudjEuVGltZVNlcmllcxIkCgVzdGF0cxgPIAEoCzIVLmJhc2FsdC52MS5RdWVyeVN0YXRzIlMKClRpbWVTZXJpZXMSIAoGbGFiZWxzGAEgAygLMhAuYmFzYWx0LnYxLkxhYmVsEhQKDHRpbWVzdGFtcF9tcxgCIAMoAxINCgV2YWx1ZRgDIAMoAyK6AQoKUXVlcnlTdGF0cxIQCghwcm9maWxlcxgBIAEoBBIOCgZzZXJpZXMYAiABKAQSDAoEcm93cxgDIAEoBBIOCgZibG9ja3MYBCABKAQSEAoIc2VnbWVudHMYBSABKAQSJwoHbWlzc2luZxgGIAMoCzIWLmJhc2FsdC52MS5NaXNzaW5nUGFydBIPCgdwYXJ0aWFsGAcgASgIEg0KBXRpbGVzGAggASgEEhEKCXRpbGVfcm93cxgJIAEoBCI6CgtNaXNzaW5nUGFydBIMCgRwYXJ0GAEgASgJEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSrAAgoLTWVyZ2VGb3JtYXQSHAoYTUVSR0VfRk9STUFUX1VOU1BFQ0lGSUVEEAASFQoRTUVSR0VfRk9STUFUX1RSRUUQARIUChBNRVJHRV9GT1JNQVRfVE9QEAISFgoSTUVSR0VfRk9STUFUX1BQUk9GEAMSFwoTTUVSR0VfRk9STUFUX0ZPTERFRBAEEhkKFU1FUkdFX0ZPUk1BVF9TQU5EV0lDSBAFEhwKGE1FUkdFX0ZPUk1BVF9GTEFNRUJFQVJFUhAGEhYKEk1FUkdFX0ZPUk1BVF9BUlJPVxAHEhQKEE1FUkdFX0ZPUk1BVF9ET1QQCBIbChdNRVJHRV9GT1JNQVRfU1BFRURTQ09QRRAJEhsKF01FUkdFX0ZPUk1BVF9DUFVQUk9GSUxFEAoSFAoQTUVSR0VfRk9STUFUX1BHTxALMr4DCgxRdWVyeVNlcnZpY2USTwoMUHJvZmlsZVR5cGVzEh4uYmFzYWx0LnYxLlByb2ZpbGVUeXBlc1JlcXVlc3QaHy5iYXNhbHQudjEuUHJvZmlsZVR5cGVzUmVzcG9uc2USSQoKTGFiZWxOYW1lcxIcLmJhc2FsdC52MS5MYWJlbE5hbWVzUmVxdWVzdBodLmJhc2FsdC52MS5MYWJlbE5hbWVzUmVzcG9uc2USTAoLTGFiZWxWYWx1ZXMSHS5iYXNhbHQudjEuTGFiZWxWYWx1ZXNSZXF1ZXN0Gh4uYmFzYWx0LnYxLkxhYmVsVmFsdWVzUmVzcG9uc2USPQoGU2VyaWVzEhguYmFzYWx0LnYxLlNlcmllc1JlcXVlc3QaGS5iYXNhbHQudjEuU2VyaWVzUmVzcG9uc2USOgoFTWVyZ2USFy5iYXNhbHQudjEuTWVyZ2VSZXF1ZXN0GhguYmFzYWx0LnYxLk1lcmdlUmVzcG9uc2USSQoKVGltZVNlcmllcxIcLmJhc2FsdC52MS5UaW1lU2VyaWVzUmVxdWVzdBodLmJhc2FsdC52MS5UaW1lU2VyaWVzUmVzcG9uc2ViBnByb3RvMw", [file_basalt_v1_common]);
+  fileDesc("ChViYXNhbHQvdjEvcXVlcnkucHJvdG8SCWJhc2FsdC52MSJJChNQcm9maWxlVHlwZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyJFChRQcm9maWxlVHlwZXNSZXNwb25zZRItCg1wcm9maWxlX3R5cGVzGAEgAygLMhYuYmFzYWx0LnYxLlByb2ZpbGVUeXBlIqgBCgtQcm9maWxlVHlwZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NhbXBsZV90eXBlGAMgASgJEhMKC3NhbXBsZV91bml0GAQgASgJEhMKC3BlcmlvZF90eXBlGAUgASgJEhMKC3BlcmlvZF91bml0GAYgASgJEisKC3RlbXBvcmFsaXR5GAcgASgOMhYuYmFzYWx0LnYxLlRlbXBvcmFsaXR5IkcKEUxhYmVsTmFtZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyIjChJMYWJlbE5hbWVzUmVzcG9uc2USDQoFbmFtZXMYASADKAkiVgoSTGFiZWxWYWx1ZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIMCgRuYW1lGAogASgJIiUKE0xhYmVsVmFsdWVzUmVzcG9uc2USDgoGdmFsdWVzGAEgAygJIkMKDVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDIjUKDlNlcmllc1Jlc3BvbnNlEiMKBnNlcmllcxgBIAMoCzITLmJhc2FsdC52MS5MYWJlbFNldCIsCghMYWJlbFNldBIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwi9AEKC1N0YWNrRmlsdGVyEhIKBWZvY3VzGAEgASgJSACIAQESEwoGaWdub3JlGAIgASgJSAGIAQESEQoEaGlkZRgDIAEoCUgCiAEBEhEKBHNob3cYBCABKAlIA4gBARIWCglzaG93X2Zyb20YBSABKAlIBIgBARIXCgpwcnVuZV9mcm9tGAYgASgJSAWIAQESDQoFc3RhY2sYByADKAkSEgoKaGlkZV9mcmFtZRgIIAMoCUIICgZfZm9jdXNCCQoHX2lnbm9yZUIHCgVfaGlkZUIHCgVfc2hvd0IMCgpfc2hvd19mcm9tQg0KC19wcnVuZV9mcm9tIlsKDFNhbXBsZUZpbHRlchITCgtwcm9maWxlX2lkcxgBIAMoCRIQCghzcGFuX2lkcxgCIAMoCRIRCgl0cmFjZV9pZHMYAyADKAkSEQoJY2FsbF9zaXRlGAQgAygJImIKCVN0YWNrVmlldxITCgtncmFudWxhcml0eRgBIAEoCRISCgpyb290X2xhYmVsGAIgAygJEhAKCGludmVydGVkGAMgASgIEhoKEmNvbGxhcHNlX3JlY3Vyc2lvbhgEIAEoCCLwAgoMTWVyZ2VSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIUCgxwcm9maWxlX3R5cGUYBCABKAkSKwoLYWdncmVnYXRpb24YBSABKA4yFi5iYXNhbHQudjEuQWdncmVnYXRpb24SJgoGZm9ybWF0GAogASgOMhYuYmFzYWx0LnYxLk1lcmdlRm9ybWF0EhEKCW1heF9ub2RlcxgLIAEoDRImCgZmaWx0ZXIYDCABKAsyFi5iYXNhbHQudjEuU3RhY2tGaWx0ZXISKAoHc2FtcGxlcxgNIAEoCzIXLmJhc2FsdC52MS5TYW1wbGVGaWx0ZXISIgoEdmlldxgOIAEoCzIULmJhc2FsdC52MS5TdGFja1ZpZXcSEAoIZnVuY3Rpb24YDyABKAkSDgoGbGV2ZWxzGBAgASgNEhYKDmtlZXBfbG9jYXRpb25zGBEgASgNIvsBCg1NZXJnZVJlc3BvbnNlEiQKBHRyZWUYASABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlSAASIgoDdG9wGAIgASgLMhMuYmFzYWx0LnYxLlRvcFRhYmxlSAASDwoFcHByb2YYAyABKAxIABIQCgZmb2xkZWQYBCABKAlIABInCghzYW5kd2ljaBgFIAEoCzITLmJhc2FsdC52MS5TYW5kd2ljaEgAEg4KBGJvZHkYBiABKAxIABIUCgxjb250ZW50X3R5cGUYByABKAkSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0c0IICgZyZXN1bHQingEKCUZsYW1lVHJlZRIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEg0KBW5hbWVzGAMgAygJEg4KBnBhcmVudBgEIAMoBRIMCgRuYW1lGAUgAygFEgwKBHNlbGYYBiADKAMSDQoFdmFsdWUYByADKAMSFAoMaGlkZGVuX25vZGVzGAggASgEEhQKDGhpZGRlbl92YWx1ZRgJIAEoAyJ1CghTYW5kd2ljaBIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEiUKB2NhbGxlZXMYAyABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlEiUKB2NhbGxlcnMYBCABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlIlIKCFRvcFRhYmxlEgwKBHVuaXQYASABKAkSDQoFdG90YWwYAiABKAMSKQoJZnVuY3Rpb25zGAMgAygLMhYuYmFzYWx0LnYxLlRvcEZ1bmN0aW9uIkoKC1RvcEZ1bmN0aW9uEhAKCGZ1bmN0aW9uGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEc2VsZhgDIAEoAxINCgV0b3RhbBgEIAEoAyK9AgoRVGltZVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIrCgthZ2dyZWdhdGlvbhgFIAEoDjIWLmJhc2FsdC52MS5BZ2dyZWdhdGlvbhIPCgdzdGVwX21zGAogASgDEhAKCGdyb3VwX2J5GAsgAygJEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlchItCgdtZWFzdXJlGA4gASgOMhwuYmFzYWx0LnYxLlRpbWVTZXJpZXNNZWFzdXJlEg0KBWxpbWl0GA8gASgNIoYBChJUaW1lU2VyaWVzUmVzcG9uc2USDAoEdW5pdBgBIAEoCRIlCgZzZXJpZXMYAiADKAsyFS5iYXNhbHQudjEuVGltZVNlcmllcxIVCg1oaWRkZW5fc2VyaWVzGAMgASgEEiQKBXN0YXRzGA8gASgLMhUuYmFzYWx0LnYxLlF1ZXJ5U3RhdHMiUwoKVGltZVNlcmllcxIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwSFAoMdGltZXN0YW1wX21zGAIgAygDEg0KBXZhbHVlGAMgAygDItwBCgxJdGVtc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIhCgRraW5kGAogASgOMhMuYmFzYWx0LnYxLkl0ZW1LaW5kEg0KBWxpbWl0GAsgASgNEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlciJ5Cg1JdGVtc1Jlc3BvbnNlEgwKBHVuaXQYASABKAkSHgoFaXRlbXMYAiADKAsyDy5iYXNhbHQudjEuSXRlbRIUCgxoaWRkZW5faXRlbXMYAyABKAQSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0cyKAAQoESXRlbRIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwSEAoIc3RhcnRfbXMYAiABKAMSEgoKcHJvZmlsZV9pZBgDIAEoCRIPCgdzcGFuX2lkGAQgASgJEhAKCHRyYWNlX2lkGAUgASgJEg0KBXZhbHVlGAYgASgDIpYCCg5IZWF0bWFwUmVxdWVzdBIQCghzZWxlY3RvchgBIAEoCRIQCghzdGFydF9tcxgCIAEoAxIOCgZlbmRfbXMYAyABKAMSFAoMcHJvZmlsZV90eXBlGAQgASgJEg8KB3N0ZXBfbXMYCiABKAMSEAoIZ3JvdXBfYnkYCyADKAkSJgoGZmlsdGVyGAwgASgLMhYuYmFzYWx0LnYxLlN0YWNrRmlsdGVyEigKB3NhbXBsZXMYDSABKAsyFy5iYXNhbHQudjEuU2FtcGxlRmlsdGVyEiEKBGtpbmQYDiABKA4yEy5iYXNhbHQudjEuSXRlbUtpbmQSDwoHYnVja2V0cxgPIAEoDRIRCglleGVtcGxhcnMYECABKAgihQEKD0hlYXRtYXBSZXNwb25zZRIMCgR1bml0GAEgASgJEhQKDGJ1Y2tldF9zdGFydBgCIAMoARIoCgZzZXJpZXMYAyADKAsyGC5iYXNhbHQudjEuSGVhdG1hcFNlcmllcxIkCgVzdGF0cxgPIAEoCzIVLmJhc2FsdC52MS5RdWVyeVN0YXRzIlgKDUhlYXRtYXBTZXJpZXMSIAoGbGFiZWxzGAEgAygLMhAuYmFzYWx0LnYxLkxhYmVsEiUKBXNsb3RzGAIgAygLMhYuYmFzYWx0LnYxLkhlYXRtYXBTbG90IlYKC0hlYXRtYXBTbG90EhQKDHRpbWVzdGFtcF9tcxgBIAEoAxIOCgZjb3VudHMYAiADKA0SIQoIZXhlbXBsYXIYAyABKAsyDy5iYXNhbHQudjEuSXRlbSK6AQoKUXVlcnlTdGF0cxIQCghwcm9maWxlcxgBIAEoBBIOCgZzZXJpZXMYAiABKAQSDAoEcm93cxgDIAEoBBIOCgZibG9ja3MYBCABKAQSEAoIc2VnbWVudHMYBSABKAQSJwoHbWlzc2luZxgGIAMoCzIWLmJhc2FsdC52MS5NaXNzaW5nUGFydBIPCgdwYXJ0aWFsGAcgASgIEg0KBXRpbGVzGAggASgEEhEKCXRpbGVfcm93cxgJIAEoBCI6CgtNaXNzaW5nUGFydBIMCgRwYXJ0GAEgASgJEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSrAAgoLTWVyZ2VGb3JtYXQSHAoYTUVSR0VfRk9STUFUX1VOU1BFQ0lGSUVEEAASFQoRTUVSR0VfRk9STUFUX1RSRUUQARIUChBNRVJHRV9GT1JNQVRfVE9QEAISFgoSTUVSR0VfRk9STUFUX1BQUk9GEAMSFwoTTUVSR0VfRk9STUFUX0ZPTERFRBAEEhkKFU1FUkdFX0ZPUk1BVF9TQU5EV0lDSBAFEhwKGE1FUkdFX0ZPUk1BVF9GTEFNRUJFQVJFUhAGEhYKEk1FUkdFX0ZPUk1BVF9BUlJPVxAHEhQKEE1FUkdFX0ZPUk1BVF9ET1QQCBIbChdNRVJHRV9GT1JNQVRfU1BFRURTQ09QRRAJEhsKF01FUkdFX0ZPUk1BVF9DUFVQUk9GSUxFEAoSFAoQTUVSR0VfRk9STUFUX1BHTxALKpoBChFUaW1lU2VyaWVzTWVhc3VyZRIjCh9USU1FX1NFUklFU19NRUFTVVJFX1VOU1BFQ0lGSUVEEAASHQoZVElNRV9TRVJJRVNfTUVBU1VSRV9WQUxVRRABEh8KG1RJTUVfU0VSSUVTX01FQVNVUkVfU0FNUExFUxACEiAKHFRJTUVfU0VSSUVTX01FQVNVUkVfUFJPRklMRVMQAypQCghJdGVtS2luZBIZChVJVEVNX0tJTkRfVU5TUEVDSUZJRUQQABIVChFJVEVNX0tJTkRfUFJPRklMRRABEhIKDklURU1fS0lORF9TUEFOEAIyvAQKDFF1ZXJ5U2VydmljZRJPCgxQcm9maWxlVHlwZXMSHi5iYXNhbHQudjEuUHJvZmlsZVR5cGVzUmVxdWVzdBofLmJhc2FsdC52MS5Qcm9maWxlVHlwZXNSZXNwb25zZRJJCgpMYWJlbE5hbWVzEhwuYmFzYWx0LnYxLkxhYmVsTmFtZXNSZXF1ZXN0Gh0uYmFzYWx0LnYxLkxhYmVsTmFtZXNSZXNwb25zZRJMCgtMYWJlbFZhbHVlcxIdLmJhc2FsdC52MS5MYWJlbFZhbHVlc1JlcXVlc3QaHi5iYXNhbHQudjEuTGFiZWxWYWx1ZXNSZXNwb25zZRI9CgZTZXJpZXMSGC5iYXNhbHQudjEuU2VyaWVzUmVxdWVzdBoZLmJhc2FsdC52MS5TZXJpZXNSZXNwb25zZRI6CgVNZXJnZRIXLmJhc2FsdC52MS5NZXJnZVJlcXVlc3QaGC5iYXNhbHQudjEuTWVyZ2VSZXNwb25zZRJJCgpUaW1lU2VyaWVzEhwuYmFzYWx0LnYxLlRpbWVTZXJpZXNSZXF1ZXN0Gh0uYmFzYWx0LnYxLlRpbWVTZXJpZXNSZXNwb25zZRI6CgVJdGVtcxIXLmJhc2FsdC52MS5JdGVtc1JlcXVlc3QaGC5iYXNhbHQudjEuSXRlbXNSZXNwb25zZRJACgdIZWF0bWFwEhkuYmFzYWx0LnYxLkhlYXRtYXBSZXF1ZXN0GhouYmFzYWx0LnYxLkhlYXRtYXBSZXNwb25zZWIGcHJvdG8z", [file_basalt_v1_common]);
 
 /**
  * @generated from message basalt.v1.ProfileTypesRequest
@@ -788,6 +788,20 @@ export type TimeSeriesRequest = Message<"basalt.v1.TimeSeriesRequest"> & {
    * @generated from field: basalt.v1.SampleFilter samples = 13;
    */
   samples?: SampleFilter | undefined;
+
+  /**
+   * Counts are summed: no other aggregation goes with them.
+   *
+   * @generated from field: basalt.v1.TimeSeriesMeasure measure = 14;
+   */
+  measure: TimeSeriesMeasure;
+
+  /**
+   * The series with the greatest sums of points only, greatest first. 0 means all, sorted by labels.
+   *
+   * @generated from field: uint32 limit = 15;
+   */
+  limit: number;
 };
 
 /**
@@ -810,6 +824,13 @@ export type TimeSeriesResponse = Message<"basalt.v1.TimeSeriesResponse"> & {
    * @generated from field: repeated basalt.v1.TimeSeries series = 2;
    */
   series: TimeSeries[];
+
+  /**
+   * That the limit left out.
+   *
+   * @generated from field: uint64 hidden_series = 3;
+   */
+  hiddenSeries: bigint;
 
   /**
    * @generated from field: basalt.v1.QueryStats stats = 15;
@@ -854,6 +875,310 @@ export type TimeSeries = Message<"basalt.v1.TimeSeries"> & {
  */
 export const TimeSeriesSchema: GenMessage<TimeSeries> = /*@__PURE__*/
   messageDesc(file_basalt_v1_query, 21);
+
+/**
+ * @generated from message basalt.v1.ItemsRequest
+ */
+export type ItemsRequest = Message<"basalt.v1.ItemsRequest"> & {
+  /**
+   * @generated from field: string selector = 1;
+   */
+  selector: string;
+
+  /**
+   * @generated from field: int64 start_ms = 2;
+   */
+  startMs: bigint;
+
+  /**
+   * @generated from field: int64 end_ms = 3;
+   */
+  endMs: bigint;
+
+  /**
+   * @generated from field: string profile_type = 4;
+   */
+  profileType: string;
+
+  /**
+   * @generated from field: basalt.v1.ItemKind kind = 10;
+   */
+  kind: ItemKind;
+
+  /**
+   * 0 means 100.
+   *
+   * @generated from field: uint32 limit = 11;
+   */
+  limit: number;
+
+  /**
+   * @generated from field: basalt.v1.StackFilter filter = 12;
+   */
+  filter?: StackFilter | undefined;
+
+  /**
+   * @generated from field: basalt.v1.SampleFilter samples = 13;
+   */
+  samples?: SampleFilter | undefined;
+};
+
+/**
+ * Describes the message basalt.v1.ItemsRequest.
+ * Use `create(ItemsRequestSchema)` to create a new message.
+ */
+export const ItemsRequestSchema: GenMessage<ItemsRequest> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 22);
+
+/**
+ * @generated from message basalt.v1.ItemsResponse
+ */
+export type ItemsResponse = Message<"basalt.v1.ItemsResponse"> & {
+  /**
+   * @generated from field: string unit = 1;
+   */
+  unit: string;
+
+  /**
+   * By value, descending.
+   *
+   * @generated from field: repeated basalt.v1.Item items = 2;
+   */
+  items: Item[];
+
+  /**
+   * That the limit left out.
+   *
+   * @generated from field: uint64 hidden_items = 3;
+   */
+  hiddenItems: bigint;
+
+  /**
+   * @generated from field: basalt.v1.QueryStats stats = 15;
+   */
+  stats?: QueryStats | undefined;
+};
+
+/**
+ * Describes the message basalt.v1.ItemsResponse.
+ * Use `create(ItemsResponseSchema)` to create a new message.
+ */
+export const ItemsResponseSchema: GenMessage<ItemsResponse> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 23);
+
+/**
+ * A profile, or a span in it.
+ *
+ * @generated from message basalt.v1.Item
+ */
+export type Item = Message<"basalt.v1.Item"> & {
+  /**
+   * Of the series, sorted by name, with `service_name`, `__name__` and `__profile_type__`.
+   *
+   * @generated from field: repeated basalt.v1.Label labels = 1;
+   */
+  labels: Label[];
+
+  /**
+   * Of the profile, unix milliseconds.
+   *
+   * @generated from field: int64 start_ms = 2;
+   */
+  startMs: bigint;
+
+  /**
+   * @generated from field: string profile_id = 3;
+   */
+  profileId: string;
+
+  /**
+   * Empty for a whole profile, and where the sender gave none.
+   *
+   * @generated from field: string span_id = 4;
+   */
+  spanId: string;
+
+  /**
+   * @generated from field: string trace_id = 5;
+   */
+  traceId: string;
+
+  /**
+   * @generated from field: int64 value = 6;
+   */
+  value: bigint;
+};
+
+/**
+ * Describes the message basalt.v1.Item.
+ * Use `create(ItemSchema)` to create a new message.
+ */
+export const ItemSchema: GenMessage<Item> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 24);
+
+/**
+ * @generated from message basalt.v1.HeatmapRequest
+ */
+export type HeatmapRequest = Message<"basalt.v1.HeatmapRequest"> & {
+  /**
+   * @generated from field: string selector = 1;
+   */
+  selector: string;
+
+  /**
+   * @generated from field: int64 start_ms = 2;
+   */
+  startMs: bigint;
+
+  /**
+   * @generated from field: int64 end_ms = 3;
+   */
+  endMs: bigint;
+
+  /**
+   * @generated from field: string profile_type = 4;
+   */
+  profileType: string;
+
+  /**
+   * @generated from field: int64 step_ms = 10;
+   */
+  stepMs: bigint;
+
+  /**
+   * Label names; empty makes one series.
+   *
+   * @generated from field: repeated string group_by = 11;
+   */
+  groupBy: string[];
+
+  /**
+   * @generated from field: basalt.v1.StackFilter filter = 12;
+   */
+  filter?: StackFilter | undefined;
+
+  /**
+   * @generated from field: basalt.v1.SampleFilter samples = 13;
+   */
+  samples?: SampleFilter | undefined;
+
+  /**
+   * @generated from field: basalt.v1.ItemKind kind = 14;
+   */
+  kind: ItemKind;
+
+  /**
+   * Equally wide ones, from the least to the greatest value. 0 means 20.
+   *
+   * @generated from field: uint32 buckets = 15;
+   */
+  buckets: number;
+
+  /**
+   * Whether each slot names its greatest item.
+   *
+   * @generated from field: bool exemplars = 16;
+   */
+  exemplars: boolean;
+};
+
+/**
+ * Describes the message basalt.v1.HeatmapRequest.
+ * Use `create(HeatmapRequestSchema)` to create a new message.
+ */
+export const HeatmapRequestSchema: GenMessage<HeatmapRequest> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 25);
+
+/**
+ * @generated from message basalt.v1.HeatmapResponse
+ */
+export type HeatmapResponse = Message<"basalt.v1.HeatmapResponse"> & {
+  /**
+   * @generated from field: string unit = 1;
+   */
+  unit: string;
+
+  /**
+   * Least value of each bucket; the same buckets for all series.
+   *
+   * @generated from field: repeated double bucket_start = 2;
+   */
+  bucketStart: number[];
+
+  /**
+   * @generated from field: repeated basalt.v1.HeatmapSeries series = 3;
+   */
+  series: HeatmapSeries[];
+
+  /**
+   * @generated from field: basalt.v1.QueryStats stats = 15;
+   */
+  stats?: QueryStats | undefined;
+};
+
+/**
+ * Describes the message basalt.v1.HeatmapResponse.
+ * Use `create(HeatmapResponseSchema)` to create a new message.
+ */
+export const HeatmapResponseSchema: GenMessage<HeatmapResponse> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 26);
+
+/**
+ * @generated from message basalt.v1.HeatmapSeries
+ */
+export type HeatmapSeries = Message<"basalt.v1.HeatmapSeries"> & {
+  /**
+   * Sorted by name.
+   *
+   * @generated from field: repeated basalt.v1.Label labels = 1;
+   */
+  labels: Label[];
+
+  /**
+   * In the order of time; steps without an item have none.
+   *
+   * @generated from field: repeated basalt.v1.HeatmapSlot slots = 2;
+   */
+  slots: HeatmapSlot[];
+};
+
+/**
+ * Describes the message basalt.v1.HeatmapSeries.
+ * Use `create(HeatmapSeriesSchema)` to create a new message.
+ */
+export const HeatmapSeriesSchema: GenMessage<HeatmapSeries> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 27);
+
+/**
+ * @generated from message basalt.v1.HeatmapSlot
+ */
+export type HeatmapSlot = Message<"basalt.v1.HeatmapSlot"> & {
+  /**
+   * Start of the step, unix milliseconds.
+   *
+   * @generated from field: int64 timestamp_ms = 1;
+   */
+  timestampMs: bigint;
+
+  /**
+   * Items in each bucket.
+   *
+   * @generated from field: repeated uint32 counts = 2;
+   */
+  counts: number[];
+
+  /**
+   * @generated from field: basalt.v1.Item exemplar = 3;
+   */
+  exemplar?: Item | undefined;
+};
+
+/**
+ * Describes the message basalt.v1.HeatmapSlot.
+ * Use `create(HeatmapSlotSchema)` to create a new message.
+ */
+export const HeatmapSlotSchema: GenMessage<HeatmapSlot> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 28);
 
 /**
  * What stands behind an answer, and what is missing from it.
@@ -920,7 +1245,7 @@ export type QueryStats = Message<"basalt.v1.QueryStats"> & {
  * Use `create(QueryStatsSchema)` to create a new message.
  */
 export const QueryStatsSchema: GenMessage<QueryStats> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 22);
+  messageDesc(file_basalt_v1_query, 29);
 
 /**
  * @generated from message basalt.v1.MissingPart
@@ -949,7 +1274,7 @@ export type MissingPart = Message<"basalt.v1.MissingPart"> & {
  * Use `create(MissingPartSchema)` to create a new message.
  */
 export const MissingPartSchema: GenMessage<MissingPart> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 23);
+  messageDesc(file_basalt_v1_query, 30);
 
 /**
  * @generated from enum basalt.v1.MergeFormat
@@ -1042,6 +1367,81 @@ export const MergeFormatSchema: GenEnum<MergeFormat> = /*@__PURE__*/
   enumDesc(file_basalt_v1_query, 0);
 
 /**
+ * @generated from enum basalt.v1.TimeSeriesMeasure
+ */
+export const TimeSeriesMeasure = {
+  /**
+   * The same as value.
+   *
+   * @generated from enum value: TIME_SERIES_MEASURE_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: TIME_SERIES_MEASURE_VALUE = 1;
+   */
+  VALUE: 1,
+
+  /**
+   * How many samples have a value.
+   *
+   * @generated from enum value: TIME_SERIES_MEASURE_SAMPLES = 2;
+   */
+  SAMPLES: 2,
+
+  /**
+   * How many profiles there are; with filters or labels of samples, those with such a sample.
+   *
+   * @generated from enum value: TIME_SERIES_MEASURE_PROFILES = 3;
+   */
+  PROFILES: 3,
+} as const;
+
+/**
+ * @generated from enum basalt.v1.TimeSeriesMeasure
+ */
+export type TimeSeriesMeasure = (typeof TimeSeriesMeasure)[keyof typeof TimeSeriesMeasure] | UnknownEnum;
+
+/**
+ * Describes the enum basalt.v1.TimeSeriesMeasure.
+ */
+export const TimeSeriesMeasureSchema: GenEnum<TimeSeriesMeasure> = /*@__PURE__*/
+  enumDesc(file_basalt_v1_query, 1);
+
+/**
+ * @generated from enum basalt.v1.ItemKind
+ */
+export const ItemKind = {
+  /**
+   * The same as profile.
+   *
+   * @generated from enum value: ITEM_KIND_UNSPECIFIED = 0;
+   */
+  UNSPECIFIED: 0,
+
+  /**
+   * @generated from enum value: ITEM_KIND_PROFILE = 1;
+   */
+  PROFILE: 1,
+
+  /**
+   * @generated from enum value: ITEM_KIND_SPAN = 2;
+   */
+  SPAN: 2,
+} as const;
+
+/**
+ * @generated from enum basalt.v1.ItemKind
+ */
+export type ItemKind = (typeof ItemKind)[keyof typeof ItemKind] | UnknownEnum;
+
+/**
+ * Describes the enum basalt.v1.ItemKind.
+ */
+export const ItemKindSchema: GenEnum<ItemKind> = /*@__PURE__*/
+  enumDesc(file_basalt_v1_query, 2);
+
+/**
  * The read side. The tenant is the metadata `x-scope-orgid`, or `anonymous`.
  *
  * Field numbers are the same in every request: 1 selector, 2 start_ms, 3 end_ms, 4 profile_type, 5 aggregation; what one
@@ -1099,6 +1499,26 @@ export const QueryService: GenService<{
     methodKind: "unary";
     input: typeof TimeSeriesRequestSchema;
     output: typeof TimeSeriesResponseSchema;
+  },
+  /**
+   * Single profiles or spans, those with the greatest values first.
+   *
+   * @generated from rpc basalt.v1.QueryService.Items
+   */
+  items: {
+    methodKind: "unary";
+    input: typeof ItemsRequestSchema;
+    output: typeof ItemsResponseSchema;
+  },
+  /**
+   * How many profiles or spans had which value, step by step.
+   *
+   * @generated from rpc basalt.v1.QueryService.Heatmap
+   */
+  heatmap: {
+    methodKind: "unary";
+    input: typeof HeatmapRequestSchema;
+    output: typeof HeatmapResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_basalt_v1_query, 0);

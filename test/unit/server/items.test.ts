@@ -1,0 +1,171 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { CPU, pyroscopeStore, SPAN_A, SPAN_B, T0_MS } from '../../support/pyroscope-data.js';
+import type { ServedStore } from '../../support/served-store.js';
+import { getJson } from './http-client.js';
+
+/** Single profiles, spans, heatmaps and counts: the same over HTTP and as a service. */
+
+let store: ServedStore;
+
+beforeAll(async () => {
+  store = await pyroscopeStore();
+});
+
+afterAll(async () => {
+  await store.close();
+});
+
+const END_MS = T0_MS + 60_000;
+const BASE = `type=${CPU}&start=${T0_MS}&end=${END_MS}`;
+
+async function get<T>(path: string): Promise<T> {
+  const { status, json } = await getJson(`${store.url}/api/v1/${path}`);
+  expect({ status, json }).toMatchObject({ status: 200 });
+  return json as T;
+}
+
+async function call<T>(method: string, request: object): Promise<T> {
+  const { status, json } = await getJson(`${store.url}/basalt.v1.QueryService/${method}`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({
+      profileType: CPU,
+      startMs: String(T0_MS),
+      endMs: String(END_MS),
+      ...request,
+    }),
+  });
+  expect({ status, json }).toMatchObject({ status: 200 });
+  return json as T;
+}
+
+interface Items {
+  readonly items: readonly { readonly profileId: string; readonly value: string }[];
+  readonly hiddenItems?: string;
+}
+
+describe('single profiles and spans', () => {
+  it('come with the greatest values first', async () => {
+    const { profiles, hidden } = await get<{
+      profiles: { profileId: string; value: string }[];
+      hidden: number;
+    }>(`profiles?${BASE}&limit=2`);
+    expect(profiles.map((p) => [p.profileId, p.value])).toEqual([
+      ['cpu-2', '1003'],
+      ['cpu-1', '111'],
+    ]);
+    expect(hidden).toBe(1);
+    const same = await call<Items>('Items', { limit: 2 });
+    expect(same.items.map((p) => [p.profileId, p.value])).toEqual([
+      ['cpu-2', '1003'],
+      ['cpu-1', '111'],
+    ]);
+    expect(same.hiddenItems).toBe('1');
+  });
+
+  it('are spans where spans are asked for', async () => {
+    const { items } = await call<{ items: { spanId: string; value: string }[] }>('Items', {
+      kind: 'ITEM_KIND_SPAN',
+      filter: { focus: 'work' },
+    });
+    expect(items.map((s) => [s.spanId, s.value])).toEqual([
+      [SPAN_B, '1000'],
+      [SPAN_A, '10'],
+    ]);
+  });
+});
+
+interface HeatmapJson {
+  readonly bucketStart: readonly number[];
+  readonly series: readonly {
+    readonly labels: Record<string, string>;
+    readonly slots: readonly {
+      readonly startMs: number;
+      readonly counts: readonly number[];
+      readonly exemplar?: { readonly profileId: string };
+    }[];
+  }[];
+}
+
+describe('heatmaps', () => {
+  it('count profiles by time and value', async () => {
+    const heat = await get<HeatmapJson>(
+      `heatmap?${BASE}&step=20s&groupBy=pod&buckets=2&exemplars=true`,
+    );
+    // From 5 to 1,003: the middle is 504.
+    expect(heat.bucketStart).toEqual([5, 504]);
+    expect(
+      heat.series.map(({ labels, slots }) => [
+        labels,
+        slots.map((s) => [s.startMs - T0_MS, s.counts, s.exemplar?.profileId]),
+      ]),
+    ).toEqual([
+      [
+        { pod: 'a' },
+        [
+          [0, [1, 0], 'cpu-1'],
+          [20_000, [0, 1], 'cpu-2'],
+        ],
+      ],
+      [{ pod: 'b' }, [[20_000, [1, 0], 'cpu-3']]],
+    ]);
+    const same = await call<{
+      bucketStart: number[];
+      series: { slots: { timestampMs: string; counts: number[] }[] }[];
+    }>('Heatmap', { stepMs: '20000', groupBy: ['pod'], buckets: 2 });
+    expect(same.bucketStart).toEqual([5, 504]);
+    expect(same.series.map((s) => s.slots.map((slot) => slot.counts))).toEqual([
+      [
+        [1, 0],
+        [0, 1],
+      ],
+      [[1, 0]],
+    ]);
+  });
+
+  it.each([
+    ['heatmap', 'kind=block', 'PS_ITEM_KIND'],
+    ['heatmap', 'buckets=0', 'PS_PARAMETER_NUMBER'],
+    ['timeseries', 'measure=bytes', 'PS_QUERY_MEASURE'],
+    ['timeseries', 'measure=samples&aggregation=avg', 'PS_QUERY_MEASURE'],
+  ])('%s?%s is refused', async (path, search, reason) => {
+    const { status, json } = await getJson(`${store.url}/api/v1/${path}?${BASE}&${search}`);
+    expect({ status, json }).toMatchObject({ status: 400, json: { reason } });
+  });
+});
+
+describe('time series', () => {
+  const points = async (search: string): Promise<unknown> => {
+    const answer = await get<{
+      unit: string;
+      series: { labels: object; points: [number, string][] }[];
+      hidden: number;
+    }>(`timeseries?${BASE}&step=20s&${search}`);
+    const series = answer.series.map((s) => [s.labels, s.points.map(([, value]) => value)]);
+    return [answer.unit, series, answer.hidden];
+  };
+
+  it.each([
+    ['measure=profiles', ['count', [[{}, ['1', '2']]], 0]],
+    ['measure=samples', ['count', [[{}, ['3', '3']]], 0]],
+    ['measure=samples&stack=leaf:function="leaf"', ['count', [[{}, ['1', '2']]], 0]],
+    ['measure=profiles&focus=idle', ['count', [[{}, ['1']]], 0]],
+    ['groupBy=pod&limit=1', ['nanoseconds', [[{ pod: 'a' }, ['111', '1003']]], 1]],
+  ])('of %s', async (search, want) => {
+    expect(await points(search)).toEqual(want);
+  });
+
+  it('of counts, as a service', async () => {
+    const answer = await call<{ series: { value: string[] }[]; hiddenSeries: string }>(
+      'TimeSeries',
+      {
+        stepMs: '20000',
+        measure: 'TIME_SERIES_MEASURE_SAMPLES',
+        groupBy: ['pod'],
+        limit: 1,
+      },
+    );
+    expect(answer.series.map((s) => s.value)).toEqual([['3', '2']]);
+    expect(answer.hiddenSeries).toBe('1');
+  });
+});
