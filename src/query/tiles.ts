@@ -1,11 +1,12 @@
 /**
  * Pure planning of rollups: which buckets of a block stand in for its profiles. A bucket does if all of it lies in the
- * range, as far as the block has profiles there, and if all series that are rolled up together answer the request alike.
+ * range, as far as the block has profiles there, if nothing of it was deleted or is past its age, and if all series that
+ * are rolled up together answer the request alike.
  * What buckets do not cover is read as it was sent.
  */
 import { ROLLUP_WIDTH_NS } from '../block/schemas.js';
 import type { BlockSeries, RollupMeta, ServiceMeta } from '../block/types.js';
-import type { Removals } from '../manifest/series-removal.js';
+import type { Removals, SeriesRemoval } from '../manifest/series-removal.js';
 import { deferredKey, seriesLabel } from '../symbols/select.js';
 import { aggregationOf } from './aggregate.js';
 import type { Aggregation } from './api.js';
@@ -70,7 +71,9 @@ export function planTiles(
       const there = group.filter((number) => overlaps(block.series[number]!, request.range));
       const asked = there.flatMap((number) => byNumber.get(number) ?? []);
       if (!areAlike(block, { there, asked }, request)) continue;
-      const cover = coverRange(request.range, extentOf(block.series, group), rollups);
+      const removals = there.map((number) => block.removals.of(block.series[number]!.series));
+      const extent = extentOf(block.series, group);
+      const cover = coverKept(request.range, removals, { extent, rollups });
       for (const { number } of asked) covers.set(number, cover);
     }
   }
@@ -104,13 +107,12 @@ function usableRollups(rollups: readonly RollupMeta[], use: TileUse): readonly R
 
 /** Whether sums over the series that are `there` say what is asked of those that are `asked`. */
 function areAlike(
-  { series, removals }: TileBlock,
+  { series }: TileBlock,
   { there, asked }: { readonly there: readonly number[]; readonly asked: readonly MatchedSeries[] },
   { use, selector, typeId }: TileRequest,
 ): boolean {
   const [first] = asked;
   if (first === undefined || asked.length !== there.length) return false;
-  if (there.some((number) => removals.of(series[number]!.series) !== undefined)) return false;
   const own = series[first.number]!.series;
   const temporality = own.sampleTypes[first.column]?.temporality ?? 'delta';
   const aggregation = aggregationOf({ temporality }, use.aggregation);
@@ -141,6 +143,32 @@ function extentOf(series: readonly BlockSeries[], group: readonly number[]): Ext
     if (startNsMax > maxNs) maxNs = startNsMax;
   }
   return { minNs, maxNs };
+}
+
+/** As `coverRange` where nothing is taken from any of the series; elsewhere profiles as they were sent. */
+function coverKept(
+  range: TimeRange,
+  removals: readonly (SeriesRemoval | undefined)[],
+  { extent, rollups }: { readonly extent: Extent; readonly rollups: readonly RollupMeta[] },
+): SeriesCover {
+  const cuts = removals
+    .flatMap((removal) => removal?.boundariesNs() ?? [])
+    .filter((ns) => ns > range.startNs && ns < range.endNs)
+    .sort((a, b) => (a < b ? -1 : a > b ? 1 : 0));
+  const tiles: TileRun[] = [];
+  const raw: TimeRange[] = [];
+  let startNs = range.startNs;
+  for (const endNs of [...cuts, range.endNs]) {
+    const isKept = removals.every(
+      (removal) => removal === undefined || removal.at(startNs).length === 0,
+    );
+    const part = { startNs, endNs };
+    const cover = isKept ? coverRange(part, extent, rollups) : { tiles: [], raw: [part] };
+    tiles.push(...cover.tiles);
+    raw.push(...cover.raw);
+    startNs = endNs;
+  }
+  return { tiles, raw };
 }
 
 /**

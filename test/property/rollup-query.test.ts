@@ -120,6 +120,24 @@ const settings = fc.constantFrom(
   { ...ALWAYS, keptLabels: ['pod'] },
 );
 
+interface Deletion {
+  readonly selector: string;
+  readonly startMs: number;
+  readonly endMs: number;
+}
+
+/** Deletions take from blocks what age takes as well: whole profiles, and samples. */
+const deletions = fc.array(
+  fc.record({
+    selector: fc.constantFrom('{service_name="api"}', '{pod="a"}', '{pod!="a"}', '{thread="1"}'),
+    range: fc.oneof(
+      range,
+      edgeMs.map((endMs) => ({ startMs: 0, endMs: endMs + 1 })),
+    ),
+  }),
+  { maxLength: 2 },
+);
+
 interface Stores {
   readonly rolled: MemoryStore;
   readonly plain: MemoryStore;
@@ -130,6 +148,7 @@ async function storesOf(
   list: readonly PlainProfile[],
   l: { readonly consumedMs: number; readonly places: readonly number[] },
   rollups: RollupSettings,
+  deletions: readonly Deletion[] = [],
 ): Promise<Stores> {
   const plan = {
     consumedBeforeNs: BigInt(l.consumedMs) * 1_000_000n,
@@ -142,6 +161,17 @@ async function storesOf(
     const copy = await copyBlock(block, bucket, id, rollups);
     rolled.blocks.set(id, copy);
     plain.blocks.set(id, copy);
+  }
+  for (const store of [rolled, plain]) {
+    const seriesTombstones = deletions.map((d, i) => ({
+      ...d,
+      id: i + 1,
+      createdMs: 0,
+      covered: [],
+    }));
+    const marks = seriesTombstones.map(({ id }) => id);
+    const blocks = store.manifest.blocks.map((b) => ({ ...b, seriesTombstones: marks }));
+    store.manifest = { ...store.manifest, seriesTombstones, blocks };
   }
   return { rolled, plain };
 }
@@ -255,5 +285,31 @@ describe('rollups answer as the profiles behind them do (I3, I4)', () => {
       { numRuns: 80 },
     );
     expect(tiles).toBeGreaterThan(10);
+  });
+
+  it('where something was deleted', async () => {
+    let tiles = 0;
+    await fc.assert(
+      fc.asyncProperty(profiles, request, layout, settings, deletions, async (list, r, l, s, d) => {
+        const taken = d.map(({ selector, range: own }) => ({ selector, ...own }));
+        const { rolled, plain } = await storesOf(list, l, s, taken);
+        const { range: span, ...rest } = r;
+        const q = { ...rest, ...span, tenantId: TENANT } as Parameters<
+          typeof rolled.engine.mergeTree
+        >[0];
+        const tree = await rolled.engine.mergeTree(q);
+        const want = await plain.engine.mergeTree(q);
+        expect(text(tree)).toBe(text(want));
+        same(tree.stats, want.stats);
+        if (d.length > 0) tiles += tree.stats.tiles;
+        const startMsOf = span.startMs - (span.startMs % HOUR_MS);
+        const steps = { ...q, startMs: startMsOf, stepMs: HOUR_MS, groupBy: ['version'] };
+        expect(text(await rolled.engine.timeSeries(steps))).toBe(
+          text(await plain.engine.timeSeries(steps)),
+        );
+      }),
+      { numRuns: 120 },
+    );
+    expect(tiles).toBeGreaterThan(30);
   });
 });
