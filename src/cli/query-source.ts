@@ -8,7 +8,13 @@ import type {
 } from '../query/api.js';
 import type { MergeFormat } from '../query/formats.js';
 import { MERGE_OPTIONS, type OptionValue, type OptionValues } from '../query/option-tables.js';
-import { profileTypesJson, seriesJson, stringsJson, timeSeriesJson } from '../server/http-json.js';
+import {
+  planJson,
+  profileTypesJson,
+  seriesJson,
+  stringsJson,
+  timeSeriesJson,
+} from '../server/http-json.js';
 import { heatmapJson, itemsJson } from '../server/http-items.js';
 import { ITEMS_DEFAULT } from '../server/item-messages.js';
 import { mergeAnswer } from '../server/merge-answer.js';
@@ -56,6 +62,8 @@ export interface Question {
   /** For `heatmap`. */
   readonly of: ItemsQuery['kind'];
   readonly buckets: number;
+  /** For `merge` and `timeseries`: the plan in place of the answer. */
+  readonly explain: boolean;
 }
 
 /** Answers in the bytes of the HTTP API, whoever gives them. */
@@ -132,6 +140,7 @@ function parametersOf(question: Question): URLSearchParams {
     }
   }
   for (const [name, value] of ownParameters(question)) out.append(name, value);
+  if (question.explain) out.set('explain', 'true');
   return out;
 }
 
@@ -206,15 +215,9 @@ async function askTimeSeries(
     ...(measure === undefined ? {} : { measure }),
     ...(limit === undefined ? {} : { limit }),
   };
-  const answer = await query.timeSeries({
-    ...range,
-    ...options,
-    profileType,
-    stepMs,
-    groupBy,
-    ...chosen,
-  });
-  return timeSeriesJson(answer, stepMs);
+  const own = { ...range, ...options, profileType, stepMs, groupBy, ...chosen };
+  if (question.explain) return planJson(await query.explain({ ...own, kind: 'timeseries' }));
+  return timeSeriesJson(await query.timeSeries(own), stepMs);
 }
 
 function stepOf({ startMs, endMs }: RangeQuery, { step }: Question): number {
@@ -250,5 +253,7 @@ async function askMerge(
 ): Promise<Uint8Array> {
   const { profileType, aggregation, options, format } = question;
   const chosen = aggregation === undefined ? {} : { aggregation };
-  return (await mergeAnswer(query, { ...range, ...options, profileType, ...chosen }, format)).body;
+  const own = { ...range, ...options, profileType, ...chosen };
+  if (question.explain) return planJson(await query.explain({ ...own, format, kind: 'merge' }));
+  return (await mergeAnswer(query, own, format)).body;
 }

@@ -1,5 +1,6 @@
 import { unreachable } from '../base/assert.js';
-import { formatValue } from './format-value.js';
+import type { QueryPlan } from '../query/api.js';
+import { bytesText, formatValue } from './format-value.js';
 
 export const QUERY_WHATS = [
   'merge',
@@ -15,7 +16,11 @@ export const QUERY_WHATS = [
 export type QueryWhat = (typeof QUERY_WHATS)[number];
 
 /** Answers of the HTTP API as lines for a terminal. */
-export function answerText(what: QueryWhat, answer: Uint8Array, rowsMax: number): string {
+export function answerText(
+  what: QueryWhat | 'explain',
+  answer: Uint8Array,
+  rowsMax: number,
+): string {
   const json: unknown = JSON.parse(new TextDecoder().decode(answer));
   switch (what) {
     case 'types':
@@ -36,6 +41,8 @@ export function answerText(what: QueryWhat, answer: Uint8Array, rowsMax: number)
       return itemsText((json as ItemsJson).spans ?? [], json as ItemsJson);
     case 'heatmap':
       return heatmapText(json as HeatmapJson);
+    case 'explain':
+      return planText(json as QueryPlan);
     case 'merge':
       return new TextDecoder().decode(answer);
     default:
@@ -162,4 +169,34 @@ function heatmapText({ unit, bucketStart, series }: HeatmapJson): string {
     }
   }
   return lines(out);
+}
+
+function planText(plan: QueryPlan): string {
+  const { stages, parts, stats, requests, bytes, blocksInRange, segmentsInRange } = plan;
+  const took = stages.reduce((sum, { ms }) => sum + ms, 0);
+  const head = [
+    `${took.toFixed(1)} ms: ${stages.map(({ stage, ms }) => `${stage} ${ms.toFixed(1)}`).join(', ')}`,
+    `read ${bytesText(bytes)} in ${requests} requests`,
+    `blocks ${stats.blocks} of ${blocksInRange} in the range, segments ${stats.segments} of ${segmentsInRange}`,
+    `profiles ${stats.profiles} of ${stats.series} series, rows ${stats.rows}, rows of rollups ${stats.tileRows}`,
+  ];
+  const rows = parts.map((part) => [
+    part.part,
+    part.rollup === '' ? 'samples' : `rollup ${part.rollup}`,
+    String(part.profiles),
+    String(part.rows),
+    String(part.requests),
+    bytesText(part.bytes),
+  ]);
+  const table = [['part', 'from', 'profiles', 'rows', 'requests', 'bytes'], ...rows];
+  const widths = [0, 1, 2, 3, 4, 5].map((i) =>
+    Math.max(...table.map((row) => row[i]?.length ?? 0)),
+  );
+  const body = table.map((row) =>
+    row
+      .map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
+      .join('  '),
+  );
+  const missing = stats.missing.map(({ part, message }) => `missing ${part}: ${message}`);
+  return lines([...head, ...body, ...missing]);
 }

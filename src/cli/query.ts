@@ -61,6 +61,11 @@ const OPTIONS = {
     help: 'of heatmap',
   },
   name: { type: 'string', placeholder: 'LABEL', help: 'of labels: list the values of this label' },
+  explain: {
+    type: 'boolean',
+    default: false,
+    help: 'of merge, top and timeseries: what the query reads, and how long that takes',
+  },
   rows: {
     type: 'integer',
     default: 30,
@@ -75,6 +80,9 @@ const OPTIONS = {
   ...BUCKET_OPTIONS,
   tenant: tenantOption,
 } as const;
+
+/** What has a plan that can be shown. */
+const EXPLAINED: readonly QueryWhat[] = ['merge', 'top', 'timeseries'];
 
 /** What reads samples and shows no stacks. */
 const SAMPLE_WHATS: readonly QueryWhat[] = ['timeseries', 'profiles', 'spans', 'heatmap'];
@@ -113,6 +121,7 @@ export const queryCommand = command({
       limit: values.limit,
       of: values.of as Question['of'],
       buckets: values.buckets,
+      explain: values.explain && EXPLAINED.includes(what),
     };
     const target = chooseTarget({ values, origins });
     const source = await querySource(io, { ...values, ...target });
@@ -121,8 +130,9 @@ export const queryCommand = command({
         throw await missingType(source, question);
       }
       const answer = await source.ask(question);
-      const asText = !values.json && what !== 'merge';
-      await write(io, asText ? answerText(what, answer, values.rows) : answer, values.output);
+      const kind = question.explain ? 'explain' : what;
+      const asText = !values.json && kind !== 'merge';
+      await write(io, asText ? answerText(kind, answer, values.rows) : answer, values.output);
     } finally {
       await source.close();
     }

@@ -5,6 +5,7 @@
 import { corrupt } from '../base/errors.js';
 import { KeyedMutex } from '../base/keyed-mutex.js';
 import type { FileSystem, ReadFile } from '../env/files.js';
+import { noteRead } from '../env/read-meter.js';
 import {
   commitBytesAt,
   decodeHeader,
@@ -92,6 +93,10 @@ export class SegmentReader {
     const segment = cached?.segment ?? new GrowingSegment(position.sequence);
     const start = known?.committedBytes ?? 0;
     if (position.committedBytes > 0) {
+      noteRead(
+        `segment ${position.instance}/${position.sequence}`,
+        position.committedBytes - start,
+      );
       const file = await this.#files.openRead(path);
       try {
         if (start === 0) checkHeader(await file.read(0, HEADER_BYTES), position);

@@ -1,5 +1,5 @@
 import type { Temporality } from '../model/series.js';
-import type { FormatOptions, RenderFormat } from './formats.js';
+import type { FormatOptions, MergeFormat, RenderFormat } from './formats.js';
 import type { SampleFilter } from './key-filter.js';
 import type { StackFilter, StackView } from './stacks/options.js';
 
@@ -64,6 +64,50 @@ export interface TimeSeriesQuery extends MergeQuery {
   readonly measure?: TimeSeriesMeasure;
   /** The series with the greatest sums of points only, greatest first. Default: all, sorted by labels. */
   readonly limit?: number;
+}
+
+/** A query to run for its plan: a merge in some format, or a time series. */
+export type ExplainQuery =
+  | (GraphQuery & FormatOptions & { readonly kind: 'merge'; readonly format: MergeFormat })
+  | (TimeSeriesQuery & { readonly kind: 'timeseries' });
+
+export interface StageTime {
+  /**
+   * `wait` for other queries, `snapshot` of manifest and log, `select` of profiles by series and time, `read` of samples
+   * with their sums, `render` of the answer.
+   */
+  readonly stage: 'wait' | 'snapshot' | 'select' | 'read' | 'render';
+  readonly ms: number;
+}
+
+/** What was read of one block or segment, a line for each rollup of it that is used. */
+export interface PartPlan {
+  /** `block ID` or `segment INSTANCE/SEQUENCE`. */
+  readonly part: string;
+  /** Width of the rollup; empty for profiles as they were sent. */
+  readonly rollup: '' | '5m' | '1h' | '1d';
+  readonly tiles: number;
+  readonly series: number;
+  readonly profiles: number;
+  /** Of the selected profiles or tiles. Where totals are enough none is read. */
+  readonly rows: number;
+  /** Reads of objects and files, and their bytes: 0 for what the cache had. On the first line of a part. */
+  readonly requests: number;
+  readonly bytes: number;
+}
+
+export interface QueryPlan {
+  /** In order; together they are the query's time. */
+  readonly stages: readonly StageTime[];
+  /** In order of their names. */
+  readonly parts: readonly PartPlan[];
+  /** Blocks and segments in the range, selected or not. */
+  readonly blocksInRange: number;
+  readonly segmentsInRange: number;
+  /** All reads, manifests included. */
+  readonly requests: number;
+  readonly bytes: number;
+  readonly stats: QueryStats;
 }
 
 export interface LabelValuesQuery extends RangeQuery {
@@ -255,4 +299,6 @@ export interface QueryApi {
   timeSeries(query: TimeSeriesQuery): Promise<TimeSeriesAnswer>;
   items(query: ItemsQuery): Promise<ItemList>;
   heatmap(query: HeatmapQuery): Promise<Heatmap>;
+  /** Runs the query and answers what it did, in place of what it found. */
+  explain(query: ExplainQuery): Promise<QueryPlan>;
 }

@@ -2,6 +2,7 @@
 import { isKind, StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { Clock } from '../env/clock.js';
+import { meterReads } from '../env/read-meter.js';
 import { Retention, type RetentionRule } from '../manifest/retention.js';
 import { parseProfileType, profileTypesOf } from '../model/profile-type.js';
 import { PROFILE_NAME, PROFILE_TYPE, SERVICE_NAME } from '../model/labels.js';
@@ -9,6 +10,7 @@ import { queriedTenantIds } from '../model/tenant-id.js';
 import { FramePool } from '../symbols/frame-pool.js';
 import { aggregate } from './aggregate.js';
 import type {
+  ExplainQuery,
   FlameTree,
   GraphQuery,
   Heatmap,
@@ -22,6 +24,7 @@ import type {
   QueryStats,
   PprofQuery,
   ProfileBounds,
+  QueryPlan,
   RangeQuery,
   RenderedMerge,
   RenderQuery,
@@ -36,6 +39,7 @@ import type {
 import { withProfileIds } from './by-profile-id.js';
 import { WeightedCache } from './cache.js';
 import { DEFAULT_BUDGET, type QueryBudget, QueryContext } from './context.js';
+import { partPlans, Stopwatch, totalReads } from './explain.js';
 import { checkFormat } from './formats.js';
 import { QueryGate } from './gate.js';
 import { heatmapOf } from './heatmap.js';
@@ -44,7 +48,7 @@ import { type Listing, ListingBuilder, listLabelNames, listLabelValues } from '.
 import { keyFilter } from './key-filter.js';
 import { timeRange } from './plan.js';
 import { renderTop } from './render/top.js';
-import { type MergeScope, renderReport, sandwichOf, treeOf } from './reports.js';
+import { type MergeScope, renderAny, renderReport, sandwichOf, treeOf } from './reports.js';
 import {
   checkHeatmap,
   checkItems,
@@ -168,10 +172,18 @@ export class QueryEngine implements QueryApi {
   }
 
   async timeSeries(query: TimeSeriesQuery): Promise<TimeSeriesAnswer> {
+    return this.#timeSeries(query, (answer) => answer);
+  }
+
+  async #timeSeries<T>(
+    query: TimeSeriesQuery,
+    render: (answer: TimeSeriesAnswer, selected: SelectedSources) => T,
+    watch?: Stopwatch,
+  ): Promise<T> {
     checkMerge(query);
     checkSteps(query);
     checkMeasure(query);
-    return this.#run(query, async ({ context, snapshot }) => {
+    const work = async ({ context, snapshot }: Scope): Promise<T> => {
       const filter = keyFilter(query, compileFilter(query).keys);
       const groupBy = [...new Set(query.groupBy)];
       const { measure = 'value' } = query;
@@ -182,6 +194,7 @@ export class QueryEngine implements QueryApi {
       // A rollup's rows stand for any number of samples.
       const tiles = filter === undefined && measure === 'value' ? steps : undefined;
       const selected = await this.#select(query, { context, snapshot, tiles }, this.#pool());
+      watch?.lap('select');
       const { series, hiddenSeries, rows } = await timeSeries({
         sources: selected.sources,
         series: selected.series,
@@ -198,8 +211,36 @@ export class QueryEngine implements QueryApi {
       });
       const unit =
         measure === 'value' ? parseProfileType(query.profileType).sampleUnit : COUNT_UNIT;
-      return { unit, series, hiddenSeries, stats: statsOf(selected, context, rows) };
-    });
+      watch?.lap('read');
+      const stats = statsOf(selected, context, rows);
+      return render({ unit, series, hiddenSeries, stats }, selected);
+    };
+    return this.#run(query, work, watch);
+  }
+
+  async explain(query: ExplainQuery): Promise<QueryPlan> {
+    const watch = new Stopwatch(this.#dependencies.clock);
+    const { value, reads } = await meterReads(() => this.#explained(query, watch));
+    const { selected, stats } = value;
+    const { blocksInRange, segmentsInRange } = selected;
+    const parts = partPlans(selected.sources, reads);
+    const { stages } = watch;
+    return { stages, parts, blocksInRange, segmentsInRange, ...totalReads(reads), stats };
+  }
+
+  #explained(
+    query: ExplainQuery,
+    watch: Stopwatch,
+  ): Promise<{ readonly selected: SelectedSources; readonly stats: QueryStats }> {
+    if (query.kind === 'timeseries') {
+      return this.#timeSeries(query, ({ stats }, selected) => ({ selected, stats }), watch);
+    }
+    checkFormat(query.format, query);
+    const render = async (scope: MergeScope) => {
+      await renderAny(scope, query);
+      return { selected: scope.selected, stats: scope.stats() };
+    };
+    return this.#merge(query, render, watch);
   }
 
   async items(query: ItemsQuery): Promise<ItemList> {
@@ -306,14 +347,19 @@ export class QueryEngine implements QueryApi {
     });
   }
 
-  async #merge<T>(query: GraphQuery, render: (merge: MergeScope) => T | Promise<T>): Promise<T> {
+  async #merge<T>(
+    query: GraphQuery,
+    render: (merge: MergeScope) => T | Promise<T>,
+    watch?: Stopwatch,
+  ): Promise<T> {
     checkMerge(query);
     const shape = stackShape(query);
-    return this.#run(query, async ({ context, snapshot }) => {
+    const work = async ({ context, snapshot }: Scope): Promise<T> => {
       const frames = this.#pool();
       const { aggregation, rootLabel: labels = [] } = query;
       const tiles = { kind: 'merge', aggregation, labels } as const;
       const selected = await this.#select(query, { context, snapshot, tiles }, frames);
+      watch?.lap('select');
       const merged = await aggregate({
         sources: selected.sources,
         selector: selected.selector,
@@ -323,11 +369,16 @@ export class QueryEngine implements QueryApi {
         frames,
         context,
       });
+      watch?.lap('read');
       context.check();
       const unit = parseProfileType(query.profileType).sampleUnit;
       const stats = (): QueryStats => statsOf(selected, context, rowsOf(selected));
-      return render({ merged: shape.apply(merged, context), selected, context, unit, stats });
-    });
+      const scope = { merged: shape.apply(merged, context), selected, context, unit, stats };
+      const answer = await render(scope);
+      watch?.lap('render');
+      return answer;
+    };
+    return this.#run(query, work, watch);
   }
 
   async #select(
@@ -350,13 +401,21 @@ export class QueryEngine implements QueryApi {
     return this.#frames;
   }
 
-  async #run<T>(query: RangeQuery, work: (scope: Scope) => Promise<T>): Promise<T> {
+  async #run<T>(
+    query: RangeQuery,
+    work: (scope: Scope) => Promise<T>,
+    watch?: Stopwatch,
+  ): Promise<T> {
     checkRange(query);
     const context = new QueryContext(this.#dependencies.clock, this.#budget, query.signal);
     try {
       const leave = await this.#gate.enter(query.tenantId, context.signal);
+      watch?.lap('wait');
       try {
-        return await this.#attempt(query, context, work);
+        return await this.#attempt(query, context, async (scope) => {
+          watch?.lap('snapshot');
+          return work(scope);
+        });
       } finally {
         leave();
       }

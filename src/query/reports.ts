@@ -2,9 +2,22 @@
 import { invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { MergedValues } from './aggregate.js';
-import type { FlameTree, QueryStats, RenderQuery, Sandwich, SandwichQuery } from './api.js';
+import type {
+  FlameTree,
+  GraphQuery,
+  QueryStats,
+  RenderQuery,
+  Sandwich,
+  SandwichQuery,
+} from './api.js';
 import type { QueryContext } from './context.js';
-import { checkedCount, type RenderFormat } from './formats.js';
+import {
+  checkedCount,
+  type FormatOptions,
+  isRendered,
+  type MergeFormat,
+  type RenderFormat,
+} from './formats.js';
 import { renderArrow } from './render/arrow.js';
 import { renderCpuProfile } from './render/cpuprofile.js';
 import { dotOf } from './render/dot.js';
@@ -15,6 +28,7 @@ import { renderPprof } from './render/pprof.js';
 import { sandwichHalves } from './render/sandwich.js';
 import { renderSpeedscope } from './render/speedscope.js';
 import { TextChunks } from './render/text-chunks.js';
+import { renderTop } from './render/top.js';
 import { renderTree } from './render/tree.js';
 import { checkMaxNodes } from './request.js';
 import type { SelectedSources } from './snapshot.js';
@@ -58,6 +72,18 @@ const LEVELS_DEFAULT = 10;
 
 export async function renderReport(scope: MergeScope, query: RenderQuery): Promise<Uint8Array> {
   return RENDERERS[query.format](scope, query);
+}
+
+/** Renders in any format, for who wants to know what it takes. */
+export async function renderAny(
+  scope: MergeScope,
+  query: GraphQuery & FormatOptions & { readonly format: MergeFormat },
+): Promise<void> {
+  const { format, ...rest } = query;
+  if (isRendered(format)) await renderReport(scope, { ...rest, format });
+  else if (format === 'sandwich') sandwichOf(scope, { ...rest, function: rest.function ?? '' });
+  else if (format === 'top') renderTop(scope.merged, { unit: scope.unit, stats: scope.stats() });
+  else treeOf(scope, rest.maxNodes);
 }
 
 export function treeOf(scope: MergeScope, maxNodes: number | undefined): FlameTree {

@@ -49,6 +49,9 @@ export interface SelectedSources {
   /** Blocks and segments that have a selected profile. */
   readonly blocks: number;
   readonly segments: number;
+  /** Blocks and segments that may have something of the range. */
+  readonly blocksInRange: number;
+  readonly segmentsInRange: number;
 }
 
 export type SelectRequest = Omit<BlockSelectRequest, 'range'>;
@@ -165,7 +168,14 @@ export class Snapshot {
     );
     sources.push(...levelZero);
     const segments = levelZero.length > 0 ? views.length : 0;
-    return { sources, series: registry.sorted(), blocks, segments };
+    return {
+      sources,
+      series: registry.sorted(),
+      blocks,
+      segments,
+      blocksInRange: this.#planned.blocks.length,
+      segmentsInRange: this.#planned.segments.length,
+    };
   }
 
   /** Of the profiles in the range's blocks and of the tenant's profiles in segments. */

@@ -61,6 +61,8 @@ export class Snapshots {
         .map(({ series }) => series),
       blocks: all.reduce((sum, s) => sum + s.blocks, 0),
       segments: all.reduce((sum, s) => sum + s.segments, 0),
+      blocksInRange: all.reduce((sum, s) => sum + s.blocksInRange, 0),
+      segmentsInRange: all.reduce((sum, s) => sum + s.segmentsInRange, 0),
     };
   }
 

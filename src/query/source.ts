@@ -2,6 +2,7 @@
  * Where rows come from, blocks and level 0 alike: profiles at positions 0 ... count - 1, those of one series next to
  * one another in the order of (start, id), and a scan over the rows of some of them.
  */
+import type { RollupWidth } from '../block/types.js';
 import type { ProfileMetadata } from '../log/segment-view.js';
 import type { SampleRemoval } from '../manifest/series-removal.js';
 import type { Series, Temporality } from '../model/series.js';
@@ -49,7 +50,7 @@ export interface ScanCall {
 
 export interface ProfileSource {
   /** Present for buckets of a rollup: how many of them stand for the selected profiles. */
-  readonly rolledUp?: { readonly tiles: number };
+  readonly rolledUp?: { readonly tiles: number; readonly width: RollupWidth };
   /** For people, and for `QueryStats.missing`. */
   readonly part: string;
   readonly profiles: SourceProfiles;

@@ -2,7 +2,7 @@
  * Buckets of a rollup as a source: a position is the bucket of one series, its profiles are those that lie in it. Series
  * that are rolled up together share the rows of a bucket, so all of them are selected or none.
  */
-import type { BlockTiles, RollupMeta, RowRange } from '../block/types.js';
+import type { BlockTiles, RollupMeta, RollupWidth, RowRange } from '../block/types.js';
 import type { ProfileMetadata } from '../log/segment-view.js';
 import type { SymbolSource } from '../symbols/source.js';
 import type { BlockHandle, RowRun } from './block-handle.js';
@@ -26,7 +26,7 @@ export class TileSource implements ProfileSource {
   readonly part: string;
   readonly profiles: SourceProfiles;
   readonly slices: readonly Slice[];
-  readonly rolledUp: { readonly tiles: number };
+  readonly rolledUp: { readonly tiles: number; readonly width: RollupWidth };
   readonly #handle: BlockHandle;
   readonly #service: string;
   readonly #rollup: RollupMeta;
@@ -72,7 +72,7 @@ export class TileSource implements ProfileSource {
         buckets++;
       }
     }
-    this.rolledUp = { tiles: buckets };
+    this.rolledUp = { tiles: buckets, width: of.rollup.width };
   }
 
   symbols(): Promise<SymbolSource> {

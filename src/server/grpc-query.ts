@@ -43,5 +43,6 @@ export function queryHandlers(
     ...one(method.timeSeries, calls.timeSeries),
     ...one(method.items, calls.items),
     ...one(method.heatmap, calls.heatmap),
+    ...one(method.explain, calls.explain),
   };
 }

@@ -11,7 +11,13 @@ import type {
 } from '../query/api.js';
 import { MERGE_FORMAT_NAMES } from '../query/formats.js';
 import { MERGE_OPTIONS, SELECTION_OPTIONS } from '../query/option-tables.js';
-import { profileTypesJson, seriesJson, stringsJson, timeSeriesJson } from './http-json.js';
+import {
+  planJson,
+  profileTypesJson,
+  seriesJson,
+  stringsJson,
+  timeSeriesJson,
+} from './http-json.js';
 import { heatmapJson, itemsJson } from './http-items.js';
 import { flagOf, optionParameters, optionsOf } from './http-options.js';
 import { readParameters, type ParameterNames, type Parameters } from './http-parameters.js';
@@ -50,7 +56,7 @@ const AGGREGATIONS: readonly Aggregation[] = ['sum', 'avg', 'last', 'max'];
 const LIST_NAMES: ParameterNames = { once: ['match', 'start', 'end'], repeated: [] };
 const SELECTION_NAMES = ['type', 'selector', 'start', 'end', 'aggregation'];
 const MERGE_NAMES: ParameterNames = {
-  once: [...SELECTION_NAMES, 'format', ...optionParameters(MERGE_OPTIONS, false)],
+  once: [...SELECTION_NAMES, 'format', 'explain', ...optionParameters(MERGE_OPTIONS, false)],
   repeated: optionParameters(MERGE_OPTIONS, true),
 };
 const ITEM_NAMES: ParameterNames = {
@@ -63,6 +69,7 @@ const TIME_SERIES_NAMES: ParameterNames = {
     'step',
     'measure',
     'limit',
+    'explain',
     ...optionParameters(SELECTION_OPTIONS, false),
   ],
   repeated: ['groupBy', ...optionParameters(SELECTION_OPTIONS, true)],
@@ -119,6 +126,9 @@ async function merge(call: ApiCall): Promise<Reply> {
   const parameters = readParameters(call.search, MERGE_NAMES);
   const query = { ...mergeOf(call, parameters), ...optionsOf(parameters, MERGE_OPTIONS) };
   const format = parameters.choice('format', MERGE_FORMAT_NAMES, 'PS_FORMAT') ?? 'tree';
+  if (flagOf(parameters, 'explain')) {
+    return json(planJson(await call.query.explain({ ...query, format, kind: 'merge' })));
+  }
   const { body, contentType, fileName, stats } = await mergeAnswer(call.query, query, format);
   if (stats === undefined) return json(body);
   const isText = contentType.startsWith('text/') || contentType === JSON_TYPE;
@@ -134,14 +144,17 @@ async function timeSeries(call: ApiCall): Promise<Reply> {
   const groupBy = groupByOf(parameters);
   const measure = parameters.choice('measure', MEASURES, 'PS_QUERY_MEASURE');
   const limit = parameters.count('limit', LIMITS.queryGroupsMax);
-  const answer = await call.query.timeSeries({
+  const own = {
     ...query,
     stepMs,
     groupBy,
     ...(measure === undefined ? {} : { measure }),
     ...(limit === undefined ? {} : { limit }),
-  });
-  return json(timeSeriesJson(answer, stepMs));
+  };
+  if (flagOf(parameters, 'explain')) {
+    return json(planJson(await call.query.explain({ ...own, kind: 'timeseries' })));
+  }
+  return json(timeSeriesJson(await call.query.timeSeries(own), stepMs));
 }
 
 /** `groupBy=a,b` and `groupBy=a&groupBy=b` mean the same. */

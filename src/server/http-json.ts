@@ -1,6 +1,7 @@
 import type {
   FlameTree,
   ProfileTypeInfo,
+  QueryPlan,
   QueryStats,
   Sandwich,
   SeriesLabels,
@@ -111,4 +112,9 @@ export function timeSeriesJson(answer: TimeSeriesAnswer, stepMs: number): Buffer
   }
   text.raw(`],"hidden":${answer.hiddenSeries}`);
   return writeStats(text, answer.stats).finish();
+}
+
+export function planJson({ stats, ...plan }: QueryPlan): Buffer {
+  const text = JSON.stringify(plan);
+  return writeStats(new JsonText().raw(text.slice(0, -1)), stats).finish();
 }

@@ -10,8 +10,14 @@ import {
   SeriesResponseSchema,
   TimeSeriesMeasure as MeasureNumber,
 } from '../gen/basalt/v1/query_pb.js';
-import type { MergeRequest, MergeResponse, TimeSeriesRequest } from '../gen/basalt/v1/query_pb.js';
-import type { QueryApi, TimeSeriesMeasure } from '../query/api.js';
+import type {
+  ExplainRequest,
+  ExplainResponse,
+  MergeRequest,
+  MergeResponse,
+  TimeSeriesRequest,
+} from '../gen/basalt/v1/query_pb.js';
+import type { QueryApi, TimeSeriesMeasure, TimeSeriesQuery } from '../query/api.js';
 import {
   checkFormat,
   formatInfo,
@@ -25,6 +31,7 @@ import {
   mergeMessage,
   mergeOptions,
   mergeQuery,
+  planMessage,
   profileTypeMessage,
   rangeQuery,
   safeNumber,
@@ -53,8 +60,7 @@ async function merge(
   context: CallContext,
   request: MergeRequest,
 ): Promise<MergeResponse> {
-  const format = formatOf(request.format);
-  const query = { ...mergeQuery(context, request), ...mergeOptions(request) };
+  const { format, ...query } = mergeOf(context, request);
   checkFormat(format, query);
   switch (format) {
     case 'tree': {
@@ -78,6 +84,11 @@ async function merge(
   }
 }
 
+function mergeOf(context: CallContext, request: MergeRequest) {
+  const format = formatOf(request.format);
+  return { ...mergeQuery(context, request), ...mergeOptions(request), format };
+}
+
 function formatOf(number: MergeFormatNumber): MergeFormat {
   if (number === MergeFormatNumber.UNSPECIFIED) return 'tree';
   const format = MERGE_FORMAT_NAMES.find((name) => formatInfo(name).number === Number(number));
@@ -95,17 +106,33 @@ function renderedResult(format: RenderFormat, body: Uint8Array): MergeResponse['
   return { case: 'body', value: body };
 }
 
-async function timeSeries(api: QueryApi, context: CallContext, request: TimeSeriesRequest) {
-  const query = { ...mergeQuery(context, request), ...selectionOptions(request) };
+function timeSeriesOf(context: CallContext, request: TimeSeriesRequest): TimeSeriesQuery {
   const { groupBy, limit } = request;
-  const answer = await api.timeSeries({
-    ...query,
+  return {
+    ...mergeQuery(context, request),
+    ...selectionOptions(request),
     stepMs: safeNumber('step_ms', request.stepMs),
     groupBy,
     measure: measureOf(request.measure),
     ...(limit === 0 ? {} : { limit }),
-  });
-  return timeSeriesMessage(answer);
+  };
+}
+
+async function explain(
+  api: QueryApi,
+  context: CallContext,
+  { query }: ExplainRequest,
+): Promise<ExplainResponse> {
+  switch (query.case) {
+    case 'merge':
+      return planMessage(await api.explain({ ...mergeOf(context, query.value), kind: 'merge' }));
+    case 'timeSeries': {
+      const own = timeSeriesOf(context, query.value);
+      return planMessage(await api.explain({ ...own, kind: 'timeseries' }));
+    }
+    default:
+      throw invalid('PS_EXPLAIN', 'cannot explain: got no query; want a merge or a time series');
+  }
 }
 
 function measureOf(number: MeasureNumber): TimeSeriesMeasure {
@@ -150,7 +177,10 @@ export function queryCalls(api: QueryApi): QueryCalls {
       });
     },
     merge: (context, request) => merge(api, context, request),
-    timeSeries: (context, request) => timeSeries(api, context, request),
+    async timeSeries(context, request) {
+      return timeSeriesMessage(await api.timeSeries(timeSeriesOf(context, request)));
+    },
+    explain: (context, request) => explain(api, context, request),
     async items(context, request) {
       return itemsMessage(await api.items(itemsQuery(context, request)));
     },

@@ -5,6 +5,7 @@ import {
   Temporality as TemporalityEnum,
 } from '../gen/basalt/v1/common_pb.js';
 import {
+  ExplainResponseSchema,
   FlameTreeSchema,
   LabelSetSchema,
   MergeResponseSchema,
@@ -15,6 +16,7 @@ import {
   TopTableSchema,
 } from '../gen/basalt/v1/query_pb.js';
 import type {
+  ExplainResponse,
   FlameTree as FlameTreeMessage,
   LabelSet,
   MergeRequest,
@@ -31,6 +33,7 @@ import type {
   FlameTree,
   MergeQuery,
   ProfileTypeInfo,
+  QueryPlan,
   QueryStats,
   RangeQuery,
   Sandwich,
@@ -211,6 +214,27 @@ export function topMessage(table: TopTable): TopTableMessage {
 
 export function mergeMessage(result: MergeResponse['result'], stats: QueryStats): MergeResponse {
   return create(MergeResponseSchema, { result, stats: statsMessage(stats) });
+}
+
+export function planMessage(plan: QueryPlan): ExplainResponse {
+  return create(ExplainResponseSchema, {
+    stages: plan.stages.map(({ stage, ms }) => ({ stage, ms })),
+    parts: plan.parts.map((part) => ({
+      part: part.part,
+      rollup: part.rollup,
+      tiles: BigInt(part.tiles),
+      series: BigInt(part.series),
+      profiles: BigInt(part.profiles),
+      rows: BigInt(part.rows),
+      requests: BigInt(part.requests),
+      bytes: BigInt(part.bytes),
+    })),
+    blocksInRange: BigInt(plan.blocksInRange),
+    segmentsInRange: BigInt(plan.segmentsInRange),
+    requests: BigInt(plan.requests),
+    bytes: BigInt(plan.bytes),
+    stats: statsMessage(plan.stats),
+  });
 }
 
 export function timeSeriesMessage(answer: TimeSeriesAnswer): TimeSeriesResponse {

@@ -4,6 +4,7 @@ import type { LogPosition } from '../log/segment-view.js';
 import { ManifestStore } from '../manifest/manifest-store.js';
 import type { RetentionRule } from '../manifest/retention.js';
 import type { Bucket } from '../objstore/bucket.js';
+import { meteredReads } from '../objstore/metered-reads.js';
 import { openQueryEngine, type QueryEngine } from '../query/engine.js';
 import type { DataLayout } from './layout.js';
 import type { Environment } from './options.js';
@@ -19,7 +20,8 @@ export interface QueryPartOptions {
 
 /** The read side over the bucket and the log's files. */
 export function openQueryPart(options: QueryPartOptions): QueryEngine {
-  const { layout, bucket, environment, position } = options;
+  const { layout, environment, position } = options;
+  const bucket = meteredReads(options.bucket);
   const { files, clock, rng } = environment;
   return openQueryEngine(
     {

@@ -110,6 +110,7 @@ function threadedQuery(slot: ThreadSlot<QueryHandlers>, box: PositionBox): Query
     timeSeries: ask('timeSeries'),
     items: ask('items'),
     heatmap: ask('heatmap'),
+    explain: ask('explain'),
   };
 }
 

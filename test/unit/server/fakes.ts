@@ -3,6 +3,7 @@ import { systemClock } from '../../../src/env/clock.js';
 import type { ForeignBody, IngestApi, WriteRequest, WriteResult } from '../../../src/ingest/api.js';
 import type {
   FlameTree,
+  ExplainQuery,
   HeatmapQuery,
   ItemsQuery,
   LabelValuesQuery,
@@ -195,6 +196,20 @@ export class FakeQuery implements QueryApi {
     await this.note('heatmap', query);
     const bucketStart = new Float64Array(query.buckets);
     return { unit: 'nanoseconds', bucketStart, series: [], stats: this.stats };
+  }
+
+  async explain(query: ExplainQuery) {
+    await this.note('explain', query);
+    const part = { part: 'block 1', rollup: '1h' as const, tiles: 2, series: 1, profiles: 9 };
+    return {
+      stages: [{ stage: 'wait' as const, ms: 0.25 }],
+      parts: [{ ...part, rows: 7, requests: 3, bytes: 4_096 }],
+      blocksInRange: 2,
+      segmentsInRange: 1,
+      requests: 4,
+      bytes: 5_000,
+      stats: this.stats,
+    };
   }
 
   async timeSeries(query: TimeSeriesQuery) {

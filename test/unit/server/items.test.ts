@@ -3,7 +3,7 @@ import { CPU, pyroscopeStore, SPAN_A, SPAN_B, T0_MS } from '../../support/pyrosc
 import type { ServedStore } from '../../support/served-store.js';
 import { getJson } from './http-client.js';
 
-/** Single profiles, spans, heatmaps and counts: the same over HTTP and as a service. */
+/** Single profiles, spans, heatmaps, counts and plans: the same over HTTP and as a service. */
 
 let store: ServedStore;
 
@@ -167,5 +167,44 @@ describe('time series', () => {
     );
     expect(answer.series.map((s) => s.value)).toEqual([['3', '2']]);
     expect(answer.hiddenSeries).toBe('1');
+  });
+});
+
+describe('explain', () => {
+  interface Plan {
+    readonly stages: readonly { readonly stage: string; readonly ms: number }[];
+    readonly parts: readonly { readonly part: string; readonly profiles: number | string }[];
+    readonly stats: { readonly profiles: number | string };
+  }
+
+  it.each([
+    ['merge', 'format=pprof', { merge: { format: 'MERGE_FORMAT_PPROF' } }],
+    ['timeseries', 'step=20s', { timeSeries: { stepMs: '20000' } }],
+  ])('of %s', async (path, search, message) => {
+    const plan = await get<Plan>(`${path}?${BASE}&${search}&explain=true`);
+    expect(plan.stats.profiles).toBe(3);
+    expect(plan.stages.map(({ stage }) => stage)).toContain('select');
+    expect(plan.parts.map(({ profiles }) => Number(profiles))).toEqual([3]);
+    const [name, own] = Object.entries(message)[0] as [string, object];
+    const range = { profileType: CPU, startMs: String(T0_MS), endMs: String(END_MS) };
+    const { status, json } = await getJson(`${store.url}/basalt.v1.QueryService/Explain`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ [name]: { ...range, ...own } }),
+    });
+    expect(status).toBe(200);
+    const same = json as Plan;
+    expect(Number(same.stats.profiles)).toBe(3);
+    expect(same.parts.map(({ part }) => part)).toEqual(plan.parts.map(({ part }) => part));
+  });
+
+  it('wants a query', async () => {
+    const { status, json } = await getJson(`${store.url}/basalt.v1.QueryService/Explain`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    });
+    expect(status).toBe(400);
+    expect(JSON.stringify(json)).toContain('PS_EXPLAIN');
   });
 });

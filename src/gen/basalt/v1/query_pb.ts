@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file basalt/v1/query.proto.
  */
 export const file_basalt_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("ChViYXNhbHQvdjEvcXVlcnkucHJvdG8SCWJhc2FsdC52MSJJChNQcm9maWxlVHlwZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyJFChRQcm9maWxlVHlwZXNSZXNwb25zZRItCg1wcm9maWxlX3R5cGVzGAEgAygLMhYuYmFzYWx0LnYxLlByb2ZpbGVUeXBlIqgBCgtQcm9maWxlVHlwZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NhbXBsZV90eXBlGAMgASgJEhMKC3NhbXBsZV91bml0GAQgASgJEhMKC3BlcmlvZF90eXBlGAUgASgJEhMKC3BlcmlvZF91bml0GAYgASgJEisKC3RlbXBvcmFsaXR5GAcgASgOMhYuYmFzYWx0LnYxLlRlbXBvcmFsaXR5IkcKEUxhYmVsTmFtZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyIjChJMYWJlbE5hbWVzUmVzcG9uc2USDQoFbmFtZXMYASADKAkiVgoSTGFiZWxWYWx1ZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIMCgRuYW1lGAogASgJIiUKE0xhYmVsVmFsdWVzUmVzcG9uc2USDgoGdmFsdWVzGAEgAygJIkMKDVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDIjUKDlNlcmllc1Jlc3BvbnNlEiMKBnNlcmllcxgBIAMoCzITLmJhc2FsdC52MS5MYWJlbFNldCIsCghMYWJlbFNldBIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwi9AEKC1N0YWNrRmlsdGVyEhIKBWZvY3VzGAEgASgJSACIAQESEwoGaWdub3JlGAIgASgJSAGIAQESEQoEaGlkZRgDIAEoCUgCiAEBEhEKBHNob3cYBCABKAlIA4gBARIWCglzaG93X2Zyb20YBSABKAlIBIgBARIXCgpwcnVuZV9mcm9tGAYgASgJSAWIAQESDQoFc3RhY2sYByADKAkSEgoKaGlkZV9mcmFtZRgIIAMoCUIICgZfZm9jdXNCCQoHX2lnbm9yZUIHCgVfaGlkZUIHCgVfc2hvd0IMCgpfc2hvd19mcm9tQg0KC19wcnVuZV9mcm9tIlsKDFNhbXBsZUZpbHRlchITCgtwcm9maWxlX2lkcxgBIAMoCRIQCghzcGFuX2lkcxgCIAMoCRIRCgl0cmFjZV9pZHMYAyADKAkSEQoJY2FsbF9zaXRlGAQgAygJImIKCVN0YWNrVmlldxITCgtncmFudWxhcml0eRgBIAEoCRISCgpyb290X2xhYmVsGAIgAygJEhAKCGludmVydGVkGAMgASgIEhoKEmNvbGxhcHNlX3JlY3Vyc2lvbhgEIAEoCCLwAgoMTWVyZ2VSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIUCgxwcm9maWxlX3R5cGUYBCABKAkSKwoLYWdncmVnYXRpb24YBSABKA4yFi5iYXNhbHQudjEuQWdncmVnYXRpb24SJgoGZm9ybWF0GAogASgOMhYuYmFzYWx0LnYxLk1lcmdlRm9ybWF0EhEKCW1heF9ub2RlcxgLIAEoDRImCgZmaWx0ZXIYDCABKAsyFi5iYXNhbHQudjEuU3RhY2tGaWx0ZXISKAoHc2FtcGxlcxgNIAEoCzIXLmJhc2FsdC52MS5TYW1wbGVGaWx0ZXISIgoEdmlldxgOIAEoCzIULmJhc2FsdC52MS5TdGFja1ZpZXcSEAoIZnVuY3Rpb24YDyABKAkSDgoGbGV2ZWxzGBAgASgNEhYKDmtlZXBfbG9jYXRpb25zGBEgASgNIvsBCg1NZXJnZVJlc3BvbnNlEiQKBHRyZWUYASABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlSAASIgoDdG9wGAIgASgLMhMuYmFzYWx0LnYxLlRvcFRhYmxlSAASDwoFcHByb2YYAyABKAxIABIQCgZmb2xkZWQYBCABKAlIABInCghzYW5kd2ljaBgFIAEoCzITLmJhc2FsdC52MS5TYW5kd2ljaEgAEg4KBGJvZHkYBiABKAxIABIUCgxjb250ZW50X3R5cGUYByABKAkSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0c0IICgZyZXN1bHQingEKCUZsYW1lVHJlZRIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEg0KBW5hbWVzGAMgAygJEg4KBnBhcmVudBgEIAMoBRIMCgRuYW1lGAUgAygFEgwKBHNlbGYYBiADKAMSDQoFdmFsdWUYByADKAMSFAoMaGlkZGVuX25vZGVzGAggASgEEhQKDGhpZGRlbl92YWx1ZRgJIAEoAyJ1CghTYW5kd2ljaBIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEiUKB2NhbGxlZXMYAyABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlEiUKB2NhbGxlcnMYBCABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlIlIKCFRvcFRhYmxlEgwKBHVuaXQYASABKAkSDQoFdG90YWwYAiABKAMSKQoJZnVuY3Rpb25zGAMgAygLMhYuYmFzYWx0LnYxLlRvcEZ1bmN0aW9uIkoKC1RvcEZ1bmN0aW9uEhAKCGZ1bmN0aW9uGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEc2VsZhgDIAEoAxINCgV0b3RhbBgEIAEoAyK9AgoRVGltZVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIrCgthZ2dyZWdhdGlvbhgFIAEoDjIWLmJhc2FsdC52MS5BZ2dyZWdhdGlvbhIPCgdzdGVwX21zGAogASgDEhAKCGdyb3VwX2J5GAsgAygJEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlchItCgdtZWFzdXJlGA4gASgOMhwuYmFzYWx0LnYxLlRpbWVTZXJpZXNNZWFzdXJlEg0KBWxpbWl0GA8gASgNIoYBChJUaW1lU2VyaWVzUmVzcG9uc2USDAoEdW5pdBgBIAEoCRIlCgZzZXJpZXMYAiADKAsyFS5iYXNhbHQudjEuVGltZVNlcmllcxIVCg1oaWRkZW5fc2VyaWVzGAMgASgEEiQKBXN0YXRzGA8gASgLMhUuYmFzYWx0LnYxLlF1ZXJ5U3RhdHMiUwoKVGltZVNlcmllcxIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwSFAoMdGltZXN0YW1wX21zGAIgAygDEg0KBXZhbHVlGAMgAygDItwBCgxJdGVtc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIhCgRraW5kGAogASgOMhMuYmFzYWx0LnYxLkl0ZW1LaW5kEg0KBWxpbWl0GAsgASgNEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlciJ5Cg1JdGVtc1Jlc3BvbnNlEgwKBHVuaXQYASABKAkSHgoFaXRlbXMYAiADKAsyDy5iYXNhbHQudjEuSXRlbRIUCgxoaWRkZW5faXRlbXMYAyABKAQSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0cyKAAQoESXRlbRIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwSEAoIc3RhcnRfbXMYAiABKAMSEgoKcHJvZmlsZV9pZBgDIAEoCRIPCgdzcGFuX2lkGAQgASgJEhAKCHRyYWNlX2lkGAUgASgJEg0KBXZhbHVlGAYgASgDIpYCCg5IZWF0bWFwUmVxdWVzdBIQCghzZWxlY3RvchgBIAEoCRIQCghzdGFydF9tcxgCIAEoAxIOCgZlbmRfbXMYAyABKAMSFAoMcHJvZmlsZV90eXBlGAQgASgJEg8KB3N0ZXBfbXMYCiABKAMSEAoIZ3JvdXBfYnkYCyADKAkSJgoGZmlsdGVyGAwgASgLMhYuYmFzYWx0LnYxLlN0YWNrRmlsdGVyEigKB3NhbXBsZXMYDSABKAsyFy5iYXNhbHQudjEuU2FtcGxlRmlsdGVyEiEKBGtpbmQYDiABKA4yEy5iYXNhbHQudjEuSXRlbUtpbmQSDwoHYnVja2V0cxgPIAEoDRIRCglleGVtcGxhcnMYECABKAgihQEKD0hlYXRtYXBSZXNwb25zZRIMCgR1bml0GAEgASgJEhQKDGJ1Y2tldF9zdGFydBgCIAMoARIoCgZzZXJpZXMYAyADKAsyGC5iYXNhbHQudjEuSGVhdG1hcFNlcmllcxIkCgVzdGF0cxgPIAEoCzIVLmJhc2FsdC52MS5RdWVyeVN0YXRzIlgKDUhlYXRtYXBTZXJpZXMSIAoGbGFiZWxzGAEgAygLMhAuYmFzYWx0LnYxLkxhYmVsEiUKBXNsb3RzGAIgAygLMhYuYmFzYWx0LnYxLkhlYXRtYXBTbG90IlYKC0hlYXRtYXBTbG90EhQKDHRpbWVzdGFtcF9tcxgBIAEoAxIOCgZjb3VudHMYAiADKA0SIQoIZXhlbXBsYXIYAyABKAsyDy5iYXNhbHQudjEuSXRlbSK6AQoKUXVlcnlTdGF0cxIQCghwcm9maWxlcxgBIAEoBBIOCgZzZXJpZXMYAiABKAQSDAoEcm93cxgDIAEoBBIOCgZibG9ja3MYBCABKAQSEAoIc2VnbWVudHMYBSABKAQSJwoHbWlzc2luZxgGIAMoCzIWLmJhc2FsdC52MS5NaXNzaW5nUGFydBIPCgdwYXJ0aWFsGAcgASgIEg0KBXRpbGVzGAggASgEEhEKCXRpbGVfcm93cxgJIAEoBCI6CgtNaXNzaW5nUGFydBIMCgRwYXJ0GAEgASgJEgwKBGNvZGUYAiABKAkSDwoHbWVzc2FnZRgDIAEoCSrAAgoLTWVyZ2VGb3JtYXQSHAoYTUVSR0VfRk9STUFUX1VOU1BFQ0lGSUVEEAASFQoRTUVSR0VfRk9STUFUX1RSRUUQARIUChBNRVJHRV9GT1JNQVRfVE9QEAISFgoSTUVSR0VfRk9STUFUX1BQUk9GEAMSFwoTTUVSR0VfRk9STUFUX0ZPTERFRBAEEhkKFU1FUkdFX0ZPUk1BVF9TQU5EV0lDSBAFEhwKGE1FUkdFX0ZPUk1BVF9GTEFNRUJFQVJFUhAGEhYKEk1FUkdFX0ZPUk1BVF9BUlJPVxAHEhQKEE1FUkdFX0ZPUk1BVF9ET1QQCBIbChdNRVJHRV9GT1JNQVRfU1BFRURTQ09QRRAJEhsKF01FUkdFX0ZPUk1BVF9DUFVQUk9GSUxFEAoSFAoQTUVSR0VfRk9STUFUX1BHTxALKpoBChFUaW1lU2VyaWVzTWVhc3VyZRIjCh9USU1FX1NFUklFU19NRUFTVVJFX1VOU1BFQ0lGSUVEEAASHQoZVElNRV9TRVJJRVNfTUVBU1VSRV9WQUxVRRABEh8KG1RJTUVfU0VSSUVTX01FQVNVUkVfU0FNUExFUxACEiAKHFRJTUVfU0VSSUVTX01FQVNVUkVfUFJPRklMRVMQAypQCghJdGVtS2luZBIZChVJVEVNX0tJTkRfVU5TUEVDSUZJRUQQABIVChFJVEVNX0tJTkRfUFJPRklMRRABEhIKDklURU1fS0lORF9TUEFOEAIyvAQKDFF1ZXJ5U2VydmljZRJPCgxQcm9maWxlVHlwZXMSHi5iYXNhbHQudjEuUHJvZmlsZVR5cGVzUmVxdWVzdBofLmJhc2FsdC52MS5Qcm9maWxlVHlwZXNSZXNwb25zZRJJCgpMYWJlbE5hbWVzEhwuYmFzYWx0LnYxLkxhYmVsTmFtZXNSZXF1ZXN0Gh0uYmFzYWx0LnYxLkxhYmVsTmFtZXNSZXNwb25zZRJMCgtMYWJlbFZhbHVlcxIdLmJhc2FsdC52MS5MYWJlbFZhbHVlc1JlcXVlc3QaHi5iYXNhbHQudjEuTGFiZWxWYWx1ZXNSZXNwb25zZRI9CgZTZXJpZXMSGC5iYXNhbHQudjEuU2VyaWVzUmVxdWVzdBoZLmJhc2FsdC52MS5TZXJpZXNSZXNwb25zZRI6CgVNZXJnZRIXLmJhc2FsdC52MS5NZXJnZVJlcXVlc3QaGC5iYXNhbHQudjEuTWVyZ2VSZXNwb25zZRJJCgpUaW1lU2VyaWVzEhwuYmFzYWx0LnYxLlRpbWVTZXJpZXNSZXF1ZXN0Gh0uYmFzYWx0LnYxLlRpbWVTZXJpZXNSZXNwb25zZRI6CgVJdGVtcxIXLmJhc2FsdC52MS5JdGVtc1JlcXVlc3QaGC5iYXNhbHQudjEuSXRlbXNSZXNwb25zZRJACgdIZWF0bWFwEhkuYmFzYWx0LnYxLkhlYXRtYXBSZXF1ZXN0GhouYmFzYWx0LnYxLkhlYXRtYXBSZXNwb25zZWIGcHJvdG8z", [file_basalt_v1_common]);
+  fileDesc("ChViYXNhbHQvdjEvcXVlcnkucHJvdG8SCWJhc2FsdC52MSJJChNQcm9maWxlVHlwZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyJFChRQcm9maWxlVHlwZXNSZXNwb25zZRItCg1wcm9maWxlX3R5cGVzGAEgAygLMhYuYmFzYWx0LnYxLlByb2ZpbGVUeXBlIqgBCgtQcm9maWxlVHlwZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NhbXBsZV90eXBlGAMgASgJEhMKC3NhbXBsZV91bml0GAQgASgJEhMKC3BlcmlvZF90eXBlGAUgASgJEhMKC3BlcmlvZF91bml0GAYgASgJEisKC3RlbXBvcmFsaXR5GAcgASgOMhYuYmFzYWx0LnYxLlRlbXBvcmFsaXR5IkcKEUxhYmVsTmFtZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyIjChJMYWJlbE5hbWVzUmVzcG9uc2USDQoFbmFtZXMYASADKAkiVgoSTGFiZWxWYWx1ZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIMCgRuYW1lGAogASgJIiUKE0xhYmVsVmFsdWVzUmVzcG9uc2USDgoGdmFsdWVzGAEgAygJIkMKDVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDIjUKDlNlcmllc1Jlc3BvbnNlEiMKBnNlcmllcxgBIAMoCzITLmJhc2FsdC52MS5MYWJlbFNldCIsCghMYWJlbFNldBIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwi9AEKC1N0YWNrRmlsdGVyEhIKBWZvY3VzGAEgASgJSACIAQESEwoGaWdub3JlGAIgASgJSAGIAQESEQoEaGlkZRgDIAEoCUgCiAEBEhEKBHNob3cYBCABKAlIA4gBARIWCglzaG93X2Zyb20YBSABKAlIBIgBARIXCgpwcnVuZV9mcm9tGAYgASgJSAWIAQESDQoFc3RhY2sYByADKAkSEgoKaGlkZV9mcmFtZRgIIAMoCUIICgZfZm9jdXNCCQoHX2lnbm9yZUIHCgVfaGlkZUIHCgVfc2hvd0IMCgpfc2hvd19mcm9tQg0KC19wcnVuZV9mcm9tIlsKDFNhbXBsZUZpbHRlchITCgtwcm9maWxlX2lkcxgBIAMoCRIQCghzcGFuX2lkcxgCIAMoCRIRCgl0cmFjZV9pZHMYAyADKAkSEQoJY2FsbF9zaXRlGAQgAygJImIKCVN0YWNrVmlldxITCgtncmFudWxhcml0eRgBIAEoCRISCgpyb290X2xhYmVsGAIgAygJEhAKCGludmVydGVkGAMgASgIEhoKEmNvbGxhcHNlX3JlY3Vyc2lvbhgEIAEoCCLwAgoMTWVyZ2VSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIUCgxwcm9maWxlX3R5cGUYBCABKAkSKwoLYWdncmVnYXRpb24YBSABKA4yFi5iYXNhbHQudjEuQWdncmVnYXRpb24SJgoGZm9ybWF0GAogASgOMhYuYmFzYWx0LnYxLk1lcmdlRm9ybWF0EhEKCW1heF9ub2RlcxgLIAEoDRImCgZmaWx0ZXIYDCABKAsyFi5iYXNhbHQudjEuU3RhY2tGaWx0ZXISKAoHc2FtcGxlcxgNIAEoCzIXLmJhc2FsdC52MS5TYW1wbGVGaWx0ZXISIgoEdmlldxgOIAEoCzIULmJhc2FsdC52MS5TdGFja1ZpZXcSEAoIZnVuY3Rpb24YDyABKAkSDgoGbGV2ZWxzGBAgASgNEhYKDmtlZXBfbG9jYXRpb25zGBEgASgNIvsBCg1NZXJnZVJlc3BvbnNlEiQKBHRyZWUYASABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlSAASIgoDdG9wGAIgASgLMhMuYmFzYWx0LnYxLlRvcFRhYmxlSAASDwoFcHByb2YYAyABKAxIABIQCgZmb2xkZWQYBCABKAlIABInCghzYW5kd2ljaBgFIAEoCzITLmJhc2FsdC52MS5TYW5kd2ljaEgAEg4KBGJvZHkYBiABKAxIABIUCgxjb250ZW50X3R5cGUYByABKAkSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0c0IICgZyZXN1bHQingEKCUZsYW1lVHJlZRIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEg0KBW5hbWVzGAMgAygJEg4KBnBhcmVudBgEIAMoBRIMCgRuYW1lGAUgAygFEgwKBHNlbGYYBiADKAMSDQoFdmFsdWUYByADKAMSFAoMaGlkZGVuX25vZGVzGAggASgEEhQKDGhpZGRlbl92YWx1ZRgJIAEoAyJ1CghTYW5kd2ljaBIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEiUKB2NhbGxlZXMYAyABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlEiUKB2NhbGxlcnMYBCABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlIlIKCFRvcFRhYmxlEgwKBHVuaXQYASABKAkSDQoFdG90YWwYAiABKAMSKQoJZnVuY3Rpb25zGAMgAygLMhYuYmFzYWx0LnYxLlRvcEZ1bmN0aW9uIkoKC1RvcEZ1bmN0aW9uEhAKCGZ1bmN0aW9uGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEc2VsZhgDIAEoAxINCgV0b3RhbBgEIAEoAyK9AgoRVGltZVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIrCgthZ2dyZWdhdGlvbhgFIAEoDjIWLmJhc2FsdC52MS5BZ2dyZWdhdGlvbhIPCgdzdGVwX21zGAogASgDEhAKCGdyb3VwX2J5GAsgAygJEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlchItCgdtZWFzdXJlGA4gASgOMhwuYmFzYWx0LnYxLlRpbWVTZXJpZXNNZWFzdXJlEg0KBWxpbWl0GA8gASgNIoYBChJUaW1lU2VyaWVzUmVzcG9uc2USDAoEdW5pdBgBIAEoCRIlCgZzZXJpZXMYAiADKAsyFS5iYXNhbHQudjEuVGltZVNlcmllcxIVCg1oaWRkZW5fc2VyaWVzGAMgASgEEiQKBXN0YXRzGA8gASgLMhUuYmFzYWx0LnYxLlF1ZXJ5U3RhdHMiUwoKVGltZVNlcmllcxIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwSFAoMdGltZXN0YW1wX21zGAIgAygDEg0KBXZhbHVlGAMgAygDItwBCgxJdGVtc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIhCgRraW5kGAogASgOMhMuYmFzYWx0LnYxLkl0ZW1LaW5kEg0KBWxpbWl0GAsgASgNEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlciJ5Cg1JdGVtc1Jlc3BvbnNlEgwKBHVuaXQYASABKAkSHgoFaXRlbXMYAiADKAsyDy5iYXNhbHQudjEuSXRlbRIUCgxoaWRkZW5faXRlbXMYAyABKAQSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0cyKAAQoESXRlbRIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwSEAoIc3RhcnRfbXMYAiABKAMSEgoKcHJvZmlsZV9pZBgDIAEoCRIPCgdzcGFuX2lkGAQgASgJEhAKCHRyYWNlX2lkGAUgASgJEg0KBXZhbHVlGAYgASgDIpYCCg5IZWF0bWFwUmVxdWVzdBIQCghzZWxlY3RvchgBIAEoCRIQCghzdGFydF9tcxgCIAEoAxIOCgZlbmRfbXMYAyABKAMSFAoMcHJvZmlsZV90eXBlGAQgASgJEg8KB3N0ZXBfbXMYCiABKAMSEAoIZ3JvdXBfYnkYCyADKAkSJgoGZmlsdGVyGAwgASgLMhYuYmFzYWx0LnYxLlN0YWNrRmlsdGVyEigKB3NhbXBsZXMYDSABKAsyFy5iYXNhbHQudjEuU2FtcGxlRmlsdGVyEiEKBGtpbmQYDiABKA4yEy5iYXNhbHQudjEuSXRlbUtpbmQSDwoHYnVja2V0cxgPIAEoDRIRCglleGVtcGxhcnMYECABKAgihQEKD0hlYXRtYXBSZXNwb25zZRIMCgR1bml0GAEgASgJEhQKDGJ1Y2tldF9zdGFydBgCIAMoARIoCgZzZXJpZXMYAyADKAsyGC5iYXNhbHQudjEuSGVhdG1hcFNlcmllcxIkCgVzdGF0cxgPIAEoCzIVLmJhc2FsdC52MS5RdWVyeVN0YXRzIlgKDUhlYXRtYXBTZXJpZXMSIAoGbGFiZWxzGAEgAygLMhAuYmFzYWx0LnYxLkxhYmVsEiUKBXNsb3RzGAIgAygLMhYuYmFzYWx0LnYxLkhlYXRtYXBTbG90IlYKC0hlYXRtYXBTbG90EhQKDHRpbWVzdGFtcF9tcxgBIAEoAxIOCgZjb3VudHMYAiADKA0SIQoIZXhlbXBsYXIYAyABKAsyDy5iYXNhbHQudjEuSXRlbSJ4Cg5FeHBsYWluUmVxdWVzdBIoCgVtZXJnZRgBIAEoCzIXLmJhc2FsdC52MS5NZXJnZVJlcXVlc3RIABIzCgt0aW1lX3NlcmllcxgCIAEoCzIcLmJhc2FsdC52MS5UaW1lU2VyaWVzUmVxdWVzdEgAQgcKBXF1ZXJ5ItYBCg9FeHBsYWluUmVzcG9uc2USJAoGc3RhZ2VzGAEgAygLMhQuYmFzYWx0LnYxLlN0YWdlVGltZRIiCgVwYXJ0cxgCIAMoCzITLmJhc2FsdC52MS5QYXJ0UGxhbhIXCg9ibG9ja3NfaW5fcmFuZ2UYAyABKAQSGQoRc2VnbWVudHNfaW5fcmFuZ2UYBCABKAQSEAoIcmVxdWVzdHMYBSABKAQSDQoFYnl0ZXMYBiABKAQSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0cyImCglTdGFnZVRpbWUSDQoFc3RhZ2UYASABKAkSCgoCbXMYAiABKAEiiAEKCFBhcnRQbGFuEgwKBHBhcnQYASABKAkSDgoGcm9sbHVwGAIgASgJEg0KBXRpbGVzGAMgASgEEg4KBnNlcmllcxgEIAEoBBIQCghwcm9maWxlcxgFIAEoBBIMCgRyb3dzGAYgASgEEhAKCHJlcXVlc3RzGAcgASgEEg0KBWJ5dGVzGAggASgEIroBCgpRdWVyeVN0YXRzEhAKCHByb2ZpbGVzGAEgASgEEg4KBnNlcmllcxgCIAEoBBIMCgRyb3dzGAMgASgEEg4KBmJsb2NrcxgEIAEoBBIQCghzZWdtZW50cxgFIAEoBBInCgdtaXNzaW5nGAYgAygLMhYuYmFzYWx0LnYxLk1pc3NpbmdQYXJ0Eg8KB3BhcnRpYWwYByABKAgSDQoFdGlsZXMYCCABKAQSEQoJdGlsZV9yb3dzGAkgASgEIjoKC01pc3NpbmdQYXJ0EgwKBHBhcnQYASABKAkSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJKsACCgtNZXJnZUZvcm1hdBIcChhNRVJHRV9GT1JNQVRfVU5TUEVDSUZJRUQQABIVChFNRVJHRV9GT1JNQVRfVFJFRRABEhQKEE1FUkdFX0ZPUk1BVF9UT1AQAhIWChJNRVJHRV9GT1JNQVRfUFBST0YQAxIXChNNRVJHRV9GT1JNQVRfRk9MREVEEAQSGQoVTUVSR0VfRk9STUFUX1NBTkRXSUNIEAUSHAoYTUVSR0VfRk9STUFUX0ZMQU1FQkVBUkVSEAYSFgoSTUVSR0VfRk9STUFUX0FSUk9XEAcSFAoQTUVSR0VfRk9STUFUX0RPVBAIEhsKF01FUkdFX0ZPUk1BVF9TUEVFRFNDT1BFEAkSGwoXTUVSR0VfRk9STUFUX0NQVVBST0ZJTEUQChIUChBNRVJHRV9GT1JNQVRfUEdPEAsqmgEKEVRpbWVTZXJpZXNNZWFzdXJlEiMKH1RJTUVfU0VSSUVTX01FQVNVUkVfVU5TUEVDSUZJRUQQABIdChlUSU1FX1NFUklFU19NRUFTVVJFX1ZBTFVFEAESHwobVElNRV9TRVJJRVNfTUVBU1VSRV9TQU1QTEVTEAISIAocVElNRV9TRVJJRVNfTUVBU1VSRV9QUk9GSUxFUxADKlAKCEl0ZW1LaW5kEhkKFUlURU1fS0lORF9VTlNQRUNJRklFRBAAEhUKEUlURU1fS0lORF9QUk9GSUxFEAESEgoOSVRFTV9LSU5EX1NQQU4QAjL+BAoMUXVlcnlTZXJ2aWNlEk8KDFByb2ZpbGVUeXBlcxIeLmJhc2FsdC52MS5Qcm9maWxlVHlwZXNSZXF1ZXN0Gh8uYmFzYWx0LnYxLlByb2ZpbGVUeXBlc1Jlc3BvbnNlEkkKCkxhYmVsTmFtZXMSHC5iYXNhbHQudjEuTGFiZWxOYW1lc1JlcXVlc3QaHS5iYXNhbHQudjEuTGFiZWxOYW1lc1Jlc3BvbnNlEkwKC0xhYmVsVmFsdWVzEh0uYmFzYWx0LnYxLkxhYmVsVmFsdWVzUmVxdWVzdBoeLmJhc2FsdC52MS5MYWJlbFZhbHVlc1Jlc3BvbnNlEj0KBlNlcmllcxIYLmJhc2FsdC52MS5TZXJpZXNSZXF1ZXN0GhkuYmFzYWx0LnYxLlNlcmllc1Jlc3BvbnNlEjoKBU1lcmdlEhcuYmFzYWx0LnYxLk1lcmdlUmVxdWVzdBoYLmJhc2FsdC52MS5NZXJnZVJlc3BvbnNlEkkKClRpbWVTZXJpZXMSHC5iYXNhbHQudjEuVGltZVNlcmllc1JlcXVlc3QaHS5iYXNhbHQudjEuVGltZVNlcmllc1Jlc3BvbnNlEjoKBUl0ZW1zEhcuYmFzYWx0LnYxLkl0ZW1zUmVxdWVzdBoYLmJhc2FsdC52MS5JdGVtc1Jlc3BvbnNlEkAKB0hlYXRtYXASGS5iYXNhbHQudjEuSGVhdG1hcFJlcXVlc3QaGi5iYXNhbHQudjEuSGVhdG1hcFJlc3BvbnNlEkAKB0V4cGxhaW4SGS5iYXNhbHQudjEuRXhwbGFpblJlcXVlc3QaGi5iYXNhbHQudjEuRXhwbGFpblJlc3BvbnNlYgZwcm90bzM", [file_basalt_v1_common]);
 
 /**
  * @generated from message basalt.v1.ProfileTypesRequest
@@ -1181,6 +1181,177 @@ export const HeatmapSlotSchema: GenMessage<HeatmapSlot> = /*@__PURE__*/
   messageDesc(file_basalt_v1_query, 28);
 
 /**
+ * @generated from message basalt.v1.ExplainRequest
+ */
+export type ExplainRequest = Message<"basalt.v1.ExplainRequest"> & {
+  /**
+   * @generated from oneof basalt.v1.ExplainRequest.query
+   */
+  query: {
+    /**
+     * @generated from field: basalt.v1.MergeRequest merge = 1;
+     */
+    value: MergeRequest;
+    case: "merge";
+  } | {
+    /**
+     * @generated from field: basalt.v1.TimeSeriesRequest time_series = 2;
+     */
+    value: TimeSeriesRequest;
+    case: "timeSeries";
+  } | { case: undefined; value?: undefined };
+};
+
+/**
+ * Describes the message basalt.v1.ExplainRequest.
+ * Use `create(ExplainRequestSchema)` to create a new message.
+ */
+export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 29);
+
+/**
+ * @generated from message basalt.v1.ExplainResponse
+ */
+export type ExplainResponse = Message<"basalt.v1.ExplainResponse"> & {
+  /**
+   * In order; together they are the query's time.
+   *
+   * @generated from field: repeated basalt.v1.StageTime stages = 1;
+   */
+  stages: StageTime[];
+
+  /**
+   * In order of their names.
+   *
+   * @generated from field: repeated basalt.v1.PartPlan parts = 2;
+   */
+  parts: PartPlan[];
+
+  /**
+   * Blocks and segments in the range, selected or not.
+   *
+   * @generated from field: uint64 blocks_in_range = 3;
+   */
+  blocksInRange: bigint;
+
+  /**
+   * @generated from field: uint64 segments_in_range = 4;
+   */
+  segmentsInRange: bigint;
+
+  /**
+   * All reads, manifests included; what the cache had is none.
+   *
+   * @generated from field: uint64 requests = 5;
+   */
+  requests: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 6;
+   */
+  bytes: bigint;
+
+  /**
+   * @generated from field: basalt.v1.QueryStats stats = 15;
+   */
+  stats?: QueryStats | undefined;
+};
+
+/**
+ * Describes the message basalt.v1.ExplainResponse.
+ * Use `create(ExplainResponseSchema)` to create a new message.
+ */
+export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 30);
+
+/**
+ * @generated from message basalt.v1.StageTime
+ */
+export type StageTime = Message<"basalt.v1.StageTime"> & {
+  /**
+   * wait (for other queries), snapshot (of manifest and log), select (of profiles by series and time), read (of samples with
+   * their sums), render (of the answer)
+   *
+   * @generated from field: string stage = 1;
+   */
+  stage: string;
+
+  /**
+   * @generated from field: double ms = 2;
+   */
+  ms: number;
+};
+
+/**
+ * Describes the message basalt.v1.StageTime.
+ * Use `create(StageTimeSchema)` to create a new message.
+ */
+export const StageTimeSchema: GenMessage<StageTime> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 31);
+
+/**
+ * What was read of one block or segment, one for each rollup of it that is used.
+ *
+ * @generated from message basalt.v1.PartPlan
+ */
+export type PartPlan = Message<"basalt.v1.PartPlan"> & {
+  /**
+   * `block ID` or `segment INSTANCE/SEQUENCE`
+   *
+   * @generated from field: string part = 1;
+   */
+  part: string;
+
+  /**
+   * Width: 5m, 1h or 1d. Empty for profiles as they were sent.
+   *
+   * @generated from field: string rollup = 2;
+   */
+  rollup: string;
+
+  /**
+   * @generated from field: uint64 tiles = 3;
+   */
+  tiles: bigint;
+
+  /**
+   * @generated from field: uint64 series = 4;
+   */
+  series: bigint;
+
+  /**
+   * @generated from field: uint64 profiles = 5;
+   */
+  profiles: bigint;
+
+  /**
+   * Of the selected profiles or tiles. Where totals are enough none is read.
+   *
+   * @generated from field: uint64 rows = 6;
+   */
+  rows: bigint;
+
+  /**
+   * In the first one of a part.
+   *
+   * @generated from field: uint64 requests = 7;
+   */
+  requests: bigint;
+
+  /**
+   * @generated from field: uint64 bytes = 8;
+   */
+  bytes: bigint;
+};
+
+/**
+ * Describes the message basalt.v1.PartPlan.
+ * Use `create(PartPlanSchema)` to create a new message.
+ */
+export const PartPlanSchema: GenMessage<PartPlan> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 32);
+
+/**
  * What stands behind an answer, and what is missing from it.
  *
  * @generated from message basalt.v1.QueryStats
@@ -1245,7 +1416,7 @@ export type QueryStats = Message<"basalt.v1.QueryStats"> & {
  * Use `create(QueryStatsSchema)` to create a new message.
  */
 export const QueryStatsSchema: GenMessage<QueryStats> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 29);
+  messageDesc(file_basalt_v1_query, 33);
 
 /**
  * @generated from message basalt.v1.MissingPart
@@ -1274,7 +1445,7 @@ export type MissingPart = Message<"basalt.v1.MissingPart"> & {
  * Use `create(MissingPartSchema)` to create a new message.
  */
 export const MissingPartSchema: GenMessage<MissingPart> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 30);
+  messageDesc(file_basalt_v1_query, 34);
 
 /**
  * @generated from enum basalt.v1.MergeFormat
@@ -1519,6 +1690,16 @@ export const QueryService: GenService<{
     methodKind: "unary";
     input: typeof HeatmapRequestSchema;
     output: typeof HeatmapResponseSchema;
+  },
+  /**
+   * Runs a query and answers what it did, in place of what it found.
+   *
+   * @generated from rpc basalt.v1.QueryService.Explain
+   */
+  explain: {
+    methodKind: "unary";
+    input: typeof ExplainRequestSchema;
+    output: typeof ExplainResponseSchema;
   },
 }> = /*@__PURE__*/
   serviceDesc(file_basalt_v1_query, 0);
