@@ -100,6 +100,11 @@ export const LIMITS = {
   /** Single profiles or spans that one list may hold. */
   queryItemsMax: 10_000,
   heatmapBucketsMax: 200,
+  /** Selections that one comparison sets against its base. */
+  diffSidesMax: 16,
+  /** Profiles of a side that are read one by one for their dispersion; of more of them every n-th is. */
+  diffProfilesMax: 2_000,
+  diffFunctionsMax: 100_000,
   /** Points of a time series answer: series times steps. */
   queryPointsMax: 1_000_000,
   queryGroupsMax: 100_000,

@@ -15,6 +15,8 @@ import {
   stringsJson,
   timeSeriesJson,
 } from '../server/http-json.js';
+import { DIFF_NAMES, diffJson, diffOf } from '../server/http-diff.js';
+import { readParameters } from '../server/http-parameters.js';
 import { heatmapJson, itemsJson } from '../server/http-items.js';
 import { ITEMS_DEFAULT } from '../server/item-messages.js';
 import { mergeAnswer } from '../server/merge-answer.js';
@@ -33,7 +35,8 @@ export type QuestionKind =
   | 'timeseries'
   | 'profiles'
   | 'spans'
-  | 'heatmap';
+  | 'heatmap'
+  | 'diff';
 
 /** Kinds that list series, whatever their profiles hold. */
 export const LISTING_KINDS: readonly QuestionKind[] = ['types', 'labels', 'values', 'series'];
@@ -57,11 +60,13 @@ export interface Question {
   readonly groupBy: readonly string[];
   /** For `timeseries`. */
   readonly measure: TimeSeriesMeasure | undefined;
-  /** For `timeseries`, `profiles` and `spans`. */
+  /** For `timeseries`, `profiles`, `spans` and `diff`. */
   readonly limit: number | undefined;
   /** For `heatmap`. */
   readonly of: ItemsQuery['kind'];
   readonly buckets: number;
+  /** For `diff`: what it is compared with, by the names of the HTTP API. */
+  readonly base: Readonly<Record<string, string>>;
   /** For `merge` and `timeseries`: the plan in place of the answer. */
   readonly explain: boolean;
 }
@@ -119,6 +124,7 @@ function pathOf(question: Question): string {
     case 'profiles':
     case 'spans':
     case 'heatmap':
+    case 'diff':
       return `/api/v1/${question.kind}`;
     default:
       return unreachable(question.kind);
@@ -161,6 +167,8 @@ function ownParameters(question: Question): [string, string][] {
       ];
     case 'heatmap':
       return [...steps, ['kind', of], ['buckets', String(buckets)]];
+    case 'diff':
+      return [...limits, ...Object.entries(question.base)];
     default:
       return limits;
   }
@@ -198,6 +206,12 @@ async function askDirectly(
       return askItems(query, range, question);
     case 'heatmap':
       return askHeatmap(query, range, question);
+    case 'diff': {
+      const search = parametersOf(question).toString();
+      const signal = io.signal;
+      const parameters = readParameters(search, DIFF_NAMES);
+      return diffJson(await query.diff(diffOf({ tenantId, signal }, nowMs, parameters)));
+    }
     default:
       return unreachable(question.kind);
   }

@@ -9,6 +9,7 @@ export const QUERY_WHATS = [
   'profiles',
   'spans',
   'heatmap',
+  'diff',
   'types',
   'series',
   'labels',
@@ -39,6 +40,8 @@ export function answerText(
       return itemsText((json as ItemsJson).profiles ?? [], json as ItemsJson);
     case 'spans':
       return itemsText((json as ItemsJson).spans ?? [], json as ItemsJson);
+    case 'diff':
+      return diffText(json as DiffJson);
     case 'heatmap':
       return heatmapText(json as HeatmapJson);
     case 'explain':
@@ -83,6 +86,23 @@ interface HeatmapJson {
   readonly series: readonly {
     readonly labels: Record<string, string>;
     readonly slots: readonly { readonly startMs: number; readonly counts: readonly number[] }[];
+  }[];
+}
+
+interface DiffJson {
+  readonly unit: string;
+  readonly base: { readonly total: string; readonly stats: { readonly profiles: number } };
+  readonly comparisons: readonly {
+    readonly side: { readonly total: string; readonly stats: { readonly profiles: number } };
+    readonly functions: readonly {
+      readonly function: string;
+      readonly base: { readonly self: string };
+      readonly other: { readonly self: string };
+      readonly selfChange: number;
+      readonly selfP?: number;
+      readonly isSelfSignificant: boolean;
+    }[];
+    readonly hidden: number;
   }[];
 }
 
@@ -199,4 +219,33 @@ function planText(plan: QueryPlan): string {
   );
   const missing = stats.missing.map(({ part, message }) => `missing ${part}: ${message}`);
   return lines([...head, ...body, ...missing]);
+}
+
+/** Points of a percent, signed. */
+const pointsText = (change: number): string =>
+  `${change < 0 ? '' : '+'}${(change * 100).toFixed(2)}%`;
+
+/** Significant changes of self values have a star. */
+function diffText({ unit, base, comparisons }: DiffJson): string {
+  const side = (name: string, { total, stats }: DiffJson['base']): string =>
+    `${name} ${formatValue(BigInt(total), unit)} in ${stats.profiles} profiles`;
+  const out = [side('base ', base)];
+  for (const { side: other, functions, hidden } of comparisons) {
+    out.push(side('other', other));
+    const rows = functions.map((f) => [
+      pointsText(f.selfChange),
+      f.isSelfSignificant ? '*' : ' ',
+      f.selfP === undefined ? '-' : f.selfP.toPrecision(2),
+      formatValue(BigInt(f.base.self), unit),
+      formatValue(BigInt(f.other.self), unit),
+      f.function,
+    ]);
+    const table = [['change', ' ', 'p', 'base self', 'self', 'function'], ...rows];
+    const widths = [0, 1, 2, 3, 4].map((i) => Math.max(...table.map((row) => row[i]?.length ?? 0)));
+    for (const row of table) {
+      out.push(row.map((cell, i) => cell.padStart(widths[i] ?? 0)).join('  '));
+    }
+    if (hidden > 0) out.push(`... ${hidden} more functions (--limit)`);
+  }
+  return lines(out);
 }

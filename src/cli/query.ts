@@ -45,7 +45,7 @@ const OPTIONS = {
     type: 'integer',
     min: 1,
     max: LIMITS.queryItemsMax,
-    help: 'of timeseries, profiles and spans: only those with the greatest values',
+    help: 'of timeseries, profiles, spans and diff: only those with the greatest values',
   },
   of: {
     type: 'string',
@@ -53,6 +53,13 @@ const OPTIONS = {
     default: 'profile',
     help: 'of heatmap: what is counted',
   },
+  'base-selector': {
+    type: 'string',
+    placeholder: 'SELECTOR',
+    help: 'of diff: what to compare with; default --selector',
+  },
+  'base-from': { type: 'string', help: 'of diff; default: as long, just before --from' },
+  'base-to': { type: 'string', help: 'of diff' },
   buckets: {
     type: 'integer',
     min: 1,
@@ -85,7 +92,7 @@ const OPTIONS = {
 const EXPLAINED: readonly QueryWhat[] = ['merge', 'top', 'timeseries'];
 
 /** What reads samples and shows no stacks. */
-const SAMPLE_WHATS: readonly QueryWhat[] = ['timeseries', 'profiles', 'spans', 'heatmap'];
+const SAMPLE_WHATS: readonly QueryWhat[] = ['timeseries', 'profiles', 'spans', 'heatmap', 'diff'];
 
 /** The filters and views of queries; `values` has them by these names. */
 const ALL_OPTIONS = { ...OPTIONS, ...derivedOptions(MERGE_OPTIONS) } as typeof OPTIONS;
@@ -121,6 +128,7 @@ export const queryCommand = command({
       limit: values.limit,
       of: values.of as Question['of'],
       buckets: values.buckets,
+      base: baseOf(values),
       explain: values.explain && EXPLAINED.includes(what),
     };
     const target = chooseTarget({ values, origins });
@@ -139,6 +147,20 @@ export const queryCommand = command({
     return EXIT_OK;
   },
 });
+
+function baseOf(values: {
+  readonly 'base-selector': string | undefined;
+  readonly 'base-from': string | undefined;
+  readonly 'base-to': string | undefined;
+}): Record<string, string> {
+  const named = {
+    baseSelector: values['base-selector'],
+    baseStart: values['base-from'],
+    baseEnd: values['base-to'],
+  };
+  const given = Object.entries(named).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(given) as Record<string, string>;
+}
 
 /** Throws `invalid` PS_CLI_OPTION for an option of merges where no stacks were asked for. */
 function optionsOf(what: QueryWhat, values: object): OptionValues {

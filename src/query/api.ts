@@ -66,6 +66,74 @@ export interface TimeSeriesQuery extends MergeQuery {
   readonly limit?: number;
 }
 
+/** What a comparison looks at: labels and time, any of both. */
+export interface DiffSelection {
+  readonly selector: string;
+  readonly startMs: number;
+  /** Exclusive. */
+  readonly endMs: number;
+}
+
+/** Its own selector and range are those of the base. Filters that change stacks do not go with it. */
+export interface DiffQuery
+  extends RangeQuery,
+    SampleFilter,
+    Pick<StackFilter, 'focus' | 'ignore' | 'stack'> {
+  readonly profileType: string;
+  /** Each is compared with the base. */
+  readonly others: readonly DiffSelection[];
+  /** Of the changes that are called significant, how many may be chance. Default 0.05. */
+  readonly falseDiscoveryRate?: number;
+  /** Functions of each comparison, those with the greatest change of share first. Default 100. */
+  readonly limit?: number;
+}
+
+export interface DiffSide {
+  readonly total: bigint;
+  /** Of its profiles together; 0 where they do not say. Divide by it for values a second, by `stats.series` for those an instance. */
+  readonly durationNs: bigint;
+  /** Profiles whose dispersion was looked at. */
+  readonly observedProfiles: number;
+  readonly stats: QueryStats;
+}
+
+export interface DiffValues {
+  readonly self: bigint;
+  readonly total: bigint;
+  /** Observed profiles that have the function on a stack. */
+  readonly profiles: number;
+}
+
+export interface DiffFunction {
+  readonly functionName: string;
+  readonly fileName: string;
+  readonly base: DiffValues;
+  readonly other: DiffValues;
+  /** Change of the share in all, -1 to 1. */
+  readonly selfChange: number;
+  readonly totalChange: number;
+  /** Probability of such a change or a greater one by chance; undefined with fewer than two profiles on a side. */
+  readonly selfP: number | undefined;
+  readonly totalP: number | undefined;
+  /** At the false discovery rate, among all functions of the comparison. */
+  readonly isSelfSignificant: boolean;
+  readonly isTotalSignificant: boolean;
+}
+
+export interface Comparison {
+  readonly side: DiffSide;
+  readonly functions: readonly DiffFunction[];
+  /** Functions that the limit left out. */
+  readonly hiddenFunctions: number;
+}
+
+export interface DiffAnswer {
+  readonly unit: string;
+  readonly base: DiffSide;
+  /** In the order of `others`. */
+  readonly comparisons: readonly Comparison[];
+}
+
 /** A query to run for its plan: a merge in some format, or a time series. */
 export type ExplainQuery =
   | (GraphQuery & FormatOptions & { readonly kind: 'merge'; readonly format: MergeFormat })
@@ -299,6 +367,7 @@ export interface QueryApi {
   timeSeries(query: TimeSeriesQuery): Promise<TimeSeriesAnswer>;
   items(query: ItemsQuery): Promise<ItemList>;
   heatmap(query: HeatmapQuery): Promise<Heatmap>;
+  diff(query: DiffQuery): Promise<DiffAnswer>;
   /** Runs the query and answers what it did, in place of what it found. */
   explain(query: ExplainQuery): Promise<QueryPlan>;
 }

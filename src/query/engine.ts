@@ -10,6 +10,11 @@ import { queriedTenantIds } from '../model/tenant-id.js';
 import { FramePool } from '../symbols/frame-pool.js';
 import { aggregate } from './aggregate.js';
 import type {
+  Comparison,
+  DiffAnswer,
+  DiffQuery,
+  DiffSelection,
+  DiffSide,
   ExplainQuery,
   FlameTree,
   GraphQuery,
@@ -39,6 +44,9 @@ import type {
 import { withProfileIds } from './by-profile-id.js';
 import { WeightedCache } from './cache.js';
 import { DEFAULT_BUDGET, type QueryBudget, QueryContext } from './context.js';
+import { type ComparedSide, compareSides } from './diff/compare.js';
+import { FunctionNumbers } from './diff/moments.js';
+import { observe } from './diff/observe.js';
 import { partPlans, Stopwatch, totalReads } from './explain.js';
 import { checkFormat } from './formats.js';
 import { QueryGate } from './gate.js';
@@ -50,6 +58,7 @@ import { timeRange } from './plan.js';
 import { renderTop } from './render/top.js';
 import { type MergeScope, renderAny, renderReport, sandwichOf, treeOf } from './reports.js';
 import {
+  checkDiff,
   checkHeatmap,
   checkItems,
   checkMaxNodes,
@@ -89,6 +98,7 @@ export interface QuerySettings extends Partial<QueryBudget> {
 
 /** Of what counts samples or profiles. */
 const COUNT_UNIT = 'count';
+const DIFF_FUNCTIONS_DEFAULT = 100;
 const CACHE_BYTES = 64 << 20;
 /** The pool of known frames starts anew past this: some 150 MB of frames. */
 const POOLED_FRAMES_MAX = 500_000;
@@ -241,6 +251,45 @@ export class QueryEngine implements QueryApi {
       return { selected: scope.selected, stats: scope.stats() };
     };
     return this.#merge(query, render, watch);
+  }
+
+  async diff(query: DiffQuery): Promise<DiffAnswer> {
+    checkDiff(query);
+    const numbers = new FunctionNumbers();
+    const { others, falseDiscoveryRate: rate = 0.05, limit = DIFF_FUNCTIONS_DEFAULT } = query;
+    const base = await this.#diffSide(query, query, numbers);
+    const comparisons: Comparison[] = [];
+    for (const selection of others) {
+      const other = await this.#diffSide(query, selection, numbers);
+      const all = compareSides(base, other, { numbers, rate });
+      const functions = all.slice(0, limit);
+      const hiddenFunctions = all.length - functions.length;
+      comparisons.push({ side: other.side, functions, hiddenFunctions });
+    }
+    return { unit: base.top.unit, base: base.side, comparisons };
+  }
+
+  async #diffSide(
+    query: DiffQuery,
+    { selector, startMs, endMs }: DiffSelection,
+    numbers: FunctionNumbers,
+  ): Promise<ComparedSide & { readonly side: DiffSide }> {
+    const own = { ...query, selector, startMs, endMs };
+    const top = await this.mergeTop(own);
+    // Profiles as they were sent: a rollup does not tell them apart.
+    const observed = await this.#run(own, async ({ context, snapshot }) => {
+      const { sources, selector: compiled } = await this.#select(
+        own,
+        { context, snapshot },
+        this.#pool(),
+      );
+      const filter = keyFilter(own, compileFilter(own).keys);
+      return observe({ sources, selector: compiled, filter, numbers, context });
+    });
+    const { moments, profiles, durationNs } = observed;
+    const { total, stats } = top;
+    const side = { total, durationNs, observedProfiles: moments.profiles, stats };
+    return { top, moments, profiles, side };
   }
 
   async items(query: ItemsQuery): Promise<ItemList> {

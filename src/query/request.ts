@@ -5,6 +5,7 @@ import { parseProfileType } from '../model/profile-type.js';
 import { queriedTenantIds } from '../model/tenant-id.js';
 import type {
   Aggregation,
+  DiffQuery,
   HeatmapQuery,
   ItemsQuery,
   MergeQuery,
@@ -164,4 +165,17 @@ export function checkMeasure({ measure = 'value', limit, aggregation }: TimeSeri
     'PS_QUERY_LIMIT',
     `cannot answer time series: got a limit of ${limit}; want 1 or more`,
   );
+}
+
+/** Checks what a comparison has of its own; its sides are checked as merges are. */
+export function checkDiff({ others, falseDiscoveryRate = 0.05, limit = 1 }: DiffQuery): void {
+  const refusal =
+    others.length < 1 || others.length > LIMITS.diffSidesMax
+      ? `${others.length} other selections; want 1 to ${LIMITS.diffSidesMax}`
+      : !(falseDiscoveryRate > 0 && falseDiscoveryRate < 1)
+        ? `a false discovery rate of ${falseDiscoveryRate}; want one between 0 and 1`
+        : !Number.isInteger(limit) || limit < 1 || limit > LIMITS.diffFunctionsMax
+          ? `a limit of ${limit}; want 1 to ${LIMITS.diffFunctionsMax}`
+          : undefined;
+  if (refusal !== undefined) throw invalid('PS_QUERY_DIFF', `cannot compare: got ${refusal}`);
 }

@@ -43,6 +43,7 @@ export function queryHandlers(
     ...one(method.timeSeries, calls.timeSeries),
     ...one(method.items, calls.items),
     ...one(method.heatmap, calls.heatmap),
+    ...one(method.diff, calls.diff),
     ...one(method.explain, calls.explain),
   };
 }

@@ -18,6 +18,7 @@ import {
   stringsJson,
   timeSeriesJson,
 } from './http-json.js';
+import { DIFF_NAMES, diffJson, diffOf } from './http-diff.js';
 import { heatmapJson, itemsJson } from './http-items.js';
 import { flagOf, optionParameters, optionsOf } from './http-options.js';
 import { readParameters, type ParameterNames, type Parameters } from './http-parameters.js';
@@ -195,6 +196,11 @@ async function items(call: ApiCall, kind: ItemsQuery['kind']): Promise<Reply> {
   return json(itemsJson(answer, kind, call.links));
 }
 
+async function diff({ context, nowMs, search, query }: ApiCall): Promise<Reply> {
+  const parameters = readParameters(search, DIFF_NAMES);
+  return json(diffJson(await query.diff(diffOf(context, nowMs, parameters))));
+}
+
 const ROUTES: ReadonlyMap<string, ApiRoute> = new Map(
   [
     {
@@ -218,6 +224,7 @@ const ROUTES: ReadonlyMap<string, ApiRoute> = new Map(
     { name: '/api/v1/merge', run: merge },
     { name: '/api/v1/timeseries', run: timeSeries },
     { name: '/api/v1/heatmap', run: heatmap },
+    { name: '/api/v1/diff', run: diff },
     { name: '/api/v1/spans', run: (call: ApiCall) => items(call, 'span') },
     { name: '/api/v1/profiles', run: (call: ApiCall) => items(call, 'profile') },
   ].map((route) => [route.name, route]),

@@ -52,6 +52,7 @@ function queryService(options: ConnectOptions): ServiceImpl<typeof QueryService>
     timeSeries: wrap(method.timeSeries.name, calls.timeSeries),
     items: wrap(method.items.name, calls.items),
     heatmap: wrap(method.heatmap.name, calls.heatmap),
+    diff: wrap(method.diff.name, calls.diff),
     explain: wrap(method.explain.name, calls.explain),
   };
 }

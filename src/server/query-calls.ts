@@ -25,6 +25,7 @@ import {
   type MergeFormat,
   type RenderFormat,
 } from '../query/formats.js';
+import { diffMessage, diffQuery } from './diff-messages.js';
 import { heatmapMessage, heatmapQuery, itemsMessage, itemsQuery } from './item-messages.js';
 import {
   labelSetMessage,
@@ -179,6 +180,9 @@ export function queryCalls(api: QueryApi): QueryCalls {
     merge: (context, request) => merge(api, context, request),
     async timeSeries(context, request) {
       return timeSeriesMessage(await api.timeSeries(timeSeriesOf(context, request)));
+    },
+    async diff(context, request) {
+      return diffMessage(await api.diff(diffQuery(context, request)));
     },
     explain: (context, request) => explain(api, context, request),
     async items(context, request) {

@@ -111,6 +111,7 @@ function threadedQuery(slot: ThreadSlot<QueryHandlers>, box: PositionBox): Query
     items: ask('items'),
     heatmap: ask('heatmap'),
     explain: ask('explain'),
+    diff: ask('diff'),
   };
 }
 

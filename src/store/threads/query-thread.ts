@@ -3,6 +3,7 @@ import { type CallContext, serveThread, withTransfer } from '../../env/thread-ha
 import { ownThread } from '../../env/threads.js';
 import type { LogPosition } from '../../log/segment-view.js';
 import type {
+  DiffQuery,
   ExplainQuery,
   HeatmapQuery,
   ItemsQuery,
@@ -69,6 +70,7 @@ async function handlers() {
     heatmap: (call: QueryCall<HeatmapQuery>, c: CallContext) => engine.heatmap(ready(call, c)),
     timeSeries: (call: QueryCall<TimeSeriesQuery>, c: CallContext) =>
       engine.timeSeries(ready(call, c)),
+    diff: (call: QueryCall<DiffQuery>, c: CallContext) => engine.diff(ready(call, c)),
     explain: (call: QueryCall<ExplainQuery>, c: CallContext) =>
       engine.explain(ready(call, c) as ExplainQuery),
   };

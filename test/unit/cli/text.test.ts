@@ -69,6 +69,20 @@ describe('answers as text', () => {
     expect(answerText('profiles', bytes(items), 1)).toBe(
       '1970-01-01T00:00:00.000Z  7  p  {a="1"}\n... 2 more (--limit)\n',
     );
+    const side = { total: '10', stats: { profiles: 2 } };
+    const f = { function: 'f', base: { self: '1' }, other: { self: '5' }, selfChange: 0.4 };
+    const compared = { side, functions: [{ ...f, selfP: 0.01, isSelfSignificant: true }] };
+    const diff = { unit: 'count', base: side, comparisons: [{ ...compared, hidden: 3 }] };
+    expect(answerText('diff', bytes(diff), 1)).toBe(
+      [
+        'base  10 in 2 profiles',
+        'other 10 in 2 profiles',
+        ' change         p  base self  self  function',
+        '+40.00%  *  0.010          1     5  f',
+        '... 3 more functions (--limit)',
+        '',
+      ].join('\n'),
+    );
     const slots = [{ startMs: 0, counts: [0, 1, 9] }];
     const heat = { unit: 'count', bucketStart: [0, 5, 10], series: [{ labels: {}, slots }] };
     expect(answerText('heatmap', bytes(heat), 1)).toBe(

@@ -3,6 +3,7 @@ import { systemClock } from '../../../src/env/clock.js';
 import type { ForeignBody, IngestApi, WriteRequest, WriteResult } from '../../../src/ingest/api.js';
 import type {
   FlameTree,
+  DiffQuery,
   ExplainQuery,
   HeatmapQuery,
   ItemsQuery,
@@ -196,6 +197,12 @@ export class FakeQuery implements QueryApi {
     await this.note('heatmap', query);
     const bucketStart = new Float64Array(query.buckets);
     return { unit: 'nanoseconds', bucketStart, series: [], stats: this.stats };
+  }
+
+  async diff(query: DiffQuery) {
+    await this.note('diff', query);
+    const side = { total: BIG, durationNs: 9n, observedProfiles: 2, stats: this.stats };
+    return { unit: 'nanoseconds', base: side, comparisons: [] };
   }
 
   async explain(query: ExplainQuery) {

@@ -3,7 +3,7 @@ import { CPU, pyroscopeStore, SPAN_A, SPAN_B, T0_MS } from '../../support/pyrosc
 import type { ServedStore } from '../../support/served-store.js';
 import { getJson } from './http-client.js';
 
-/** Single profiles, spans, heatmaps, counts and plans: the same over HTTP and as a service. */
+/** Single profiles, spans, heatmaps, counts, comparisons and plans: the same over HTTP and as a service. */
 
 let store: ServedStore;
 
@@ -206,5 +206,74 @@ describe('explain', () => {
     });
     expect(status).toBe(400);
     expect(JSON.stringify(json)).toContain('PS_EXPLAIN');
+  });
+});
+
+describe('diff', () => {
+  interface Answer {
+    readonly base: { readonly total: string; readonly observedProfiles: number | string };
+    readonly comparisons: readonly {
+      readonly side: { readonly total: string };
+      readonly functions: readonly {
+        readonly function: string;
+        readonly base: { readonly self?: string };
+        readonly other: { readonly self?: string };
+        readonly selfChange: number;
+      }[];
+    }[];
+  }
+
+  const rowsOf = ({ comparisons }: Answer): unknown =>
+    comparisons.map(({ side, functions }) => [
+      side.total,
+      functions.map((f) => [f.function, f.base.self ?? '0', f.other.self ?? '0']),
+    ]);
+
+  const WANT = [
+    [
+      '1008',
+      [
+        ['leaf', '100', '1005'],
+        ['work', '10', '0'],
+        ['idle', '1', '0'],
+        ['/app/main.js:run:7', '0', '3'],
+        ['main', '0', '0'],
+      ],
+    ],
+  ];
+
+  it('compares with the time just before, or with what is named', async () => {
+    const later = `type=${CPU}&start=${T0_MS + 20_000}&end=${T0_MS + 40_000}`;
+    const answer = await get<Answer>(`diff?${later}`);
+    expect(answer.base).toMatchObject({ total: '111', observedProfiles: 1 });
+    expect(rowsOf(answer)).toEqual(WANT);
+    const pods = await get<Answer>(
+      `diff?${BASE}&selector={pod="b"}&baseSelector={pod="a"}&focus=leaf&limit=1`,
+    );
+    expect(pods.base.total).toBe('1100');
+    expect(rowsOf(pods)).toEqual([['5', [['leaf', '1100', '5']]]]);
+  });
+
+  it('is a call', async () => {
+    const { status, json } = await getJson(`${store.url}/basalt.v1.QueryService/Diff`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        profileType: CPU,
+        base: { startMs: String(T0_MS), endMs: String(T0_MS + 20_000) },
+        others: [{ startMs: String(T0_MS + 20_000), endMs: String(T0_MS + 40_000) }],
+      }),
+    });
+    expect(status).toBe(200);
+    expect(rowsOf(json as Answer)).toEqual(WANT);
+  });
+
+  it.each([
+    ['rate=2', 'PS_QUERY_DIFF'],
+    ['hide=main', 'PS_PARAMETER_UNKNOWN'],
+    [`baseStart=${T0_MS}&baseEnd=${T0_MS}`, 'PS_RANGE'],
+  ])('refuses %s', async (search, reason) => {
+    const { status, json } = await getJson(`${store.url}/api/v1/diff?${BASE}&${search}`);
+    expect({ status, json }).toMatchObject({ status: 400, json: { reason } });
   });
 });

@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file basalt/v1/query.proto.
  */
 export const file_basalt_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("ChViYXNhbHQvdjEvcXVlcnkucHJvdG8SCWJhc2FsdC52MSJJChNQcm9maWxlVHlwZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyJFChRQcm9maWxlVHlwZXNSZXNwb25zZRItCg1wcm9maWxlX3R5cGVzGAEgAygLMhYuYmFzYWx0LnYxLlByb2ZpbGVUeXBlIqgBCgtQcm9maWxlVHlwZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NhbXBsZV90eXBlGAMgASgJEhMKC3NhbXBsZV91bml0GAQgASgJEhMKC3BlcmlvZF90eXBlGAUgASgJEhMKC3BlcmlvZF91bml0GAYgASgJEisKC3RlbXBvcmFsaXR5GAcgASgOMhYuYmFzYWx0LnYxLlRlbXBvcmFsaXR5IkcKEUxhYmVsTmFtZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyIjChJMYWJlbE5hbWVzUmVzcG9uc2USDQoFbmFtZXMYASADKAkiVgoSTGFiZWxWYWx1ZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIMCgRuYW1lGAogASgJIiUKE0xhYmVsVmFsdWVzUmVzcG9uc2USDgoGdmFsdWVzGAEgAygJIkMKDVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDIjUKDlNlcmllc1Jlc3BvbnNlEiMKBnNlcmllcxgBIAMoCzITLmJhc2FsdC52MS5MYWJlbFNldCIsCghMYWJlbFNldBIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwi9AEKC1N0YWNrRmlsdGVyEhIKBWZvY3VzGAEgASgJSACIAQESEwoGaWdub3JlGAIgASgJSAGIAQESEQoEaGlkZRgDIAEoCUgCiAEBEhEKBHNob3cYBCABKAlIA4gBARIWCglzaG93X2Zyb20YBSABKAlIBIgBARIXCgpwcnVuZV9mcm9tGAYgASgJSAWIAQESDQoFc3RhY2sYByADKAkSEgoKaGlkZV9mcmFtZRgIIAMoCUIICgZfZm9jdXNCCQoHX2lnbm9yZUIHCgVfaGlkZUIHCgVfc2hvd0IMCgpfc2hvd19mcm9tQg0KC19wcnVuZV9mcm9tIlsKDFNhbXBsZUZpbHRlchITCgtwcm9maWxlX2lkcxgBIAMoCRIQCghzcGFuX2lkcxgCIAMoCRIRCgl0cmFjZV9pZHMYAyADKAkSEQoJY2FsbF9zaXRlGAQgAygJImIKCVN0YWNrVmlldxITCgtncmFudWxhcml0eRgBIAEoCRISCgpyb290X2xhYmVsGAIgAygJEhAKCGludmVydGVkGAMgASgIEhoKEmNvbGxhcHNlX3JlY3Vyc2lvbhgEIAEoCCLwAgoMTWVyZ2VSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIUCgxwcm9maWxlX3R5cGUYBCABKAkSKwoLYWdncmVnYXRpb24YBSABKA4yFi5iYXNhbHQudjEuQWdncmVnYXRpb24SJgoGZm9ybWF0GAogASgOMhYuYmFzYWx0LnYxLk1lcmdlRm9ybWF0EhEKCW1heF9ub2RlcxgLIAEoDRImCgZmaWx0ZXIYDCABKAsyFi5iYXNhbHQudjEuU3RhY2tGaWx0ZXISKAoHc2FtcGxlcxgNIAEoCzIXLmJhc2FsdC52MS5TYW1wbGVGaWx0ZXISIgoEdmlldxgOIAEoCzIULmJhc2FsdC52MS5TdGFja1ZpZXcSEAoIZnVuY3Rpb24YDyABKAkSDgoGbGV2ZWxzGBAgASgNEhYKDmtlZXBfbG9jYXRpb25zGBEgASgNIvsBCg1NZXJnZVJlc3BvbnNlEiQKBHRyZWUYASABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlSAASIgoDdG9wGAIgASgLMhMuYmFzYWx0LnYxLlRvcFRhYmxlSAASDwoFcHByb2YYAyABKAxIABIQCgZmb2xkZWQYBCABKAlIABInCghzYW5kd2ljaBgFIAEoCzITLmJhc2FsdC52MS5TYW5kd2ljaEgAEg4KBGJvZHkYBiABKAxIABIUCgxjb250ZW50X3R5cGUYByABKAkSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0c0IICgZyZXN1bHQingEKCUZsYW1lVHJlZRIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEg0KBW5hbWVzGAMgAygJEg4KBnBhcmVudBgEIAMoBRIMCgRuYW1lGAUgAygFEgwKBHNlbGYYBiADKAMSDQoFdmFsdWUYByADKAMSFAoMaGlkZGVuX25vZGVzGAggASgEEhQKDGhpZGRlbl92YWx1ZRgJIAEoAyJ1CghTYW5kd2ljaBIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEiUKB2NhbGxlZXMYAyABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlEiUKB2NhbGxlcnMYBCABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlIlIKCFRvcFRhYmxlEgwKBHVuaXQYASABKAkSDQoFdG90YWwYAiABKAMSKQoJZnVuY3Rpb25zGAMgAygLMhYuYmFzYWx0LnYxLlRvcEZ1bmN0aW9uIkoKC1RvcEZ1bmN0aW9uEhAKCGZ1bmN0aW9uGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEc2VsZhgDIAEoAxINCgV0b3RhbBgEIAEoAyK9AgoRVGltZVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIrCgthZ2dyZWdhdGlvbhgFIAEoDjIWLmJhc2FsdC52MS5BZ2dyZWdhdGlvbhIPCgdzdGVwX21zGAogASgDEhAKCGdyb3VwX2J5GAsgAygJEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlchItCgdtZWFzdXJlGA4gASgOMhwuYmFzYWx0LnYxLlRpbWVTZXJpZXNNZWFzdXJlEg0KBWxpbWl0GA8gASgNIoYBChJUaW1lU2VyaWVzUmVzcG9uc2USDAoEdW5pdBgBIAEoCRIlCgZzZXJpZXMYAiADKAsyFS5iYXNhbHQudjEuVGltZVNlcmllcxIVCg1oaWRkZW5fc2VyaWVzGAMgASgEEiQKBXN0YXRzGA8gASgLMhUuYmFzYWx0LnYxLlF1ZXJ5U3RhdHMiUwoKVGltZVNlcmllcxIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwSFAoMdGltZXN0YW1wX21zGAIgAygDEg0KBXZhbHVlGAMgAygDItwBCgxJdGVtc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIhCgRraW5kGAogASgOMhMuYmFzYWx0LnYxLkl0ZW1LaW5kEg0KBWxpbWl0GAsgASgNEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlciJ5Cg1JdGVtc1Jlc3BvbnNlEgwKBHVuaXQYASABKAkSHgoFaXRlbXMYAiADKAsyDy5iYXNhbHQudjEuSXRlbRIUCgxoaWRkZW5faXRlbXMYAyABKAQSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0cyKAAQoESXRlbRIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwSEAoIc3RhcnRfbXMYAiABKAMSEgoKcHJvZmlsZV9pZBgDIAEoCRIPCgdzcGFuX2lkGAQgASgJEhAKCHRyYWNlX2lkGAUgASgJEg0KBXZhbHVlGAYgASgDIpYCCg5IZWF0bWFwUmVxdWVzdBIQCghzZWxlY3RvchgBIAEoCRIQCghzdGFydF9tcxgCIAEoAxIOCgZlbmRfbXMYAyABKAMSFAoMcHJvZmlsZV90eXBlGAQgASgJEg8KB3N0ZXBfbXMYCiABKAMSEAoIZ3JvdXBfYnkYCyADKAkSJgoGZmlsdGVyGAwgASgLMhYuYmFzYWx0LnYxLlN0YWNrRmlsdGVyEigKB3NhbXBsZXMYDSABKAsyFy5iYXNhbHQudjEuU2FtcGxlRmlsdGVyEiEKBGtpbmQYDiABKA4yEy5iYXNhbHQudjEuSXRlbUtpbmQSDwoHYnVja2V0cxgPIAEoDRIRCglleGVtcGxhcnMYECABKAgihQEKD0hlYXRtYXBSZXNwb25zZRIMCgR1bml0GAEgASgJEhQKDGJ1Y2tldF9zdGFydBgCIAMoARIoCgZzZXJpZXMYAyADKAsyGC5iYXNhbHQudjEuSGVhdG1hcFNlcmllcxIkCgVzdGF0cxgPIAEoCzIVLmJhc2FsdC52MS5RdWVyeVN0YXRzIlgKDUhlYXRtYXBTZXJpZXMSIAoGbGFiZWxzGAEgAygLMhAuYmFzYWx0LnYxLkxhYmVsEiUKBXNsb3RzGAIgAygLMhYuYmFzYWx0LnYxLkhlYXRtYXBTbG90IlYKC0hlYXRtYXBTbG90EhQKDHRpbWVzdGFtcF9tcxgBIAEoAxIOCgZjb3VudHMYAiADKA0SIQoIZXhlbXBsYXIYAyABKAsyDy5iYXNhbHQudjEuSXRlbSJ4Cg5FeHBsYWluUmVxdWVzdBIoCgVtZXJnZRgBIAEoCzIXLmJhc2FsdC52MS5NZXJnZVJlcXVlc3RIABIzCgt0aW1lX3NlcmllcxgCIAEoCzIcLmJhc2FsdC52MS5UaW1lU2VyaWVzUmVxdWVzdEgAQgcKBXF1ZXJ5ItYBCg9FeHBsYWluUmVzcG9uc2USJAoGc3RhZ2VzGAEgAygLMhQuYmFzYWx0LnYxLlN0YWdlVGltZRIiCgVwYXJ0cxgCIAMoCzITLmJhc2FsdC52MS5QYXJ0UGxhbhIXCg9ibG9ja3NfaW5fcmFuZ2UYAyABKAQSGQoRc2VnbWVudHNfaW5fcmFuZ2UYBCABKAQSEAoIcmVxdWVzdHMYBSABKAQSDQoFYnl0ZXMYBiABKAQSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0cyImCglTdGFnZVRpbWUSDQoFc3RhZ2UYASABKAkSCgoCbXMYAiABKAEiiAEKCFBhcnRQbGFuEgwKBHBhcnQYASABKAkSDgoGcm9sbHVwGAIgASgJEg0KBXRpbGVzGAMgASgEEg4KBnNlcmllcxgEIAEoBBIQCghwcm9maWxlcxgFIAEoBBIMCgRyb3dzGAYgASgEEhAKCHJlcXVlc3RzGAcgASgEEg0KBWJ5dGVzGAggASgEIroBCgpRdWVyeVN0YXRzEhAKCHByb2ZpbGVzGAEgASgEEg4KBnNlcmllcxgCIAEoBBIMCgRyb3dzGAMgASgEEg4KBmJsb2NrcxgEIAEoBBIQCghzZWdtZW50cxgFIAEoBBInCgdtaXNzaW5nGAYgAygLMhYuYmFzYWx0LnYxLk1pc3NpbmdQYXJ0Eg8KB3BhcnRpYWwYByABKAgSDQoFdGlsZXMYCCABKAQSEQoJdGlsZV9yb3dzGAkgASgEIjoKC01pc3NpbmdQYXJ0EgwKBHBhcnQYASABKAkSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJKsACCgtNZXJnZUZvcm1hdBIcChhNRVJHRV9GT1JNQVRfVU5TUEVDSUZJRUQQABIVChFNRVJHRV9GT1JNQVRfVFJFRRABEhQKEE1FUkdFX0ZPUk1BVF9UT1AQAhIWChJNRVJHRV9GT1JNQVRfUFBST0YQAxIXChNNRVJHRV9GT1JNQVRfRk9MREVEEAQSGQoVTUVSR0VfRk9STUFUX1NBTkRXSUNIEAUSHAoYTUVSR0VfRk9STUFUX0ZMQU1FQkVBUkVSEAYSFgoSTUVSR0VfRk9STUFUX0FSUk9XEAcSFAoQTUVSR0VfRk9STUFUX0RPVBAIEhsKF01FUkdFX0ZPUk1BVF9TUEVFRFNDT1BFEAkSGwoXTUVSR0VfRk9STUFUX0NQVVBST0ZJTEUQChIUChBNRVJHRV9GT1JNQVRfUEdPEAsqmgEKEVRpbWVTZXJpZXNNZWFzdXJlEiMKH1RJTUVfU0VSSUVTX01FQVNVUkVfVU5TUEVDSUZJRUQQABIdChlUSU1FX1NFUklFU19NRUFTVVJFX1ZBTFVFEAESHwobVElNRV9TRVJJRVNfTUVBU1VSRV9TQU1QTEVTEAISIAocVElNRV9TRVJJRVNfTUVBU1VSRV9QUk9GSUxFUxADKlAKCEl0ZW1LaW5kEhkKFUlURU1fS0lORF9VTlNQRUNJRklFRBAAEhUKEUlURU1fS0lORF9QUk9GSUxFEAESEgoOSVRFTV9LSU5EX1NQQU4QAjL+BAoMUXVlcnlTZXJ2aWNlEk8KDFByb2ZpbGVUeXBlcxIeLmJhc2FsdC52MS5Qcm9maWxlVHlwZXNSZXF1ZXN0Gh8uYmFzYWx0LnYxLlByb2ZpbGVUeXBlc1Jlc3BvbnNlEkkKCkxhYmVsTmFtZXMSHC5iYXNhbHQudjEuTGFiZWxOYW1lc1JlcXVlc3QaHS5iYXNhbHQudjEuTGFiZWxOYW1lc1Jlc3BvbnNlEkwKC0xhYmVsVmFsdWVzEh0uYmFzYWx0LnYxLkxhYmVsVmFsdWVzUmVxdWVzdBoeLmJhc2FsdC52MS5MYWJlbFZhbHVlc1Jlc3BvbnNlEj0KBlNlcmllcxIYLmJhc2FsdC52MS5TZXJpZXNSZXF1ZXN0GhkuYmFzYWx0LnYxLlNlcmllc1Jlc3BvbnNlEjoKBU1lcmdlEhcuYmFzYWx0LnYxLk1lcmdlUmVxdWVzdBoYLmJhc2FsdC52MS5NZXJnZVJlc3BvbnNlEkkKClRpbWVTZXJpZXMSHC5iYXNhbHQudjEuVGltZVNlcmllc1JlcXVlc3QaHS5iYXNhbHQudjEuVGltZVNlcmllc1Jlc3BvbnNlEjoKBUl0ZW1zEhcuYmFzYWx0LnYxLkl0ZW1zUmVxdWVzdBoYLmJhc2FsdC52MS5JdGVtc1Jlc3BvbnNlEkAKB0hlYXRtYXASGS5iYXNhbHQudjEuSGVhdG1hcFJlcXVlc3QaGi5iYXNhbHQudjEuSGVhdG1hcFJlc3BvbnNlEkAKB0V4cGxhaW4SGS5iYXNhbHQudjEuRXhwbGFpblJlcXVlc3QaGi5iYXNhbHQudjEuRXhwbGFpblJlc3BvbnNlYgZwcm90bzM", [file_basalt_v1_common]);
+  fileDesc("ChViYXNhbHQvdjEvcXVlcnkucHJvdG8SCWJhc2FsdC52MSJJChNQcm9maWxlVHlwZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyJFChRQcm9maWxlVHlwZXNSZXNwb25zZRItCg1wcm9maWxlX3R5cGVzGAEgAygLMhYuYmFzYWx0LnYxLlByb2ZpbGVUeXBlIqgBCgtQcm9maWxlVHlwZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NhbXBsZV90eXBlGAMgASgJEhMKC3NhbXBsZV91bml0GAQgASgJEhMKC3BlcmlvZF90eXBlGAUgASgJEhMKC3BlcmlvZF91bml0GAYgASgJEisKC3RlbXBvcmFsaXR5GAcgASgOMhYuYmFzYWx0LnYxLlRlbXBvcmFsaXR5IkcKEUxhYmVsTmFtZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyIjChJMYWJlbE5hbWVzUmVzcG9uc2USDQoFbmFtZXMYASADKAkiVgoSTGFiZWxWYWx1ZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIMCgRuYW1lGAogASgJIiUKE0xhYmVsVmFsdWVzUmVzcG9uc2USDgoGdmFsdWVzGAEgAygJIkMKDVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDIjUKDlNlcmllc1Jlc3BvbnNlEiMKBnNlcmllcxgBIAMoCzITLmJhc2FsdC52MS5MYWJlbFNldCIsCghMYWJlbFNldBIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwi9AEKC1N0YWNrRmlsdGVyEhIKBWZvY3VzGAEgASgJSACIAQESEwoGaWdub3JlGAIgASgJSAGIAQESEQoEaGlkZRgDIAEoCUgCiAEBEhEKBHNob3cYBCABKAlIA4gBARIWCglzaG93X2Zyb20YBSABKAlIBIgBARIXCgpwcnVuZV9mcm9tGAYgASgJSAWIAQESDQoFc3RhY2sYByADKAkSEgoKaGlkZV9mcmFtZRgIIAMoCUIICgZfZm9jdXNCCQoHX2lnbm9yZUIHCgVfaGlkZUIHCgVfc2hvd0IMCgpfc2hvd19mcm9tQg0KC19wcnVuZV9mcm9tIlsKDFNhbXBsZUZpbHRlchITCgtwcm9maWxlX2lkcxgBIAMoCRIQCghzcGFuX2lkcxgCIAMoCRIRCgl0cmFjZV9pZHMYAyADKAkSEQoJY2FsbF9zaXRlGAQgAygJImIKCVN0YWNrVmlldxITCgtncmFudWxhcml0eRgBIAEoCRISCgpyb290X2xhYmVsGAIgAygJEhAKCGludmVydGVkGAMgASgIEhoKEmNvbGxhcHNlX3JlY3Vyc2lvbhgEIAEoCCLwAgoMTWVyZ2VSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIUCgxwcm9maWxlX3R5cGUYBCABKAkSKwoLYWdncmVnYXRpb24YBSABKA4yFi5iYXNhbHQudjEuQWdncmVnYXRpb24SJgoGZm9ybWF0GAogASgOMhYuYmFzYWx0LnYxLk1lcmdlRm9ybWF0EhEKCW1heF9ub2RlcxgLIAEoDRImCgZmaWx0ZXIYDCABKAsyFi5iYXNhbHQudjEuU3RhY2tGaWx0ZXISKAoHc2FtcGxlcxgNIAEoCzIXLmJhc2FsdC52MS5TYW1wbGVGaWx0ZXISIgoEdmlldxgOIAEoCzIULmJhc2FsdC52MS5TdGFja1ZpZXcSEAoIZnVuY3Rpb24YDyABKAkSDgoGbGV2ZWxzGBAgASgNEhYKDmtlZXBfbG9jYXRpb25zGBEgASgNIvsBCg1NZXJnZVJlc3BvbnNlEiQKBHRyZWUYASABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlSAASIgoDdG9wGAIgASgLMhMuYmFzYWx0LnYxLlRvcFRhYmxlSAASDwoFcHByb2YYAyABKAxIABIQCgZmb2xkZWQYBCABKAlIABInCghzYW5kd2ljaBgFIAEoCzITLmJhc2FsdC52MS5TYW5kd2ljaEgAEg4KBGJvZHkYBiABKAxIABIUCgxjb250ZW50X3R5cGUYByABKAkSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0c0IICgZyZXN1bHQingEKCUZsYW1lVHJlZRIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEg0KBW5hbWVzGAMgAygJEg4KBnBhcmVudBgEIAMoBRIMCgRuYW1lGAUgAygFEgwKBHNlbGYYBiADKAMSDQoFdmFsdWUYByADKAMSFAoMaGlkZGVuX25vZGVzGAggASgEEhQKDGhpZGRlbl92YWx1ZRgJIAEoAyJ1CghTYW5kd2ljaBIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEiUKB2NhbGxlZXMYAyABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlEiUKB2NhbGxlcnMYBCABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlIlIKCFRvcFRhYmxlEgwKBHVuaXQYASABKAkSDQoFdG90YWwYAiABKAMSKQoJZnVuY3Rpb25zGAMgAygLMhYuYmFzYWx0LnYxLlRvcEZ1bmN0aW9uIkoKC1RvcEZ1bmN0aW9uEhAKCGZ1bmN0aW9uGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEc2VsZhgDIAEoAxINCgV0b3RhbBgEIAEoAyK9AgoRVGltZVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIrCgthZ2dyZWdhdGlvbhgFIAEoDjIWLmJhc2FsdC52MS5BZ2dyZWdhdGlvbhIPCgdzdGVwX21zGAogASgDEhAKCGdyb3VwX2J5GAsgAygJEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlchItCgdtZWFzdXJlGA4gASgOMhwuYmFzYWx0LnYxLlRpbWVTZXJpZXNNZWFzdXJlEg0KBWxpbWl0GA8gASgNIoYBChJUaW1lU2VyaWVzUmVzcG9uc2USDAoEdW5pdBgBIAEoCRIlCgZzZXJpZXMYAiADKAsyFS5iYXNhbHQudjEuVGltZVNlcmllcxIVCg1oaWRkZW5fc2VyaWVzGAMgASgEEiQKBXN0YXRzGA8gASgLMhUuYmFzYWx0LnYxLlF1ZXJ5U3RhdHMiUwoKVGltZVNlcmllcxIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwSFAoMdGltZXN0YW1wX21zGAIgAygDEg0KBXZhbHVlGAMgAygDItwBCgxJdGVtc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIhCgRraW5kGAogASgOMhMuYmFzYWx0LnYxLkl0ZW1LaW5kEg0KBWxpbWl0GAsgASgNEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlciJ5Cg1JdGVtc1Jlc3BvbnNlEgwKBHVuaXQYASABKAkSHgoFaXRlbXMYAiADKAsyDy5iYXNhbHQudjEuSXRlbRIUCgxoaWRkZW5faXRlbXMYAyABKAQSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0cyKAAQoESXRlbRIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwSEAoIc3RhcnRfbXMYAiABKAMSEgoKcHJvZmlsZV9pZBgDIAEoCRIPCgdzcGFuX2lkGAQgASgJEhAKCHRyYWNlX2lkGAUgASgJEg0KBXZhbHVlGAYgASgDIpYCCg5IZWF0bWFwUmVxdWVzdBIQCghzZWxlY3RvchgBIAEoCRIQCghzdGFydF9tcxgCIAEoAxIOCgZlbmRfbXMYAyABKAMSFAoMcHJvZmlsZV90eXBlGAQgASgJEg8KB3N0ZXBfbXMYCiABKAMSEAoIZ3JvdXBfYnkYCyADKAkSJgoGZmlsdGVyGAwgASgLMhYuYmFzYWx0LnYxLlN0YWNrRmlsdGVyEigKB3NhbXBsZXMYDSABKAsyFy5iYXNhbHQudjEuU2FtcGxlRmlsdGVyEiEKBGtpbmQYDiABKA4yEy5iYXNhbHQudjEuSXRlbUtpbmQSDwoHYnVja2V0cxgPIAEoDRIRCglleGVtcGxhcnMYECABKAgihQEKD0hlYXRtYXBSZXNwb25zZRIMCgR1bml0GAEgASgJEhQKDGJ1Y2tldF9zdGFydBgCIAMoARIoCgZzZXJpZXMYAyADKAsyGC5iYXNhbHQudjEuSGVhdG1hcFNlcmllcxIkCgVzdGF0cxgPIAEoCzIVLmJhc2FsdC52MS5RdWVyeVN0YXRzIlgKDUhlYXRtYXBTZXJpZXMSIAoGbGFiZWxzGAEgAygLMhAuYmFzYWx0LnYxLkxhYmVsEiUKBXNsb3RzGAIgAygLMhYuYmFzYWx0LnYxLkhlYXRtYXBTbG90IlYKC0hlYXRtYXBTbG90EhQKDHRpbWVzdGFtcF9tcxgBIAEoAxIOCgZjb3VudHMYAiADKA0SIQoIZXhlbXBsYXIYAyABKAsyDy5iYXNhbHQudjEuSXRlbSI/CglTZWxlY3Rpb24SEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDIuwBCgtEaWZmUmVxdWVzdBIUCgxwcm9maWxlX3R5cGUYBCABKAkSIgoEYmFzZRgKIAEoCzIULmJhc2FsdC52MS5TZWxlY3Rpb24SJAoGb3RoZXJzGAsgAygLMhQuYmFzYWx0LnYxLlNlbGVjdGlvbhImCgZmaWx0ZXIYDCABKAsyFi5iYXNhbHQudjEuU3RhY2tGaWx0ZXISKAoHc2FtcGxlcxgNIAEoCzIXLmJhc2FsdC52MS5TYW1wbGVGaWx0ZXISHAoUZmFsc2VfZGlzY292ZXJ5X3JhdGUYDiABKAESDQoFbGltaXQYDyABKA0iawoMRGlmZlJlc3BvbnNlEgwKBHVuaXQYASABKAkSIQoEYmFzZRgCIAEoCzITLmJhc2FsdC52MS5EaWZmU2lkZRIqCgtjb21wYXJpc29ucxgDIAMoCzIVLmJhc2FsdC52MS5Db21wYXJpc29uIm8KCERpZmZTaWRlEg0KBXRvdGFsGAEgASgDEhMKC2R1cmF0aW9uX25zGAIgASgDEhkKEW9ic2VydmVkX3Byb2ZpbGVzGAMgASgEEiQKBXN0YXRzGA8gASgLMhUuYmFzYWx0LnYxLlF1ZXJ5U3RhdHMidQoKQ29tcGFyaXNvbhIhCgRzaWRlGAEgASgLMhMuYmFzYWx0LnYxLkRpZmZTaWRlEioKCWZ1bmN0aW9ucxgCIAMoCzIXLmJhc2FsdC52MS5EaWZmRnVuY3Rpb24SGAoQaGlkZGVuX2Z1bmN0aW9ucxgDIAEoBCKbAgoMRGlmZkZ1bmN0aW9uEhAKCGZ1bmN0aW9uGAEgASgJEgwKBGZpbGUYAiABKAkSIwoEYmFzZRgDIAEoCzIVLmJhc2FsdC52MS5EaWZmVmFsdWVzEiQKBW90aGVyGAQgASgLMhUuYmFzYWx0LnYxLkRpZmZWYWx1ZXMSEwoLc2VsZl9jaGFuZ2UYBSABKAESFAoMdG90YWxfY2hhbmdlGAYgASgBEhMKBnNlbGZfcBgHIAEoAUgAiAEBEhQKB3RvdGFsX3AYCCABKAFIAYgBARIYChBzZWxmX3NpZ25pZmljYW50GAkgASgIEhkKEXRvdGFsX3NpZ25pZmljYW50GAogASgIQgkKB19zZWxmX3BCCgoIX3RvdGFsX3AiOwoKRGlmZlZhbHVlcxIMCgRzZWxmGAEgASgDEg0KBXRvdGFsGAIgASgDEhAKCHByb2ZpbGVzGAMgASgEIngKDkV4cGxhaW5SZXF1ZXN0EigKBW1lcmdlGAEgASgLMhcuYmFzYWx0LnYxLk1lcmdlUmVxdWVzdEgAEjMKC3RpbWVfc2VyaWVzGAIgASgLMhwuYmFzYWx0LnYxLlRpbWVTZXJpZXNSZXF1ZXN0SABCBwoFcXVlcnki1gEKD0V4cGxhaW5SZXNwb25zZRIkCgZzdGFnZXMYASADKAsyFC5iYXNhbHQudjEuU3RhZ2VUaW1lEiIKBXBhcnRzGAIgAygLMhMuYmFzYWx0LnYxLlBhcnRQbGFuEhcKD2Jsb2Nrc19pbl9yYW5nZRgDIAEoBBIZChFzZWdtZW50c19pbl9yYW5nZRgEIAEoBBIQCghyZXF1ZXN0cxgFIAEoBBINCgVieXRlcxgGIAEoBBIkCgVzdGF0cxgPIAEoCzIVLmJhc2FsdC52MS5RdWVyeVN0YXRzIiYKCVN0YWdlVGltZRINCgVzdGFnZRgBIAEoCRIKCgJtcxgCIAEoASKIAQoIUGFydFBsYW4SDAoEcGFydBgBIAEoCRIOCgZyb2xsdXAYAiABKAkSDQoFdGlsZXMYAyABKAQSDgoGc2VyaWVzGAQgASgEEhAKCHByb2ZpbGVzGAUgASgEEgwKBHJvd3MYBiABKAQSEAoIcmVxdWVzdHMYByABKAQSDQoFYnl0ZXMYCCABKAQiugEKClF1ZXJ5U3RhdHMSEAoIcHJvZmlsZXMYASABKAQSDgoGc2VyaWVzGAIgASgEEgwKBHJvd3MYAyABKAQSDgoGYmxvY2tzGAQgASgEEhAKCHNlZ21lbnRzGAUgASgEEicKB21pc3NpbmcYBiADKAsyFi5iYXNhbHQudjEuTWlzc2luZ1BhcnQSDwoHcGFydGlhbBgHIAEoCBINCgV0aWxlcxgIIAEoBBIRCgl0aWxlX3Jvd3MYCSABKAQiOgoLTWlzc2luZ1BhcnQSDAoEcGFydBgBIAEoCRIMCgRjb2RlGAIgASgJEg8KB21lc3NhZ2UYAyABKAkqwAIKC01lcmdlRm9ybWF0EhwKGE1FUkdFX0ZPUk1BVF9VTlNQRUNJRklFRBAAEhUKEU1FUkdFX0ZPUk1BVF9UUkVFEAESFAoQTUVSR0VfRk9STUFUX1RPUBACEhYKEk1FUkdFX0ZPUk1BVF9QUFJPRhADEhcKE01FUkdFX0ZPUk1BVF9GT0xERUQQBBIZChVNRVJHRV9GT1JNQVRfU0FORFdJQ0gQBRIcChhNRVJHRV9GT1JNQVRfRkxBTUVCRUFSRVIQBhIWChJNRVJHRV9GT1JNQVRfQVJST1cQBxIUChBNRVJHRV9GT1JNQVRfRE9UEAgSGwoXTUVSR0VfRk9STUFUX1NQRUVEU0NPUEUQCRIbChdNRVJHRV9GT1JNQVRfQ1BVUFJPRklMRRAKEhQKEE1FUkdFX0ZPUk1BVF9QR08QCyqaAQoRVGltZVNlcmllc01lYXN1cmUSIwofVElNRV9TRVJJRVNfTUVBU1VSRV9VTlNQRUNJRklFRBAAEh0KGVRJTUVfU0VSSUVTX01FQVNVUkVfVkFMVUUQARIfChtUSU1FX1NFUklFU19NRUFTVVJFX1NBTVBMRVMQAhIgChxUSU1FX1NFUklFU19NRUFTVVJFX1BST0ZJTEVTEAMqUAoISXRlbUtpbmQSGQoVSVRFTV9LSU5EX1VOU1BFQ0lGSUVEEAASFQoRSVRFTV9LSU5EX1BST0ZJTEUQARISCg5JVEVNX0tJTkRfU1BBThACMrcFCgxRdWVyeVNlcnZpY2USTwoMUHJvZmlsZVR5cGVzEh4uYmFzYWx0LnYxLlByb2ZpbGVUeXBlc1JlcXVlc3QaHy5iYXNhbHQudjEuUHJvZmlsZVR5cGVzUmVzcG9uc2USSQoKTGFiZWxOYW1lcxIcLmJhc2FsdC52MS5MYWJlbE5hbWVzUmVxdWVzdBodLmJhc2FsdC52MS5MYWJlbE5hbWVzUmVzcG9uc2USTAoLTGFiZWxWYWx1ZXMSHS5iYXNhbHQudjEuTGFiZWxWYWx1ZXNSZXF1ZXN0Gh4uYmFzYWx0LnYxLkxhYmVsVmFsdWVzUmVzcG9uc2USPQoGU2VyaWVzEhguYmFzYWx0LnYxLlNlcmllc1JlcXVlc3QaGS5iYXNhbHQudjEuU2VyaWVzUmVzcG9uc2USOgoFTWVyZ2USFy5iYXNhbHQudjEuTWVyZ2VSZXF1ZXN0GhguYmFzYWx0LnYxLk1lcmdlUmVzcG9uc2USSQoKVGltZVNlcmllcxIcLmJhc2FsdC52MS5UaW1lU2VyaWVzUmVxdWVzdBodLmJhc2FsdC52MS5UaW1lU2VyaWVzUmVzcG9uc2USOgoFSXRlbXMSFy5iYXNhbHQudjEuSXRlbXNSZXF1ZXN0GhguYmFzYWx0LnYxLkl0ZW1zUmVzcG9uc2USQAoHSGVhdG1hcBIZLmJhc2FsdC52MS5IZWF0bWFwUmVxdWVzdBoaLmJhc2FsdC52MS5IZWF0bWFwUmVzcG9uc2USNwoERGlmZhIWLmJhc2FsdC52MS5EaWZmUmVxdWVzdBoXLmJhc2FsdC52MS5EaWZmUmVzcG9uc2USQAoHRXhwbGFpbhIZLmJhc2FsdC52MS5FeHBsYWluUmVxdWVzdBoaLmJhc2FsdC52MS5FeHBsYWluUmVzcG9uc2ViBnByb3RvMw", [file_basalt_v1_common]);
 
 /**
  * @generated from message basalt.v1.ProfileTypesRequest
@@ -1181,6 +1181,283 @@ export const HeatmapSlotSchema: GenMessage<HeatmapSlot> = /*@__PURE__*/
   messageDesc(file_basalt_v1_query, 28);
 
 /**
+ * Labels and time, any of both.
+ *
+ * @generated from message basalt.v1.Selection
+ */
+export type Selection = Message<"basalt.v1.Selection"> & {
+  /**
+   * @generated from field: string selector = 1;
+   */
+  selector: string;
+
+  /**
+   * @generated from field: int64 start_ms = 2;
+   */
+  startMs: bigint;
+
+  /**
+   * @generated from field: int64 end_ms = 3;
+   */
+  endMs: bigint;
+};
+
+/**
+ * Describes the message basalt.v1.Selection.
+ * Use `create(SelectionSchema)` to create a new message.
+ */
+export const SelectionSchema: GenMessage<Selection> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 29);
+
+/**
+ * @generated from message basalt.v1.DiffRequest
+ */
+export type DiffRequest = Message<"basalt.v1.DiffRequest"> & {
+  /**
+   * @generated from field: string profile_type = 4;
+   */
+  profileType: string;
+
+  /**
+   * @generated from field: basalt.v1.Selection base = 10;
+   */
+  base?: Selection | undefined;
+
+  /**
+   * Each is compared with the base.
+   *
+   * @generated from field: repeated basalt.v1.Selection others = 11;
+   */
+  others: Selection[];
+
+  /**
+   * Of its expressions and patterns focus, ignore and stack alone: the others change stacks.
+   *
+   * @generated from field: basalt.v1.StackFilter filter = 12;
+   */
+  filter?: StackFilter | undefined;
+
+  /**
+   * @generated from field: basalt.v1.SampleFilter samples = 13;
+   */
+  samples?: SampleFilter | undefined;
+
+  /**
+   * Of the changes that are called significant, how many may be chance. 0 means 0.05.
+   *
+   * @generated from field: double false_discovery_rate = 14;
+   */
+  falseDiscoveryRate: number;
+
+  /**
+   * Functions of each comparison. 0 means 100.
+   *
+   * @generated from field: uint32 limit = 15;
+   */
+  limit: number;
+};
+
+/**
+ * Describes the message basalt.v1.DiffRequest.
+ * Use `create(DiffRequestSchema)` to create a new message.
+ */
+export const DiffRequestSchema: GenMessage<DiffRequest> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 30);
+
+/**
+ * @generated from message basalt.v1.DiffResponse
+ */
+export type DiffResponse = Message<"basalt.v1.DiffResponse"> & {
+  /**
+   * @generated from field: string unit = 1;
+   */
+  unit: string;
+
+  /**
+   * @generated from field: basalt.v1.DiffSide base = 2;
+   */
+  base?: DiffSide | undefined;
+
+  /**
+   * In the order of `others`.
+   *
+   * @generated from field: repeated basalt.v1.Comparison comparisons = 3;
+   */
+  comparisons: Comparison[];
+};
+
+/**
+ * Describes the message basalt.v1.DiffResponse.
+ * Use `create(DiffResponseSchema)` to create a new message.
+ */
+export const DiffResponseSchema: GenMessage<DiffResponse> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 31);
+
+/**
+ * @generated from message basalt.v1.DiffSide
+ */
+export type DiffSide = Message<"basalt.v1.DiffSide"> & {
+  /**
+   * @generated from field: int64 total = 1;
+   */
+  total: bigint;
+
+  /**
+   * Of its profiles together; 0 where they do not say.
+   *
+   * @generated from field: int64 duration_ns = 2;
+   */
+  durationNs: bigint;
+
+  /**
+   * Profiles whose dispersion was looked at.
+   *
+   * @generated from field: uint64 observed_profiles = 3;
+   */
+  observedProfiles: bigint;
+
+  /**
+   * @generated from field: basalt.v1.QueryStats stats = 15;
+   */
+  stats?: QueryStats | undefined;
+};
+
+/**
+ * Describes the message basalt.v1.DiffSide.
+ * Use `create(DiffSideSchema)` to create a new message.
+ */
+export const DiffSideSchema: GenMessage<DiffSide> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 32);
+
+/**
+ * @generated from message basalt.v1.Comparison
+ */
+export type Comparison = Message<"basalt.v1.Comparison"> & {
+  /**
+   * @generated from field: basalt.v1.DiffSide side = 1;
+   */
+  side?: DiffSide | undefined;
+
+  /**
+   * Those with the greatest change of share first.
+   *
+   * @generated from field: repeated basalt.v1.DiffFunction functions = 2;
+   */
+  functions: DiffFunction[];
+
+  /**
+   * That the limit left out.
+   *
+   * @generated from field: uint64 hidden_functions = 3;
+   */
+  hiddenFunctions: bigint;
+};
+
+/**
+ * Describes the message basalt.v1.Comparison.
+ * Use `create(ComparisonSchema)` to create a new message.
+ */
+export const ComparisonSchema: GenMessage<Comparison> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 33);
+
+/**
+ * @generated from message basalt.v1.DiffFunction
+ */
+export type DiffFunction = Message<"basalt.v1.DiffFunction"> & {
+  /**
+   * @generated from field: string function = 1;
+   */
+  function: string;
+
+  /**
+   * @generated from field: string file = 2;
+   */
+  file: string;
+
+  /**
+   * @generated from field: basalt.v1.DiffValues base = 3;
+   */
+  base?: DiffValues | undefined;
+
+  /**
+   * @generated from field: basalt.v1.DiffValues other = 4;
+   */
+  other?: DiffValues | undefined;
+
+  /**
+   * Change of the share in all, -1 to 1.
+   *
+   * @generated from field: double self_change = 5;
+   */
+  selfChange: number;
+
+  /**
+   * @generated from field: double total_change = 6;
+   */
+  totalChange: number;
+
+  /**
+   * Probability of such a change or a greater one by chance; absent with fewer than two profiles on a side.
+   *
+   * @generated from field: optional double self_p = 7;
+   */
+  selfP?: number | undefined;
+
+  /**
+   * @generated from field: optional double total_p = 8;
+   */
+  totalP?: number | undefined;
+
+  /**
+   * At the false discovery rate, among all functions of the comparison.
+   *
+   * @generated from field: bool self_significant = 9;
+   */
+  selfSignificant: boolean;
+
+  /**
+   * @generated from field: bool total_significant = 10;
+   */
+  totalSignificant: boolean;
+};
+
+/**
+ * Describes the message basalt.v1.DiffFunction.
+ * Use `create(DiffFunctionSchema)` to create a new message.
+ */
+export const DiffFunctionSchema: GenMessage<DiffFunction> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 34);
+
+/**
+ * @generated from message basalt.v1.DiffValues
+ */
+export type DiffValues = Message<"basalt.v1.DiffValues"> & {
+  /**
+   * @generated from field: int64 self = 1;
+   */
+  self: bigint;
+
+  /**
+   * @generated from field: int64 total = 2;
+   */
+  total: bigint;
+
+  /**
+   * Observed profiles that have the function on a stack.
+   *
+   * @generated from field: uint64 profiles = 3;
+   */
+  profiles: bigint;
+};
+
+/**
+ * Describes the message basalt.v1.DiffValues.
+ * Use `create(DiffValuesSchema)` to create a new message.
+ */
+export const DiffValuesSchema: GenMessage<DiffValues> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 35);
+
+/**
  * @generated from message basalt.v1.ExplainRequest
  */
 export type ExplainRequest = Message<"basalt.v1.ExplainRequest"> & {
@@ -1207,7 +1484,7 @@ export type ExplainRequest = Message<"basalt.v1.ExplainRequest"> & {
  * Use `create(ExplainRequestSchema)` to create a new message.
  */
 export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 29);
+  messageDesc(file_basalt_v1_query, 36);
 
 /**
  * @generated from message basalt.v1.ExplainResponse
@@ -1262,7 +1539,7 @@ export type ExplainResponse = Message<"basalt.v1.ExplainResponse"> & {
  * Use `create(ExplainResponseSchema)` to create a new message.
  */
 export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 30);
+  messageDesc(file_basalt_v1_query, 37);
 
 /**
  * @generated from message basalt.v1.StageTime
@@ -1287,7 +1564,7 @@ export type StageTime = Message<"basalt.v1.StageTime"> & {
  * Use `create(StageTimeSchema)` to create a new message.
  */
 export const StageTimeSchema: GenMessage<StageTime> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 31);
+  messageDesc(file_basalt_v1_query, 38);
 
 /**
  * What was read of one block or segment, one for each rollup of it that is used.
@@ -1349,7 +1626,7 @@ export type PartPlan = Message<"basalt.v1.PartPlan"> & {
  * Use `create(PartPlanSchema)` to create a new message.
  */
 export const PartPlanSchema: GenMessage<PartPlan> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 32);
+  messageDesc(file_basalt_v1_query, 39);
 
 /**
  * What stands behind an answer, and what is missing from it.
@@ -1416,7 +1693,7 @@ export type QueryStats = Message<"basalt.v1.QueryStats"> & {
  * Use `create(QueryStatsSchema)` to create a new message.
  */
 export const QueryStatsSchema: GenMessage<QueryStats> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 33);
+  messageDesc(file_basalt_v1_query, 40);
 
 /**
  * @generated from message basalt.v1.MissingPart
@@ -1445,7 +1722,7 @@ export type MissingPart = Message<"basalt.v1.MissingPart"> & {
  * Use `create(MissingPartSchema)` to create a new message.
  */
 export const MissingPartSchema: GenMessage<MissingPart> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 34);
+  messageDesc(file_basalt_v1_query, 41);
 
 /**
  * @generated from enum basalt.v1.MergeFormat
@@ -1690,6 +1967,16 @@ export const QueryService: GenService<{
     methodKind: "unary";
     input: typeof HeatmapRequestSchema;
     output: typeof HeatmapResponseSchema;
+  },
+  /**
+   * Two or more selections, function by function.
+   *
+   * @generated from rpc basalt.v1.QueryService.Diff
+   */
+  diff: {
+    methodKind: "unary";
+    input: typeof DiffRequestSchema;
+    output: typeof DiffResponseSchema;
   },
   /**
    * Runs a query and answers what it did, in place of what it found.

@@ -1,0 +1,128 @@
+/**
+ * How much the share of each function varies from profile to profile. Samples of one profile are not independent: what ran
+ * together was seen together. So a profile is one observation: of the values x of a function and T of all, in it.
+ */
+import { frameName } from '../../model/frame.js';
+import type { SymbolSource } from '../../symbols/source.js';
+import type { ShareEstimate } from './statistics.js';
+
+/** Functions of all sides of a comparison by number. */
+export class FunctionNumbers {
+  readonly #numbers = new Map<string, number>();
+
+  of(functionName: string, fileName: string): number {
+    const key = `${functionName}\0${fileName}`;
+    const number = this.#numbers.get(key) ?? this.#numbers.size;
+    this.#numbers.set(key, number);
+    return number;
+  }
+}
+
+/** The functions of the stack of each key, each once, the leaf's first; made when a key is first asked for. */
+export class StackFunctions {
+  readonly #symbols: SymbolSource;
+  readonly #numbers: FunctionNumbers;
+  readonly #ofFrame: Int32Array;
+  readonly #ofKey: (readonly number[] | undefined)[] = [];
+
+  constructor(symbols: SymbolSource, numbers: FunctionNumbers) {
+    this.#symbols = symbols;
+    this.#numbers = numbers;
+    this.#ofFrame = new Int32Array(symbols.frames.count).fill(-1);
+  }
+
+  of(key: number): readonly number[] {
+    const known = this.#ofKey[key];
+    if (known !== undefined) return known;
+    const { keys, nodes } = this.#symbols;
+    const own = new Set<number>();
+    for (let n = keys.node[key]!; n > 0; n = nodes.parent[n]!)
+      own.add(this.#function(nodes.frame[n]!));
+    const made = [...own];
+    this.#ofKey[key] = made;
+    return made;
+  }
+
+  #function(f: number): number {
+    if (this.#ofFrame[f]! < 0) {
+      const frame = this.#symbols.frames.frame(f);
+      this.#ofFrame[f] = this.#numbers.of(frameName(frame), frame.fileName);
+    }
+    return this.#ofFrame[f]!;
+  }
+}
+
+/** Sums over profiles of x, x squared and x times T, by function. */
+class Sums {
+  readonly x: number[] = [];
+  readonly squares: number[] = [];
+  readonly products: number[] = [];
+  readonly profiles: number[] = [];
+
+  add(f: number, x: number, total: number): void {
+    this.x[f] = (this.x[f] ?? 0) + x;
+    this.squares[f] = (this.squares[f] ?? 0) + x * x;
+    this.products[f] = (this.products[f] ?? 0) + x * total;
+    this.profiles[f] = (this.profiles[f] ?? 0) + 1;
+  }
+}
+
+/** Of one side of a comparison. Doubles: these are estimates, what is reported as a sum is exact and comes from elsewhere. */
+export class Moments {
+  readonly #self = new Sums();
+  readonly #total = new Sums();
+  #profiles = 0;
+  #sum = 0;
+  #squares = 0;
+  /** Of the profile that is open. */
+  readonly #ownSelf = new Map<number, number>();
+  readonly #ownTotal = new Map<number, number>();
+  #own = 0;
+
+  /** A sample of the open profile; `functions` are those of its stack, the leaf's first. */
+  add(functions: readonly number[], value: number): void {
+    this.#own += value;
+    const [leaf] = functions;
+    if (leaf !== undefined) this.#ownSelf.set(leaf, (this.#ownSelf.get(leaf) ?? 0) + value);
+    for (const f of functions) this.#ownTotal.set(f, (this.#ownTotal.get(f) ?? 0) + value);
+  }
+
+  /** Every profile ends, also one without a sample. */
+  endProfile(): void {
+    for (const [f, x] of this.#ownSelf) this.#self.add(f, x, this.#own);
+    for (const [f, x] of this.#ownTotal) this.#total.add(f, x, this.#own);
+    this.#profiles++;
+    this.#sum += this.#own;
+    this.#squares += this.#own * this.#own;
+    this.#ownSelf.clear();
+    this.#ownTotal.clear();
+    this.#own = 0;
+  }
+
+  /** Profiles that were looked at. */
+  get profiles(): number {
+    return this.#profiles;
+  }
+
+  /** Of those, how many have the function on a stack. */
+  profilesWith(f: number): number {
+    return this.#total.profiles[f] ?? 0;
+  }
+
+  /**
+   * The share of a function in all, of `profiles` profiles of which some were looked at: the ratio of two sums, whose
+   * variance is that of the residuals x - share * T by the delta method.
+   */
+  estimate(f: number, kind: 'self' | 'total', profiles: number): ShareEstimate {
+    const sums = kind === 'self' ? this.#self : this.#total;
+    const freedom = this.#profiles - 1;
+    if (this.#sum === 0 || freedom < 1) return { share: 0, variance: 0, freedom: 0 };
+    const share = (sums.x[f] ?? 0) / this.#sum;
+    const residuals =
+      (sums.squares[f] ?? 0) - 2 * share * (sums.products[f] ?? 0) + share * share * this.#squares;
+    const mean = this.#sum / this.#profiles;
+    // Rounding can leave a little less than nothing.
+    const variance = Math.max(0, residuals) / freedom / (profiles * mean * mean);
+    return { share, variance, freedom };
+  }
+}

@@ -1,0 +1,108 @@
+/** Reads the profiles of one side, or as many of them as are enough, sample by sample. */
+import { LIMITS } from '../../base/limits.js';
+import type { CompiledSelector } from '../../symbols/select.js';
+import type { SymbolSource } from '../../symbols/source.js';
+import type { QueryContext } from '../context.js';
+import { WORD } from '../kernels.js';
+import type { KeyFilter } from '../key-filter.js';
+import { checkKeys, groupMask, groupSlices, type SliceGroup } from '../merge.js';
+import type { ProfileSource, Slice } from '../source.js';
+import { type FunctionNumbers, Moments, StackFunctions } from './moments.js';
+
+export interface ObserveRequest {
+  readonly sources: readonly ProfileSource[];
+  readonly selector: CompiledSelector;
+  readonly filter: KeyFilter | undefined;
+  readonly numbers: FunctionNumbers;
+  readonly context: QueryContext;
+}
+
+export interface Observed {
+  readonly moments: Moments;
+  /** Selected; LIMITS.diffProfilesMax of them at most were read. */
+  readonly profiles: number;
+  /** Of them together; 0 where they do not say. */
+  readonly durationNs: bigint;
+}
+
+export async function observe(request: ObserveRequest): Promise<Observed> {
+  const { sources, context } = request;
+  let profiles = 0;
+  let durationNs = 0n;
+  for (const { slices, profiles: own } of sources) {
+    for (const { first, end } of slices) {
+      profiles += end - first;
+      for (let p = first; p < end; p++) durationNs += own.durationNs[p]!;
+    }
+  }
+  const moments = new Moments();
+  const stride = Math.max(1, profiles / LIMITS.diffProfilesMax);
+  const functions = new Map<SymbolSource, StackFunctions>();
+  let seen = 0;
+  for (const source of sources) {
+    const chosen = source.slices.flatMap((slice) => {
+      const own = everyNth(slice, stride, seen);
+      seen += slice.end - slice.first;
+      return own;
+    });
+    context.checkRows(chosen.reduce((sum, slice) => sum + source.rowCount(slice), 0));
+    await context.part(source.part, async () => {
+      for (const group of groupSlices(chosen, request.selector, [])) {
+        const symbols = await source.symbols();
+        const own = functions.get(symbols) ?? new StackFunctions(symbols, request.numbers);
+        functions.set(symbols, own);
+        await readGroup({ ...request, source, group, functions: own, moments });
+      }
+    });
+  }
+  return { moments, profiles, durationNs };
+}
+
+/** Single profiles of a slice, `stride` apart on the average, as if all slices lay in one row. */
+function everyNth(slice: Slice, stride: number, before: number): readonly Slice[] {
+  if (stride === 1) return [slice];
+  const out: Slice[] = [];
+  for (let i = Math.ceil(before / stride); ; i++) {
+    const p = slice.first + Math.floor(i * stride) - before;
+    if (p >= slice.end) return out;
+    if (p >= slice.first) out.push({ ...slice, first: p, end: p + 1 });
+  }
+}
+
+interface GroupWork extends ObserveRequest {
+  readonly source: ProfileSource;
+  readonly group: SliceGroup;
+  readonly functions: StackFunctions;
+  readonly moments: Moments;
+}
+
+async function readGroup(work: GroupWork): Promise<void> {
+  const { source, group, context, functions, moments } = work;
+  const passes = await groupMask(source, group, work.filter);
+  const keyCount = (await source.symbols()).keys.count;
+  let profiles = 0;
+  for (const { first, end } of group.slices) profiles += end - first;
+  let current = -1;
+  let ended = 0;
+  const call = { slices: group.slices, column: group.column, signal: context.signal };
+  await source.scanProfiles(call, (position, run) => {
+    checkKeys(source, run, keyCount);
+    if (position !== current) {
+      context.check();
+      if (current >= 0) {
+        moments.endProfile();
+        ended++;
+      }
+      current = position;
+    }
+    const { key, words, start, end } = run;
+    for (let i = start; i < end; i++) {
+      const k = key[i]!;
+      if (passes !== undefined && passes[k] === 0) continue;
+      const value = words[2 * i + 1]! * WORD + (words[2 * i]! >>> 0);
+      if (value !== 0) moments.add(functions.of(k), value);
+    }
+  });
+  // Also the last one, and those without a row.
+  for (; ended < profiles; ended++) moments.endProfile();
+}
