@@ -3,6 +3,7 @@ import { codeToString } from '@connectrpc/connect/protocol-connect';
 import { ErrorInfoSchema, RetryInfoSchema } from '../gen/google/rpc/error_details_pb.js';
 import type { IngestApi } from '../ingest/api.js';
 import type { QueryApi } from '../query/api.js';
+import type { AdminApi } from './http-admin.js';
 import { REASON_TRAILER, type ErrorReporter } from './grpc-service.js';
 import type { CallContext } from './query-messages.js';
 import type { MethodMetrics, RequestMetrics } from './request-metrics.js';
@@ -14,6 +15,7 @@ import { ERROR_DOMAIN, retryInfo, wireError } from './wire-errors.js';
 export interface ConnectOptions {
   readonly ingest: IngestApi;
   readonly query: QueryApi;
+  readonly admin?: AdminApi | undefined;
   readonly requestMetrics: RequestMetrics;
   readonly report: ErrorReporter;
   /** Aborts every call that is under way. */

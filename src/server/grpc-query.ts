@@ -1,8 +1,11 @@
 import { toBinary } from '@bufbuild/protobuf';
 import type { DescMessage, MessageShape } from '@bufbuild/protobuf';
+import { AdminService } from '../gen/basalt/v1/admin_pb.js';
 import { QueryService } from '../gen/basalt/v1/query_pb.js';
 import type { QueryApi } from '../query/api.js';
+import { adminCalls } from './admin-calls.js';
 import { cancellableUnary, type MethodSupport, type UnaryHandler } from './grpc-service.js';
+import type { AdminApi } from './http-admin.js';
 import { decodeMessage } from './ingest-messages.js';
 import { queryCalls } from './query-calls.js';
 import type { CallContext } from './query-messages.js';
@@ -23,27 +26,33 @@ function handler<I extends DescMessage, O extends DescMessage>(
   );
 }
 
+type SupportOf = (method: string) => MethodSupport;
+
 /** The handlers of QueryService by method name. */
-export function queryHandlers(
-  api: QueryApi,
-  supportOf: (method: string) => MethodSupport,
+export function queryHandlers(api: QueryApi, supportOf: SupportOf): Record<string, UnaryHandler> {
+  return handlersOf(QueryService.method, queryCalls(api), supportOf);
+}
+
+/** The handlers of AdminService by method name. */
+export function adminHandlers(admin: AdminApi, supportOf: SupportOf): Record<string, UnaryHandler> {
+  return handlersOf(AdminService.method, adminCalls(admin), supportOf);
+}
+
+type Methods = Readonly<Record<string, UnaryMethod<DescMessage, DescMessage>>>;
+
+function handlersOf<M extends Methods>(
+  methods: M,
+  calls: {
+    readonly [K in keyof M]: (
+      context: CallContext,
+      request: MessageShape<M[K]['input']>,
+    ) => Promise<MessageShape<M[K]['output']>>;
+  },
+  supportOf: SupportOf,
 ): Record<string, UnaryHandler> {
-  const calls = queryCalls(api);
-  const { method } = QueryService;
-  const one = <I extends DescMessage, O extends DescMessage>(
-    own: UnaryMethod<I, O>,
-    run: (context: CallContext, request: MessageShape<I>) => Promise<MessageShape<O>>,
-  ) => ({ [own.name]: handler(own, supportOf(own.name), run) });
-  return {
-    ...one(method.profileTypes, calls.profileTypes),
-    ...one(method.labelNames, calls.labelNames),
-    ...one(method.labelValues, calls.labelValues),
-    ...one(method.series, calls.series),
-    ...one(method.merge, calls.merge),
-    ...one(method.timeSeries, calls.timeSeries),
-    ...one(method.items, calls.items),
-    ...one(method.heatmap, calls.heatmap),
-    ...one(method.diff, calls.diff),
-    ...one(method.explain, calls.explain),
-  };
+  const handlers = Object.entries(methods).map(([key, method]) => [
+    method.name,
+    handler(method, supportOf(method.name), calls[key as keyof M] as never),
+  ]);
+  return Object.fromEntries(handlers) as Record<string, UnaryHandler>;
 }

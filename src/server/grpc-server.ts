@@ -7,6 +7,7 @@ import {
 } from '@grpc/grpc-js';
 import { LIMITS } from '../base/limits.js';
 import type { Clock } from '../env/clock.js';
+import { AdminService, file_basalt_v1_admin } from '../gen/basalt/v1/admin_pb.js';
 import { file_basalt_v1_ingest, IngestService } from '../gen/basalt/v1/ingest_pb.js';
 import { file_basalt_v1_query, QueryService } from '../gen/basalt/v1/query_pb.js';
 import { file_google_rpc_error_details } from '../gen/google/rpc/error_details_pb.js';
@@ -24,8 +25,9 @@ import type { QueryApi } from '../query/api.js';
 import { listenError, splitAddress } from './address.js';
 import { HealthService } from './grpc-health.js';
 import { writeProfile, writeProfiles } from './grpc-ingest.js';
-import { queryHandlers } from './grpc-query.js';
+import { adminHandlers, queryHandlers } from './grpc-query.js';
 import { ReflectionIndex, reflectionHandler } from './grpc-reflection.js';
+import type { AdminApi } from './http-admin.js';
 import { serviceDefinition, type ErrorReporter, type MethodSupport } from './grpc-service.js';
 import type { RequestMetrics } from './request-metrics.js';
 
@@ -46,6 +48,8 @@ const SERVER_OPTIONS: ServerOptions = {
 export interface GrpcServerOptions {
   readonly ingest: IngestApi;
   readonly query: QueryApi;
+  /** Without it there is no AdminService. */
+  readonly admin?: AdminApi | undefined;
   /** host:port; port 0 takes any that is free. */
   readonly address: string;
   readonly clock: Clock;
@@ -74,9 +78,14 @@ function addServices(server: Server, options: GrpcServerOptions, closing: AbortS
   });
   server.addService(serviceDefinition(QueryService), queryHandlers(query, supportOf));
   const services = [IngestService.typeName, QueryService.typeName];
+  if (options.admin !== undefined) {
+    server.addService(serviceDefinition(AdminService), adminHandlers(options.admin, supportOf));
+    services.push(AdminService.typeName);
+  }
   const health = new HealthService({ clock, services, ready, closing });
   server.addService(serviceDefinition(Health), health.handlers());
   const index = new ReflectionIndex([
+    ...(options.admin === undefined ? [] : [file_basalt_v1_admin]),
     file_basalt_v1_ingest,
     file_basalt_v1_query,
     file_google_rpc_error_details,

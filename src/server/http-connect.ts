@@ -4,12 +4,15 @@ import type { ConnectRouter, HandlerContext, ServiceImpl } from '@connectrpc/con
 import { connectNodeAdapter } from '@connectrpc/connect-node';
 import { invalid, type StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { AdminService } from '../gen/basalt/v1/admin_pb.js';
 import { IngestService } from '../gen/basalt/v1/ingest_pb.js';
 import type { WriteProfileRequestSchema } from '../gen/basalt/v1/ingest_pb.js';
 import { QueryService } from '../gen/basalt/v1/query_pb.js';
 import { PusherService } from '../gen/push/v1/push_pb.js';
+import { adminCalls } from './admin-calls.js';
 import { type ConnectOptions, contextOf, Guard } from './connect-guard.js';
 import { methodPath } from './grpc-service.js';
+import type { AdminApi } from './http-admin.js';
 import { writeRequest, writeResponse } from './ingest-messages.js';
 import { queryCalls } from './query-calls.js';
 import type { CallContext } from './query-messages.js';
@@ -35,25 +38,43 @@ function ingestService(options: ConnectOptions): Partial<ServiceImpl<typeof Inge
   };
 }
 
-function queryService(options: ConnectOptions): ServiceImpl<typeof QueryService> {
-  const calls = queryCalls(options.query);
-  const { method } = QueryService;
-  const wrap = <I, O>(name: string, call: (context: CallContext, request: I) => Promise<O>) => {
+function wrapper(options: ConnectOptions) {
+  return <I, O>(
+    { name }: { readonly name: string },
+    call: (context: CallContext, request: I) => Promise<O>,
+  ) => {
     const guard = new Guard(options, name);
     return (request: I, context: HandlerContext): Promise<O> =>
       guard.unary(async () => await call(contextOf(context), request));
   };
+}
+
+function queryService(options: ConnectOptions): ServiceImpl<typeof QueryService> {
+  const calls = queryCalls(options.query);
+  const { method } = QueryService;
+  const wrap = wrapper(options);
   return {
-    profileTypes: wrap(method.profileTypes.name, calls.profileTypes),
-    labelNames: wrap(method.labelNames.name, calls.labelNames),
-    labelValues: wrap(method.labelValues.name, calls.labelValues),
-    series: wrap(method.series.name, calls.series),
-    merge: wrap(method.merge.name, calls.merge),
-    timeSeries: wrap(method.timeSeries.name, calls.timeSeries),
-    items: wrap(method.items.name, calls.items),
-    heatmap: wrap(method.heatmap.name, calls.heatmap),
-    diff: wrap(method.diff.name, calls.diff),
-    explain: wrap(method.explain.name, calls.explain),
+    profileTypes: wrap(method.profileTypes, calls.profileTypes),
+    labelNames: wrap(method.labelNames, calls.labelNames),
+    labelValues: wrap(method.labelValues, calls.labelValues),
+    series: wrap(method.series, calls.series),
+    merge: wrap(method.merge, calls.merge),
+    timeSeries: wrap(method.timeSeries, calls.timeSeries),
+    items: wrap(method.items, calls.items),
+    heatmap: wrap(method.heatmap, calls.heatmap),
+    diff: wrap(method.diff, calls.diff),
+    explain: wrap(method.explain, calls.explain),
+  };
+}
+
+function adminService(options: ConnectOptions, admin: AdminApi): ServiceImpl<typeof AdminService> {
+  const calls = adminCalls(admin);
+  const { method } = AdminService;
+  const wrap = wrapper(options);
+  return {
+    delete: wrap(method.delete, calls.delete),
+    deletions: wrap(method.deletions, calls.deletions),
+    retention: wrap(method.retention, calls.retention),
   };
 }
 
@@ -93,6 +114,8 @@ export function connectHandler(options: ConnectOptions, fallback: Fallback): Req
     routes: (router) => {
       router.service(IngestService, ingestService(options));
       router.service(QueryService, queryService(options));
+      const { admin } = options;
+      if (admin !== undefined) router.service(AdminService, adminService(options, admin));
     },
     // A broken UTF-8 text or an unknown JSON field is refused rather than guessed.
     ignoreUnknownFields: false,

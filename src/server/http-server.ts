@@ -155,10 +155,10 @@ class HttpApp {
   /** Connect's 80 modules are loaded by its first call: a server that is spoken to otherwise starts without. */
   private async loadConnect(): Promise<RequestListener> {
     const { connectHandler } = await import('./http-connect.js');
-    const { ingest, query, requestMetrics, report } = this.options;
+    const { ingest, query, admin, requestMetrics, report } = this.options;
     const { closing } = this;
     return connectHandler(
-      { ingest, query, requestMetrics, report, closing },
+      { ingest, query, admin, requestMetrics, report, closing },
       (request, response) => {
         sendError(request, response, wireError(pathNotFound(request.url ?? '')));
       },

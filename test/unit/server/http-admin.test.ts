@@ -1,5 +1,9 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { AdminService } from '../../../src/gen/basalt/v1/admin_pb.js';
 import { type AdminApi, ADMIN_ROUTES } from '../../../src/server/http-admin.js';
+import { startTestServer } from './fakes.js';
+import { grpcClient, metadataOf, unary } from './grpc-client.js';
+import { getJson } from './http-client.js';
 
 const NOW_MS = 1_790_000_000_000;
 const calls: unknown[] = [];
@@ -51,5 +55,58 @@ describe('admin calls', () => {
     expect(await ask('/api/v1/retention', '')).toEqual({
       rules: [{ keepMs: 1 }, { tenantId: 't', keepMs: 3 }],
     });
+  });
+});
+
+describe('AdminService', () => {
+  it('deletes, lists and says what is kept, over gRPC and Connect', async () => {
+    const server = await startTestServer({ admin });
+    const client = grpcClient(server.grpcAddress);
+    try {
+      const { method } = AdminService;
+      const { deletion } = await unary(client, method.delete, {
+        selector: '{a="b"}',
+        endMs: 7n,
+      });
+      expect(deletion).toMatchObject({ id: 3n, selector: '{a="b"}', endMs: 7n, blocks: 4n });
+      expect(calls).toEqual([{ tenantId: 'anonymous', selector: '{a="b"}', endMs: 7 }]);
+      const { deletions } = await unary(client, method.deletions, {});
+      expect(deletions.map((d) => [d.id, d.selector, d.createdMs])).toEqual([[3n, '{a="b"}', 5n]]);
+      const { rules } = await unary(
+        client,
+        method.retention,
+        {},
+        {
+          metadata: metadataOf({ 'x-scope-orgid': 't' }),
+        },
+      );
+      expect(rules.map((r) => r.keepMs)).toEqual([1n, 3n]);
+      await expect(unary(client, method.delete, {})).rejects.toMatchObject({ code: 3 });
+      const post = (name: string, body: object) =>
+        getJson(`${server.url}/basalt.v1.AdminService/${name}`, {
+          method: 'POST',
+          headers: { 'content-type': 'application/json' },
+          body: JSON.stringify(body),
+        });
+      expect((await post('Delete', { selector: '{x="y"}' })).json).toMatchObject({
+        deletion: { id: '3', selector: '{x="y"}' },
+      });
+      expect((await post('Retention', {})).json).toEqual({ rules: [{ keepMs: '1' }] });
+      expect((await post('Delete', {})).status).toBe(400);
+    } finally {
+      client.close();
+      await server.server.close();
+    }
+  });
+
+  it('is not there where the server offers nothing of it', async () => {
+    const server = await startTestServer();
+    const { status } = await getJson(`${server.url}/basalt.v1.AdminService/Deletions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: '{}',
+    });
+    expect(status).toBe(404);
+    await server.server.close();
   });
 });
