@@ -17,7 +17,7 @@ import {
 } from '../server/http-json.js';
 import { DIFF_NAMES, diffJson, diffOf } from '../server/http-diff.js';
 import { readParameters } from '../server/http-parameters.js';
-import { heatmapJson, itemsJson } from '../server/http-items.js';
+import { beforeOomJson, heatmapJson, itemsJson } from '../server/http-items.js';
 import { ITEMS_DEFAULT } from '../server/item-messages.js';
 import { mergeAnswer } from '../server/merge-answer.js';
 import { defaultStepMs, parseDuration, parseTime } from '../server/http-times.js';
@@ -36,7 +36,8 @@ export type QuestionKind =
   | 'profiles'
   | 'spans'
   | 'heatmap'
-  | 'diff';
+  | 'diff'
+  | 'oom';
 
 /** Kinds that list series, whatever their profiles hold. */
 export const LISTING_KINDS: readonly QuestionKind[] = ['types', 'labels', 'values', 'series'];
@@ -126,6 +127,8 @@ function pathOf(question: Question): string {
     case 'heatmap':
     case 'diff':
       return `/api/v1/${question.kind}`;
+    case 'oom':
+      return '/api/v1/before-oom';
     default:
       return unreachable(question.kind);
   }
@@ -136,7 +139,7 @@ function parametersOf(question: Question): URLSearchParams {
   const isListing = LISTING_KINDS.includes(question.kind);
   if (question.selector !== '') out.set(isListing ? 'match' : 'selector', question.selector);
   if (isListing) return out;
-  out.set('type', question.profileType);
+  if (question.profileType !== '') out.set('type', question.profileType);
   if (question.aggregation !== undefined) out.set('aggregation', question.aggregation);
   const values = question.options as Readonly<Record<string, OptionValue>>;
   for (const [name, { parameter = name }] of Object.entries(MERGE_OPTIONS)) {
@@ -206,6 +209,15 @@ async function askDirectly(
       return askItems(query, range, question);
     case 'heatmap':
       return askHeatmap(query, range, question);
+    case 'oom': {
+      const { profileType, limit } = question;
+      const answer = await query.beforeOom({
+        ...range,
+        ...(profileType === '' ? {} : { profileType }),
+        ...(limit === undefined ? {} : { limit }),
+      });
+      return beforeOomJson(answer);
+    }
     case 'diff': {
       const search = parametersOf(question).toString();
       const signal = io.signal;

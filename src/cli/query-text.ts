@@ -10,6 +10,7 @@ export const QUERY_WHATS = [
   'spans',
   'heatmap',
   'diff',
+  'oom',
   'types',
   'series',
   'labels',
@@ -40,6 +41,8 @@ export function answerText(
       return itemsText((json as ItemsJson).profiles ?? [], json as ItemsJson);
     case 'spans':
       return itemsText((json as ItemsJson).spans ?? [], json as ItemsJson);
+    case 'oom':
+      return oomText(json as OomJson);
     case 'diff':
       return diffText(json as DiffJson);
     case 'heatmap':
@@ -87,6 +90,20 @@ interface HeatmapJson {
     readonly labels: Record<string, string>;
     readonly slots: readonly { readonly startMs: number; readonly counts: readonly number[] }[];
   }[];
+}
+
+interface OomJson {
+  readonly unit: string;
+  readonly profileType: string;
+  readonly first: { readonly startMs: number; readonly total: string };
+  readonly last: { readonly startMs: number; readonly total: string };
+  readonly profileCount: number;
+  readonly paths: readonly {
+    readonly path: readonly string[];
+    readonly before: string;
+    readonly after: string;
+  }[];
+  readonly hiddenPaths: number;
 }
 
 interface DiffJson {
@@ -247,5 +264,24 @@ function diffText({ unit, base, comparisons }: DiffJson): string {
     }
     if (hidden > 0) out.push(`... ${hidden} more functions (--limit)`);
   }
+  return lines(out);
+}
+
+function oomText({ unit, profileType, first, last, profileCount, ...answer }: OomJson): string {
+  const value = (text: string): string => formatValue(BigInt(text), unit);
+  const level = ({ startMs, total }: OomJson['first']): string =>
+    `${value(total)} at ${new Date(startMs).toISOString()}`;
+  const out = [
+    `${profileType}, ${profileCount} profiles`,
+    `from ${level(first)}`,
+    `to   ${level(last)}`,
+  ];
+  for (const { path, before, after } of answer.paths) {
+    out.push(
+      `+${value(String(BigInt(after) - BigInt(before)))} (${value(before)} to ${value(after)})`,
+    );
+    out.push(`    ${path.join(' > ')}`);
+  }
+  if (answer.hiddenPaths > 0) out.push(`... ${answer.hiddenPaths} more paths (--limit)`);
   return lines(out);
 }

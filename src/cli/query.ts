@@ -134,7 +134,7 @@ export const queryCommand = command({
     const target = chooseTarget({ values, origins });
     const source = await querySource(io, { ...values, ...target });
     try {
-      if (question.profileType === '' && !LISTING_KINDS.includes(question.kind)) {
+      if (question.profileType === '' && needsType(question.kind)) {
         throw await missingType(source, question);
       }
       const answer = await source.ask(question);
@@ -147,6 +147,11 @@ export const queryCommand = command({
     return EXIT_OK;
   },
 });
+
+/** What died of its memory says so by itself. */
+function needsType(kind: Question['kind']): boolean {
+  return kind !== 'oom' && !LISTING_KINDS.includes(kind);
+}
 
 function baseOf(values: {
   readonly 'base-selector': string | undefined;

@@ -134,6 +134,41 @@ export interface DiffAnswer {
   readonly comparisons: readonly Comparison[];
 }
 
+/** An instance, by its selector, and the minutes before it died. */
+export interface BeforeOomQuery extends RangeQuery {
+  /** Default: what says how much memory is in use, `memory:inuse_space` before others. */
+  readonly profileType?: string;
+  /** Growing call paths to name. Default 20. */
+  readonly limit?: number;
+}
+
+export interface GrowingPath {
+  /** Names from the root on. */
+  readonly path: readonly string[];
+  /** Own value of the stack in the first and in the last profile. */
+  readonly before: bigint;
+  readonly after: bigint;
+}
+
+export interface BeforeOom {
+  readonly unit: string;
+  readonly profileType: string;
+  /** The first and the last profile of the range; those of several series that start together count together. */
+  readonly first: { readonly startMs: number; readonly total: bigint };
+  readonly last: { readonly startMs: number; readonly total: bigint };
+  /** The last ten at most, oldest first. */
+  readonly profiles: readonly ProfileItem[];
+  readonly profileCount: number;
+  /** Between the two, by growth, descending. */
+  readonly paths: readonly GrowingPath[];
+  /** Growing paths that the limit left out. */
+  readonly hiddenPaths: number;
+  /** The greatest total of each step. */
+  readonly series: TimeSeries;
+  readonly stepMs: number;
+  readonly stats: QueryStats;
+}
+
 /** A query to run for its plan: a merge in some format, or a time series. */
 export type ExplainQuery =
   | (GraphQuery & FormatOptions & { readonly kind: 'merge'; readonly format: MergeFormat })
@@ -368,6 +403,7 @@ export interface QueryApi {
   items(query: ItemsQuery): Promise<ItemList>;
   heatmap(query: HeatmapQuery): Promise<Heatmap>;
   diff(query: DiffQuery): Promise<DiffAnswer>;
+  beforeOom(query: BeforeOomQuery): Promise<BeforeOom>;
   /** Runs the query and answers what it did, in place of what it found. */
   explain(query: ExplainQuery): Promise<QueryPlan>;
 }

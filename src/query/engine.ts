@@ -10,6 +10,8 @@ import { queriedTenantIds } from '../model/tenant-id.js';
 import { FramePool } from '../symbols/frame-pool.js';
 import { aggregate } from './aggregate.js';
 import type {
+  BeforeOom,
+  BeforeOomQuery,
   Comparison,
   DiffAnswer,
   DiffQuery,
@@ -41,6 +43,7 @@ import type {
   TopTable,
   TreeQuery,
 } from './api.js';
+import { beforeOom } from './before-oom.js';
 import { withProfileIds } from './by-profile-id.js';
 import { WeightedCache } from './cache.js';
 import { DEFAULT_BUDGET, type QueryBudget, QueryContext } from './context.js';
@@ -290,6 +293,10 @@ export class QueryEngine implements QueryApi {
     const { total, stats } = top;
     const side = { total, durationNs, observedProfiles: moments.profiles, stats };
     return { top, moments, profiles, side };
+  }
+
+  beforeOom(query: BeforeOomQuery): Promise<BeforeOom> {
+    return beforeOom(this, query);
   }
 
   async items(query: ItemsQuery): Promise<ItemList> {

@@ -19,7 +19,7 @@ import {
   timeSeriesJson,
 } from './http-json.js';
 import { DIFF_NAMES, diffJson, diffOf } from './http-diff.js';
-import { heatmapJson, itemsJson } from './http-items.js';
+import { beforeOomJson, heatmapJson, itemsJson } from './http-items.js';
 import { flagOf, optionParameters, optionsOf } from './http-options.js';
 import { readParameters, type ParameterNames, type Parameters } from './http-parameters.js';
 import { BUCKETS_DEFAULT, ITEM_KINDS, ITEMS_DEFAULT } from './item-messages.js';
@@ -196,6 +196,23 @@ async function items(call: ApiCall, kind: ItemsQuery['kind']): Promise<Reply> {
   return json(itemsJson(answer, kind, call.links));
 }
 
+const BEFORE_OOM_NAMES: ParameterNames = {
+  once: ['type', 'selector', 'start', 'end', 'limit'],
+  repeated: [],
+};
+
+async function beforeOom(call: ApiCall): Promise<Reply> {
+  const parameters = readParameters(call.search, BEFORE_OOM_NAMES);
+  const profileType = parameters.optional('type');
+  const limit = parameters.count('limit', LIMITS.queryItemsMax);
+  const answer = await call.query.beforeOom({
+    ...rangeOf(call, parameters, 'selector'),
+    ...(profileType === undefined ? {} : { profileType }),
+    ...(limit === undefined ? {} : { limit }),
+  });
+  return json(beforeOomJson(answer));
+}
+
 async function diff({ context, nowMs, search, query }: ApiCall): Promise<Reply> {
   const parameters = readParameters(search, DIFF_NAMES);
   return json(diffJson(await query.diff(diffOf(context, nowMs, parameters))));
@@ -225,6 +242,7 @@ const ROUTES: ReadonlyMap<string, ApiRoute> = new Map(
     { name: '/api/v1/timeseries', run: timeSeries },
     { name: '/api/v1/heatmap', run: heatmap },
     { name: '/api/v1/diff', run: diff },
+    { name: '/api/v1/before-oom', run: beforeOom },
     { name: '/api/v1/spans', run: (call: ApiCall) => items(call, 'span') },
     { name: '/api/v1/profiles', run: (call: ApiCall) => items(call, 'profile') },
   ].map((route) => [route.name, route]),

@@ -1,4 +1,4 @@
-import type { Heatmap, ItemList, ItemsQuery, ProfileItem } from '../query/api.js';
+import type { BeforeOom, Heatmap, ItemList, ItemsQuery, ProfileItem } from '../query/api.js';
 import { sortedJson, writeStats } from './http-json.js';
 import { JsonText } from './json-text.js';
 import { type LinkTemplates, linksOf } from './links.js';
@@ -49,4 +49,14 @@ export function heatmapJson(answer: Heatmap, { kind, stepMs, links }: HeatmapSha
     text.raw(']}');
   });
   return writeStats(text.raw(']'), answer.stats).finish();
+}
+
+export function beforeOomJson({ stats, series, profiles, ...answer }: BeforeOom): Buffer {
+  const value = {
+    ...answer,
+    profiles: profiles.map((item) => itemValue(item, 'profile', {})),
+    points: [...series.timestampMs].map((ms, i) => [ms, String(series.value[i])]),
+  };
+  const text = JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v));
+  return writeStats(new JsonText().raw(text.slice(0, -1)), stats).finish();
 }

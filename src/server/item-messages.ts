@@ -1,7 +1,14 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { invalid } from '../base/errors.js';
-import { HeatmapResponseSchema, ItemKind, ItemsResponseSchema } from '../gen/basalt/v1/query_pb.js';
+import {
+  BeforeOomResponseSchema,
+  HeatmapResponseSchema,
+  ItemKind,
+  ItemsResponseSchema,
+} from '../gen/basalt/v1/query_pb.js';
 import type {
+  BeforeOomRequest,
+  BeforeOomResponse,
   HeatmapRequest,
   HeatmapResponse,
   ItemSchema,
@@ -9,6 +16,8 @@ import type {
   ItemsResponse,
 } from '../gen/basalt/v1/query_pb.js';
 import type {
+  BeforeOom,
+  BeforeOomQuery,
   Heatmap,
   HeatmapQuery,
   ItemList,
@@ -95,6 +104,36 @@ export function heatmapMessage({ unit, bucketStart, series, stats }: Heatmap): H
         ...(exemplar === undefined ? {} : { exemplar: itemMessage(exemplar) }),
       })),
     })),
+    stats: statsMessage(stats),
+  });
+}
+
+export function beforeOomQuery(context: CallContext, request: BeforeOomRequest): BeforeOomQuery {
+  const { profileType, limit } = request;
+  return {
+    ...rangeQuery(context, request),
+    ...(profileType === '' ? {} : { profileType }),
+    ...(limit === 0 ? {} : { limit }),
+  };
+}
+
+export function beforeOomMessage(answer: BeforeOom): BeforeOomResponse {
+  const { unit, profileType, first, last, profiles, paths, series, stats } = answer;
+  return create(BeforeOomResponseSchema, {
+    unit,
+    profileType,
+    first: { startMs: BigInt(first.startMs), total: first.total },
+    last: { startMs: BigInt(last.startMs), total: last.total },
+    profiles: profiles.map(itemMessage),
+    profileCount: BigInt(answer.profileCount),
+    paths: paths.map(({ path, before, after }) => ({ path: [...path], before, after })),
+    hiddenPaths: BigInt(answer.hiddenPaths),
+    series: {
+      labels: sortedLabels(series.labels),
+      timestampMs: Array.from(series.timestampMs, (ms) => BigInt(ms)),
+      value: Array.from(series.value),
+    },
+    stepMs: BigInt(answer.stepMs),
     stats: statsMessage(stats),
   });
 }

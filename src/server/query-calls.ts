@@ -26,7 +26,14 @@ import {
   type RenderFormat,
 } from '../query/formats.js';
 import { diffMessage, diffQuery } from './diff-messages.js';
-import { heatmapMessage, heatmapQuery, itemsMessage, itemsQuery } from './item-messages.js';
+import {
+  beforeOomMessage,
+  beforeOomQuery,
+  heatmapMessage,
+  heatmapQuery,
+  itemsMessage,
+  itemsQuery,
+} from './item-messages.js';
 import {
   labelSetMessage,
   mergeMessage,
@@ -183,6 +190,9 @@ export function queryCalls(api: QueryApi): QueryCalls {
     },
     async diff(context, request) {
       return diffMessage(await api.diff(diffQuery(context, request)));
+    },
+    async beforeOom(context, request) {
+      return beforeOomMessage(await api.beforeOom(beforeOomQuery(context, request)));
     },
     explain: (context, request) => explain(api, context, request),
     async items(context, request) {

@@ -112,6 +112,7 @@ function threadedQuery(slot: ThreadSlot<QueryHandlers>, box: PositionBox): Query
     heatmap: ask('heatmap'),
     explain: ask('explain'),
     diff: ask('diff'),
+    beforeOom: ask('beforeOom'),
   };
 }
 

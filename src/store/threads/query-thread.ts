@@ -3,6 +3,7 @@ import { type CallContext, serveThread, withTransfer } from '../../env/thread-ha
 import { ownThread } from '../../env/threads.js';
 import type { LogPosition } from '../../log/segment-view.js';
 import type {
+  BeforeOomQuery,
   DiffQuery,
   ExplainQuery,
   HeatmapQuery,
@@ -70,6 +71,8 @@ async function handlers() {
     heatmap: (call: QueryCall<HeatmapQuery>, c: CallContext) => engine.heatmap(ready(call, c)),
     timeSeries: (call: QueryCall<TimeSeriesQuery>, c: CallContext) =>
       engine.timeSeries(ready(call, c)),
+    beforeOom: (call: QueryCall<BeforeOomQuery>, c: CallContext) =>
+      engine.beforeOom(ready(call, c)),
     diff: (call: QueryCall<DiffQuery>, c: CallContext) => engine.diff(ready(call, c)),
     explain: (call: QueryCall<ExplainQuery>, c: CallContext) =>
       engine.explain(ready(call, c) as ExplainQuery),

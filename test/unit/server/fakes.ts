@@ -3,6 +3,7 @@ import { systemClock } from '../../../src/env/clock.js';
 import type { ForeignBody, IngestApi, WriteRequest, WriteResult } from '../../../src/ingest/api.js';
 import type {
   FlameTree,
+  BeforeOomQuery,
   DiffQuery,
   ExplainQuery,
   HeatmapQuery,
@@ -197,6 +198,11 @@ export class FakeQuery implements QueryApi {
     await this.note('heatmap', query);
     const bucketStart = new Float64Array(query.buckets);
     return { unit: 'nanoseconds', bucketStart, series: [], stats: this.stats };
+  }
+
+  async beforeOom(query: BeforeOomQuery): Promise<never> {
+    await this.note('beforeOom', query);
+    throw new Error('the fake has no memory');
   }
 
   async diff(query: DiffQuery) {

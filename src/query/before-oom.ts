@@ -1,0 +1,100 @@
+/**
+ * Before a process died of its memory: its last profiles, what grew between the first and the last of them and on which
+ * call paths, and the level over time. Made of other queries, so that its numbers are theirs.
+ */
+import { StoreError } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
+import type {
+  BeforeOom,
+  BeforeOomQuery,
+  FlameTree,
+  GrowingPath,
+  ProfileItem,
+  QueryApi,
+} from './api.js';
+import { diffTrees } from './render/diff.js';
+
+const PATHS_DEFAULT = 20;
+const LAST_PROFILES = 10;
+const POINTS = 60;
+
+/** Throws `not-found` PS_OOM_PROFILES where no such profile is in the range. */
+export async function beforeOom(api: QueryApi, query: BeforeOomQuery): Promise<BeforeOom> {
+  const { limit = PATHS_DEFAULT, ...range } = query;
+  const profileType = query.profileType ?? (await memoryType(api, query));
+  const own = { ...range, profileType };
+  const list = await api.items({ ...own, kind: 'profile', limit: LIMITS.queryItemsMax });
+  const items = [...list.items].sort((a, b) => a.startMs - b.startMs);
+  const first = items[0];
+  const last = items.at(-1);
+  if (first === undefined || last === undefined) throw nothing(query, profileType);
+  const treeAt = ({ startMs }: ProfileItem): Promise<FlameTree> =>
+    api.mergeTree({
+      ...own,
+      startMs,
+      endMs: startMs + 1,
+      aggregation: 'sum',
+      maxNodes: LIMITS.treeNodesMax,
+    });
+  const before = await treeAt(first);
+  const after = await treeAt(last);
+  const paths = growingPaths(before, after);
+  const stepMs = Math.max(1, Math.ceil((query.endMs - query.startMs) / POINTS));
+  const { series } = await api.timeSeries({ ...own, stepMs, groupBy: [], aggregation: 'max' });
+  return {
+    unit: list.unit,
+    profileType,
+    first: { startMs: first.startMs, total: before.total },
+    last: { startMs: last.startMs, total: after.total },
+    profiles: items.slice(-LAST_PROFILES),
+    profileCount: items.length + list.hiddenItems,
+    paths: paths.slice(0, limit),
+    hiddenPaths: Math.max(0, paths.length - limit),
+    series: series[0] ?? NO_SERIES,
+    stepMs,
+    stats: list.stats,
+  };
+}
+
+const NO_SERIES = { labels: {}, timestampMs: new Float64Array(0), value: new BigInt64Array(0) };
+
+/** Types that say what is in use now, the best known first. */
+const MEMORY_TYPES = [
+  /^memory:inuse_space:/,
+  /:inuse_space:bytes:/,
+  /:(?:space|heap|live)[^:]*:bytes:/,
+];
+
+async function memoryType(api: QueryApi, query: BeforeOomQuery): Promise<string> {
+  const types = await api.profileTypes(query);
+  const gauges = types.filter(({ temporality }) => temporality === 'gauge').map(({ id }) => id);
+  for (const pattern of MEMORY_TYPES) {
+    const found = gauges.find((id) => pattern.test(id));
+    if (found !== undefined) return found;
+  }
+  throw nothing(query, 'memory in use');
+}
+
+function nothing({ selector }: BeforeOomQuery, what: string): StoreError {
+  return new StoreError({
+    kind: 'not-found',
+    code: 'PS_OOM_PROFILES',
+    message: `cannot look at ${JSON.stringify(selector.slice(0, 256))}: got no profile of ${what} in the range; want one or more`,
+  });
+}
+
+/** Stacks whose own value grew, the most first; ties by name. */
+function growingPaths(before: FlameTree, after: FlameTree): readonly GrowingPath[] {
+  const { names, parent, name, left, right } = diffTrees(before, after, LIMITS.treeNodesMax);
+  const grown: number[] = [];
+  for (let n = 1; n < parent.length; n++) if (right.self[n]! > left.self[n]!) grown.push(n);
+  const growth = (n: number): bigint => right.self[n]! - left.self[n]!;
+  const pathOf = (n: number): readonly string[] => {
+    const path: string[] = [];
+    for (let at = n; at > 0; at = parent[at]!) path.push(names[name[at]!]!);
+    return path.reverse();
+  };
+  return grown
+    .sort((a, b) => (growth(b) > growth(a) ? 1 : growth(b) < growth(a) ? -1 : a - b))
+    .map((n) => ({ path: pathOf(n), before: left.self[n]!, after: right.self[n]! }));
+}
