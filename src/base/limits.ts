@@ -105,6 +105,11 @@ export const LIMITS = {
   /** Profiles of a side that are read one by one for their dispersion; of more of them every n-th is. */
   diffProfilesMax: 2_000,
   diffFunctionsMax: 100_000,
+  /** Profiles that a search for regressions reads one by one; of more of them every n-th. */
+  regressionProfilesMax: 8_000,
+  /** Direct callers of a function that such a search tells apart. */
+  regressionCallersMax: 64,
+  regressionsMax: 100,
   /** Points of a time series answer: series times steps. */
   queryPointsMax: 1_000_000,
   queryGroupsMax: 100_000,

@@ -15,7 +15,14 @@ import {
   stringsJson,
   timeSeriesJson,
 } from '../server/http-json.js';
-import { DIFF_NAMES, diffJson, diffOf } from '../server/http-diff.js';
+import {
+  DIFF_NAMES,
+  diffJson,
+  diffOf,
+  REGRESSION_NAMES,
+  regressionsJson,
+  regressionsOf,
+} from '../server/http-diff.js';
 import { readParameters } from '../server/http-parameters.js';
 import { beforeOomJson, heatmapJson, itemsJson } from '../server/http-items.js';
 import { ITEMS_DEFAULT } from '../server/item-messages.js';
@@ -37,7 +44,8 @@ export type QuestionKind =
   | 'spans'
   | 'heatmap'
   | 'diff'
-  | 'oom';
+  | 'oom'
+  | 'regressions';
 
 /** Kinds that list series, whatever their profiles hold. */
 export const LISTING_KINDS: readonly QuestionKind[] = ['types', 'labels', 'values', 'series'];
@@ -126,6 +134,7 @@ function pathOf(question: Question): string {
     case 'spans':
     case 'heatmap':
     case 'diff':
+    case 'regressions':
       return `/api/v1/${question.kind}`;
     case 'oom':
       return '/api/v1/before-oom';
@@ -209,6 +218,10 @@ async function askDirectly(
       return askItems(query, range, question);
     case 'heatmap':
       return askHeatmap(query, range, question);
+    case 'regressions': {
+      const parameters = readParameters(parametersOf(question).toString(), REGRESSION_NAMES);
+      return regressionsJson(await query.regressions(regressionsOf(range, parameters)));
+    }
     case 'oom': {
       const { profileType, limit } = question;
       const answer = await query.beforeOom({

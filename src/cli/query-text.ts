@@ -11,6 +11,7 @@ export const QUERY_WHATS = [
   'heatmap',
   'diff',
   'oom',
+  'regressions',
   'types',
   'series',
   'labels',
@@ -41,6 +42,8 @@ export function answerText(
       return itemsText((json as ItemsJson).profiles ?? [], json as ItemsJson);
     case 'spans':
       return itemsText((json as ItemsJson).spans ?? [], json as ItemsJson);
+    case 'regressions':
+      return regressionsText(json as RegressionsJson);
     case 'oom':
       return oomText(json as OomJson);
     case 'diff':
@@ -90,6 +93,22 @@ interface HeatmapJson {
     readonly labels: Record<string, string>;
     readonly slots: readonly { readonly startMs: number; readonly counts: readonly number[] }[];
   }[];
+}
+
+interface RegressionsJson {
+  readonly regressions: readonly {
+    readonly function: string;
+    readonly kind: string;
+    readonly before: number;
+    readonly after: number;
+    readonly changedMs: number;
+    readonly p: number;
+    readonly paths: readonly { readonly path: readonly string[] }[];
+  }[];
+  readonly hidden: number;
+  readonly goneAway: number;
+  readonly shifted: number;
+  readonly profiles: number;
 }
 
 interface OomJson {
@@ -283,5 +302,20 @@ function oomText({ unit, profileType, first, last, profileCount, ...answer }: Oo
     out.push(`    ${path.join(' > ')}`);
   }
   if (answer.hiddenPaths > 0) out.push(`... ${answer.hiddenPaths} more paths (--limit)`);
+  return lines(out);
+}
+
+function regressionsText({ regressions, hidden, ...answer }: RegressionsJson): string {
+  const percent = (share: number): string => `${(share * 100).toFixed(1)}%`;
+  const out = [
+    `${regressions.length + hidden} in ${answer.profiles} profiles; ${answer.goneAway} went away, ${answer.shifted} only moved`,
+  ];
+  for (const { function: name, kind, before, after, changedMs, p, paths } of regressions) {
+    const when = new Date(changedMs).toISOString();
+    const shares = `${percent(before)} to ${percent(after)}`;
+    out.push(`${name} (${kind}) ${shares} at ${when}, p ${p.toPrecision(2)}`);
+    for (const { path } of paths) out.push(`    ${path.join(' > ')}`);
+  }
+  if (hidden > 0) out.push(`... ${hidden} more (--limit)`);
   return lines(out);
 }

@@ -92,7 +92,14 @@ const OPTIONS = {
 const EXPLAINED: readonly QueryWhat[] = ['merge', 'top', 'timeseries'];
 
 /** What reads samples and shows no stacks. */
-const SAMPLE_WHATS: readonly QueryWhat[] = ['timeseries', 'profiles', 'spans', 'heatmap', 'diff'];
+const SAMPLE_WHATS: readonly QueryWhat[] = [
+  'timeseries',
+  'profiles',
+  'spans',
+  'heatmap',
+  'diff',
+  'regressions',
+];
 
 /** The filters and views of queries; `values` has them by these names. */
 const ALL_OPTIONS = { ...OPTIONS, ...derivedOptions(MERGE_OPTIONS) } as typeof OPTIONS;

@@ -134,6 +134,49 @@ export interface DiffAnswer {
   readonly comparisons: readonly Comparison[];
 }
 
+/** What got slower within a range. Filters that change stacks do not go with it. */
+export interface RegressionsQuery
+  extends RangeQuery,
+    SampleFilter,
+    Pick<StackFilter, 'focus' | 'ignore' | 'stack'> {
+  readonly profileType: string;
+  /** Rise of a function's share in all that is worth a look. Default 0.01. */
+  readonly changeMin?: number;
+  /** Of the regressions named, how many may be chance. Default 0.01. */
+  readonly falseDiscoveryRate?: number;
+  /** Default 10. */
+  readonly limit?: number;
+}
+
+export interface Regression {
+  readonly functionName: string;
+  readonly fileName: string;
+  /** Which of its values rose: its own, or those of what it calls as well. */
+  readonly kind: 'self' | 'total';
+  /** Shares in all, means of the steps. */
+  readonly before: number;
+  readonly after: number;
+  /** Start of the first step after the change. */
+  readonly changedMs: number;
+  /** Of such a rise by chance, for the best of all times of change that were tried. */
+  readonly p: number;
+  /** Share in each step that has a profile. */
+  readonly series: { readonly timestampMs: Float64Array; readonly share: Float64Array };
+  /** Call paths to the function after the change, the heaviest first: names from the root on, and their share in it. */
+  readonly paths: readonly { readonly path: readonly string[]; readonly share: number }[];
+}
+
+export interface Regressions {
+  readonly stepMs: number;
+  /** By rise, descending. */
+  readonly regressions: readonly Regression[];
+  readonly hiddenRegressions: number;
+  /** Rises that were left out: gone again by the end; costs that moved between the callees of one caller. */
+  readonly goneAway: number;
+  readonly shifted: number;
+  readonly profiles: number;
+}
+
 /** An instance, by its selector, and the minutes before it died. */
 export interface BeforeOomQuery extends RangeQuery {
   /** Default: what says how much memory is in use, `memory:inuse_space` before others. */
@@ -404,6 +447,7 @@ export interface QueryApi {
   heatmap(query: HeatmapQuery): Promise<Heatmap>;
   diff(query: DiffQuery): Promise<DiffAnswer>;
   beforeOom(query: BeforeOomQuery): Promise<BeforeOom>;
+  regressions(query: RegressionsQuery): Promise<Regressions>;
   /** Runs the query and answers what it did, in place of what it found. */
   explain(query: ExplainQuery): Promise<QueryPlan>;
 }

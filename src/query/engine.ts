@@ -33,6 +33,8 @@ import type {
   ProfileBounds,
   QueryPlan,
   RangeQuery,
+  Regressions,
+  RegressionsQuery,
   RenderedMerge,
   RenderQuery,
   Sandwich,
@@ -48,8 +50,8 @@ import { withProfileIds } from './by-profile-id.js';
 import { WeightedCache } from './cache.js';
 import { DEFAULT_BUDGET, type QueryBudget, QueryContext } from './context.js';
 import { type ComparedSide, compareSides } from './diff/compare.js';
-import { FunctionNumbers } from './diff/moments.js';
-import { observe } from './diff/observe.js';
+import { FunctionNumbers, Moments } from './diff/moments.js';
+import { observe, type Observed, type ObserveRequest } from './diff/observe.js';
 import { partPlans, Stopwatch, totalReads } from './explain.js';
 import { checkFormat } from './formats.js';
 import { QueryGate } from './gate.js';
@@ -59,6 +61,7 @@ import { type Listing, ListingBuilder, listLabelNames, listLabelValues } from '.
 import { keyFilter } from './key-filter.js';
 import { timeRange } from './plan.js';
 import { renderTop } from './render/top.js';
+import { findRegressions } from './regressions/regressions.js';
 import { type MergeScope, renderAny, renderReport, sandwichOf, treeOf } from './reports.js';
 import {
   checkDiff,
@@ -280,19 +283,31 @@ export class QueryEngine implements QueryApi {
     const own = { ...query, selector, startMs, endMs };
     const top = await this.mergeTop(own);
     // Profiles as they were sent: a rollup does not tell them apart.
-    const observed = await this.#run(own, async ({ context, snapshot }) => {
-      const { sources, selector: compiled } = await this.#select(
-        own,
-        { context, snapshot },
-        this.#pool(),
-      );
-      const filter = keyFilter(own, compileFilter(own).keys);
-      return observe({ sources, selector: compiled, filter, numbers, context });
-    });
-    const { moments, profiles, durationNs } = observed;
+    const moments = new Moments();
+    const profilesMax = LIMITS.diffProfilesMax;
+    const observed = await this.observe(own, { numbers, observer: moments, profilesMax });
+    const { profiles, durationNs } = observed;
     const { total, stats } = top;
     const side = { total, durationNs, observedProfiles: moments.profiles, stats };
     return { top, moments, profiles, side };
+  }
+
+  /** Reads single profiles for who looks at how they differ. */
+  observe(
+    query: MergeQuery,
+    what: Pick<ObserveRequest, 'numbers' | 'observer' | 'profilesMax'>,
+  ): Promise<Observed> {
+    checkMerge(query);
+    return this.#run(query, async ({ context, snapshot }) => {
+      const selected = await this.#select(query, { context, snapshot }, this.#pool());
+      const { sources, selector } = selected;
+      const filter = keyFilter(query, compileFilter(query).keys);
+      return observe({ sources, selector, filter, ...what, context });
+    });
+  }
+
+  regressions(query: RegressionsQuery): Promise<Regressions> {
+    return findRegressions(this, query);
   }
 
   beforeOom(query: BeforeOomQuery): Promise<BeforeOom> {

@@ -1,14 +1,24 @@
 import { create, type MessageInitShape } from '@bufbuild/protobuf';
 import { invalid } from '../base/errors.js';
-import { DiffResponseSchema } from '../gen/basalt/v1/query_pb.js';
+import { DiffResponseSchema, RegressionsResponseSchema } from '../gen/basalt/v1/query_pb.js';
 import type {
   DiffFunctionSchema,
   DiffRequest,
   DiffResponse,
   DiffSideSchema,
+  RegressionsRequest,
+  RegressionsResponse,
   Selection,
 } from '../gen/basalt/v1/query_pb.js';
-import type { DiffAnswer, DiffFunction, DiffQuery, DiffSelection, DiffSide } from '../query/api.js';
+import type {
+  DiffAnswer,
+  DiffFunction,
+  DiffQuery,
+  DiffSelection,
+  DiffSide,
+  Regressions,
+  RegressionsQuery,
+} from '../query/api.js';
 import { type CallContext, rangeQuery, selectionOptions, statsMessage } from './query-messages.js';
 
 /** Between the messages of comparisons and the values of the query engine. */
@@ -66,4 +76,41 @@ function functionMessage(own: DiffFunction): MessageInitShape<typeof DiffFunctio
     selfSignificant: own.isSelfSignificant,
     totalSignificant: own.isTotalSignificant,
   };
+}
+
+export function regressionsQuery(
+  context: CallContext,
+  request: RegressionsRequest,
+): RegressionsQuery {
+  const { profileType, limit, changeMin, falseDiscoveryRate } = request;
+  return {
+    ...selectionOptions(request),
+    ...rangeQuery(context, request),
+    profileType,
+    ...(limit === 0 ? {} : { limit }),
+    ...(changeMin === 0 ? {} : { changeMin }),
+    ...(falseDiscoveryRate === 0 ? {} : { falseDiscoveryRate }),
+  };
+}
+
+export function regressionsMessage(answer: Regressions): RegressionsResponse {
+  return create(RegressionsResponseSchema, {
+    stepMs: BigInt(answer.stepMs),
+    regressions: answer.regressions.map(({ functionName, fileName, kind, series, ...own }) => ({
+      function: functionName,
+      file: fileName,
+      isTotal: kind === 'total',
+      before: own.before,
+      after: own.after,
+      changedMs: BigInt(own.changedMs),
+      p: own.p,
+      timestampMs: Array.from(series.timestampMs, (ms) => BigInt(ms)),
+      share: [...series.share],
+      paths: own.paths.map(({ path, share }) => ({ path: [...path], share })),
+    })),
+    hiddenRegressions: BigInt(answer.hiddenRegressions),
+    goneAway: BigInt(answer.goneAway),
+    shifted: BigInt(answer.shifted),
+    profiles: BigInt(answer.profiles),
+  });
 }

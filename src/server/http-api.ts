@@ -18,7 +18,14 @@ import {
   stringsJson,
   timeSeriesJson,
 } from './http-json.js';
-import { DIFF_NAMES, diffJson, diffOf } from './http-diff.js';
+import {
+  DIFF_NAMES,
+  diffJson,
+  diffOf,
+  REGRESSION_NAMES,
+  regressionsJson,
+  regressionsOf,
+} from './http-diff.js';
 import { beforeOomJson, heatmapJson, itemsJson } from './http-items.js';
 import { flagOf, optionParameters, optionsOf } from './http-options.js';
 import { readParameters, type ParameterNames, type Parameters } from './http-parameters.js';
@@ -213,6 +220,12 @@ async function beforeOom(call: ApiCall): Promise<Reply> {
   return json(beforeOomJson(answer));
 }
 
+async function regressions(call: ApiCall): Promise<Reply> {
+  const parameters = readParameters(call.search, REGRESSION_NAMES);
+  const query = regressionsOf(rangeOf(call, parameters, 'selector'), parameters);
+  return json(regressionsJson(await call.query.regressions(query)));
+}
+
 async function diff({ context, nowMs, search, query }: ApiCall): Promise<Reply> {
   const parameters = readParameters(search, DIFF_NAMES);
   return json(diffJson(await query.diff(diffOf(context, nowMs, parameters))));
@@ -243,6 +256,7 @@ const ROUTES: ReadonlyMap<string, ApiRoute> = new Map(
     { name: '/api/v1/heatmap', run: heatmap },
     { name: '/api/v1/diff', run: diff },
     { name: '/api/v1/before-oom', run: beforeOom },
+    { name: '/api/v1/regressions', run: regressions },
     { name: '/api/v1/spans', run: (call: ApiCall) => items(call, 'span') },
     { name: '/api/v1/profiles', run: (call: ApiCall) => items(call, 'profile') },
   ].map((route) => [route.name, route]),

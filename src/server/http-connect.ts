@@ -63,6 +63,7 @@ function queryService(options: ConnectOptions): ServiceImpl<typeof QueryService>
     items: wrap(method.items, calls.items),
     heatmap: wrap(method.heatmap, calls.heatmap),
     diff: wrap(method.diff, calls.diff),
+    regressions: wrap(method.regressions, calls.regressions),
     beforeOom: wrap(method.beforeOom, calls.beforeOom),
     explain: wrap(method.explain, calls.explain),
   };

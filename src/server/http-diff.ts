@@ -1,13 +1,20 @@
 import { invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
-import type { DiffAnswer, DiffQuery, DiffSide } from '../query/api.js';
+import type {
+  DiffAnswer,
+  DiffQuery,
+  DiffSide,
+  RangeQuery,
+  Regressions,
+  RegressionsQuery,
+} from '../query/api.js';
 import { type OptionTable, SELECTION_OPTIONS } from '../query/option-tables.js';
 import { optionParameters, optionsOf } from './http-options.js';
 import type { ParameterNames, Parameters } from './http-parameters.js';
 import { parseTime } from './http-times.js';
 import { checkRange, type CallContext } from './query-messages.js';
 
-/** `GET /api/v1/diff`, as docs/api.md has it: one selection beside its base. */
+/** `GET /api/v1/diff` (one selection beside its base) and `/api/v1/regressions`, as docs/api.md has them. */
 
 const CHANGES_STACKS = ['hide', 'show', 'showFrom', 'pruneFrom', 'hideFrame', 'profileIds'];
 
@@ -62,16 +69,62 @@ export function diffOf(context: CallContext, nowMs: number, parameters: Paramete
     profileType: parameters.required('type'),
     others: [{ selector, startMs, endMs }],
     ...(limit === undefined ? {} : { limit }),
-    ...(rate === undefined ? {} : { falseDiscoveryRate: rateOf(rate) }),
+    ...(rate === undefined ? {} : { falseDiscoveryRate: shareOf('rate', rate) }),
   };
 }
 
-function rateOf(text: string): number {
+function shareOf(name: string, text: string): number {
   if (/^0?\.\d{1,9}$/.test(text)) return Number(text);
   throw invalid(
     'PS_QUERY_DIFF',
-    `cannot compare: got a rate of ${JSON.stringify(text.slice(0, 64))}; want one like 0.05`,
+    `cannot read parameter ${name}: got ${JSON.stringify(text.slice(0, 64))}; want a share like 0.05`,
   );
+}
+
+export const REGRESSION_NAMES: ParameterNames = {
+  once: [
+    'type',
+    'selector',
+    'start',
+    'end',
+    'change',
+    'rate',
+    'limit',
+    ...optionParameters(DIFF_OPTIONS, false),
+  ],
+  repeated: optionParameters(DIFF_OPTIONS, true),
+};
+
+export function regressionsOf(range: RangeQuery, parameters: Parameters): RegressionsQuery {
+  const limit = parameters.count('limit', LIMITS.regressionsMax);
+  const change = parameters.optional('change');
+  const rate = parameters.optional('rate');
+  return {
+    ...optionsOf(parameters, DIFF_OPTIONS),
+    ...range,
+    profileType: parameters.required('type'),
+    ...(limit === undefined ? {} : { limit }),
+    ...(change === undefined ? {} : { changeMin: shareOf('change', change) }),
+    ...(rate === undefined ? {} : { falseDiscoveryRate: shareOf('rate', rate) }),
+  };
+}
+
+export function regressionsJson({
+  regressions,
+  hiddenRegressions,
+  ...answer
+}: Regressions): Buffer {
+  const value = {
+    ...answer,
+    regressions: regressions.map(({ functionName, fileName, series, ...own }) => ({
+      function: functionName,
+      file: fileName,
+      ...own,
+      points: [...series.timestampMs].map((ms, i) => [ms, series.share[i]]),
+    })),
+    hidden: hiddenRegressions,
+  };
+  return Buffer.from(JSON.stringify(value));
 }
 
 export function diffJson({ unit, base, comparisons }: DiffAnswer): Buffer {

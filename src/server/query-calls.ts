@@ -25,7 +25,7 @@ import {
   type MergeFormat,
   type RenderFormat,
 } from '../query/formats.js';
-import { diffMessage, diffQuery } from './diff-messages.js';
+import { diffMessage, diffQuery, regressionsMessage, regressionsQuery } from './diff-messages.js';
 import {
   beforeOomMessage,
   beforeOomQuery,
@@ -190,6 +190,9 @@ export function queryCalls(api: QueryApi): QueryCalls {
     },
     async diff(context, request) {
       return diffMessage(await api.diff(diffQuery(context, request)));
+    },
+    async regressions(context, request) {
+      return regressionsMessage(await api.regressions(regressionsQuery(context, request)));
     },
     async beforeOom(context, request) {
       return beforeOomMessage(await api.beforeOom(beforeOomQuery(context, request)));

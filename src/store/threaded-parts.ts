@@ -113,6 +113,7 @@ function threadedQuery(slot: ThreadSlot<QueryHandlers>, box: PositionBox): Query
     explain: ask('explain'),
     diff: ask('diff'),
     beforeOom: ask('beforeOom'),
+    regressions: ask('regressions'),
   };
 }
 

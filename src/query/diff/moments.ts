@@ -4,17 +4,24 @@
  */
 import { frameName } from '../../model/frame.js';
 import type { SymbolSource } from '../../symbols/source.js';
+import type { Observer } from './observe.js';
 import type { ShareEstimate } from './statistics.js';
 
 /** Functions of all sides of a comparison by number. */
 export class FunctionNumbers {
   readonly #numbers = new Map<string, number>();
+  readonly #names: { readonly functionName: string; readonly fileName: string }[] = [];
 
   of(functionName: string, fileName: string): number {
     const key = `${functionName}\0${fileName}`;
-    const number = this.#numbers.get(key) ?? this.#numbers.size;
-    this.#numbers.set(key, number);
-    return number;
+    const known = this.#numbers.get(key);
+    if (known !== undefined) return known;
+    this.#numbers.set(key, this.#names.length);
+    return this.#names.push({ functionName, fileName }) - 1;
+  }
+
+  nameOf(number: number): { readonly functionName: string; readonly fileName: string } {
+    return this.#names[number] ?? { functionName: '', fileName: '' };
   }
 }
 
@@ -68,7 +75,7 @@ class Sums {
 }
 
 /** Of one side of a comparison. Doubles: these are estimates, what is reported as a sum is exact and comes from elsewhere. */
-export class Moments {
+export class Moments implements Observer {
   readonly #self = new Sums();
   readonly #total = new Sums();
   #profiles = 0;

@@ -1,5 +1,4 @@
 /** Reads the profiles of one side, or as many of them as are enough, sample by sample. */
-import { LIMITS } from '../../base/limits.js';
 import type { CompiledSelector } from '../../symbols/select.js';
 import type { SymbolSource } from '../../symbols/source.js';
 import type { QueryContext } from '../context.js';
@@ -7,19 +6,29 @@ import { WORD } from '../kernels.js';
 import type { KeyFilter } from '../key-filter.js';
 import { checkKeys, groupMask, groupSlices, type SliceGroup } from '../merge.js';
 import type { ProfileSource, Slice } from '../source.js';
-import { type FunctionNumbers, Moments, StackFunctions } from './moments.js';
+import { type FunctionNumbers, StackFunctions } from './moments.js';
+
+/** Takes profiles sample by sample. */
+export interface Observer {
+  /** A sample of the profile that is open; `functions` are those of its stack, each once, the leaf's first. */
+  add(functions: readonly number[], value: number): void;
+  /** Every profile ends, also one without a sample. */
+  endProfile(startNs: bigint): void;
+}
 
 export interface ObserveRequest {
   readonly sources: readonly ProfileSource[];
   readonly selector: CompiledSelector;
   readonly filter: KeyFilter | undefined;
   readonly numbers: FunctionNumbers;
+  readonly observer: Observer;
+  /** Of more profiles every n-th is read. */
+  readonly profilesMax: number;
   readonly context: QueryContext;
 }
 
 export interface Observed {
-  readonly moments: Moments;
-  /** Selected; LIMITS.diffProfilesMax of them at most were read. */
+  /** Selected. */
   readonly profiles: number;
   /** Of them together; 0 where they do not say. */
   readonly durationNs: bigint;
@@ -35,8 +44,7 @@ export async function observe(request: ObserveRequest): Promise<Observed> {
       for (let p = first; p < end; p++) durationNs += own.durationNs[p]!;
     }
   }
-  const moments = new Moments();
-  const stride = Math.max(1, profiles / LIMITS.diffProfilesMax);
+  const stride = Math.max(1, profiles / request.profilesMax);
   const functions = new Map<SymbolSource, StackFunctions>();
   let seen = 0;
   for (const source of sources) {
@@ -51,11 +59,11 @@ export async function observe(request: ObserveRequest): Promise<Observed> {
         const symbols = await source.symbols();
         const own = functions.get(symbols) ?? new StackFunctions(symbols, request.numbers);
         functions.set(symbols, own);
-        await readGroup({ ...request, source, group, functions: own, moments });
+        await readGroup({ ...request, source, group, functions: own });
       }
     });
   }
-  return { moments, profiles, durationNs };
+  return { profiles, durationNs };
 }
 
 /** Single profiles of a slice, `stride` apart on the average, as if all slices lay in one row. */
@@ -73,36 +81,34 @@ interface GroupWork extends ObserveRequest {
   readonly source: ProfileSource;
   readonly group: SliceGroup;
   readonly functions: StackFunctions;
-  readonly moments: Moments;
 }
 
 async function readGroup(work: GroupWork): Promise<void> {
-  const { source, group, context, functions, moments } = work;
+  const { source, group, context, functions, observer } = work;
+  const { startNs } = source.profiles;
   const passes = await groupMask(source, group, work.filter);
   const keyCount = (await source.symbols()).keys.count;
-  let profiles = 0;
-  for (const { first, end } of group.slices) profiles += end - first;
+  const withRows = new Set<number>();
   let current = -1;
-  let ended = 0;
   const call = { slices: group.slices, column: group.column, signal: context.signal };
   await source.scanProfiles(call, (position, run) => {
     checkKeys(source, run, keyCount);
     if (position !== current) {
       context.check();
-      if (current >= 0) {
-        moments.endProfile();
-        ended++;
-      }
+      if (current >= 0) observer.endProfile(startNs[current]!);
       current = position;
+      withRows.add(position);
     }
     const { key, words, start, end } = run;
     for (let i = start; i < end; i++) {
       const k = key[i]!;
       if (passes !== undefined && passes[k] === 0) continue;
       const value = words[2 * i + 1]! * WORD + (words[2 * i]! >>> 0);
-      if (value !== 0) moments.add(functions.of(k), value);
+      if (value !== 0) observer.add(functions.of(k), value);
     }
   });
-  // Also the last one, and those without a row.
-  for (; ended < profiles; ended++) moments.endProfile();
+  if (current >= 0) observer.endProfile(startNs[current]!);
+  for (const { first, end } of group.slices) {
+    for (let p = first; p < end; p++) if (!withRows.has(p)) observer.endProfile(startNs[p]!);
+  }
 }

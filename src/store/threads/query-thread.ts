@@ -12,6 +12,7 @@ import type {
   LabelValuesQuery,
   PprofQuery,
   RangeQuery,
+  RegressionsQuery,
   RenderQuery,
   SandwichQuery,
   TimeSeriesQuery,
@@ -71,6 +72,8 @@ async function handlers() {
     heatmap: (call: QueryCall<HeatmapQuery>, c: CallContext) => engine.heatmap(ready(call, c)),
     timeSeries: (call: QueryCall<TimeSeriesQuery>, c: CallContext) =>
       engine.timeSeries(ready(call, c)),
+    regressions: (call: QueryCall<RegressionsQuery>, c: CallContext) =>
+      engine.regressions(ready(call, c)),
     beforeOom: (call: QueryCall<BeforeOomQuery>, c: CallContext) =>
       engine.beforeOom(ready(call, c)),
     diff: (call: QueryCall<DiffQuery>, c: CallContext) => engine.diff(ready(call, c)),

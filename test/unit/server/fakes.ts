@@ -14,6 +14,7 @@ import type {
   QueryApi,
   QueryStats,
   RangeQuery,
+  RegressionsQuery,
   RenderQuery,
   SandwichQuery,
   TimeSeriesQuery,
@@ -203,6 +204,12 @@ export class FakeQuery implements QueryApi {
   async beforeOom(query: BeforeOomQuery): Promise<never> {
     await this.note('beforeOom', query);
     throw new Error('the fake has no memory');
+  }
+
+  async regressions(query: RegressionsQuery) {
+    await this.note('regressions', query);
+    const nothing = { hiddenRegressions: 0, goneAway: 1, shifted: 2, profiles: 3 };
+    return { stepMs: 1, regressions: [], ...nothing };
   }
 
   async diff(query: DiffQuery) {

@@ -277,3 +277,21 @@ describe('diff', () => {
     expect({ status, json }).toMatchObject({ status: 400, json: { reason } });
   });
 });
+
+describe('regressions', () => {
+  it('are none here, over HTTP and as a call', async () => {
+    const want = { regressions: [], goneAway: 0, shifted: 0, profiles: 3 };
+    expect(await get(`regressions?${BASE}&focus=main&change=0.05`)).toMatchObject(want);
+    const called = await call<{ profiles: string }>('Regressions', { changeMin: 0.05 });
+    expect(called.profiles).toBe('3');
+  });
+
+  it.each([
+    ['change=2', 'PS_QUERY_DIFF'],
+    ['limit=1000', 'PS_PARAMETER_NUMBER'],
+    ['show=main', 'PS_PARAMETER_UNKNOWN'],
+  ])('refuse %s', async (search, reason) => {
+    const { status, json } = await getJson(`${store.url}/api/v1/regressions?${BASE}&${search}`);
+    expect({ status, json }).toMatchObject({ status: 400, json: { reason } });
+  });
+});

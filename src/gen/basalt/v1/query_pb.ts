@@ -12,7 +12,7 @@ import type { Message, UnknownEnum } from "@bufbuild/protobuf";
  * Describes the file basalt/v1/query.proto.
  */
 export const file_basalt_v1_query: GenFile = /*@__PURE__*/
-  fileDesc("ChViYXNhbHQvdjEvcXVlcnkucHJvdG8SCWJhc2FsdC52MSJJChNQcm9maWxlVHlwZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyJFChRQcm9maWxlVHlwZXNSZXNwb25zZRItCg1wcm9maWxlX3R5cGVzGAEgAygLMhYuYmFzYWx0LnYxLlByb2ZpbGVUeXBlIqgBCgtQcm9maWxlVHlwZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NhbXBsZV90eXBlGAMgASgJEhMKC3NhbXBsZV91bml0GAQgASgJEhMKC3BlcmlvZF90eXBlGAUgASgJEhMKC3BlcmlvZF91bml0GAYgASgJEisKC3RlbXBvcmFsaXR5GAcgASgOMhYuYmFzYWx0LnYxLlRlbXBvcmFsaXR5IkcKEUxhYmVsTmFtZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyIjChJMYWJlbE5hbWVzUmVzcG9uc2USDQoFbmFtZXMYASADKAkiVgoSTGFiZWxWYWx1ZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIMCgRuYW1lGAogASgJIiUKE0xhYmVsVmFsdWVzUmVzcG9uc2USDgoGdmFsdWVzGAEgAygJIkMKDVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDIjUKDlNlcmllc1Jlc3BvbnNlEiMKBnNlcmllcxgBIAMoCzITLmJhc2FsdC52MS5MYWJlbFNldCIsCghMYWJlbFNldBIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwi9AEKC1N0YWNrRmlsdGVyEhIKBWZvY3VzGAEgASgJSACIAQESEwoGaWdub3JlGAIgASgJSAGIAQESEQoEaGlkZRgDIAEoCUgCiAEBEhEKBHNob3cYBCABKAlIA4gBARIWCglzaG93X2Zyb20YBSABKAlIBIgBARIXCgpwcnVuZV9mcm9tGAYgASgJSAWIAQESDQoFc3RhY2sYByADKAkSEgoKaGlkZV9mcmFtZRgIIAMoCUIICgZfZm9jdXNCCQoHX2lnbm9yZUIHCgVfaGlkZUIHCgVfc2hvd0IMCgpfc2hvd19mcm9tQg0KC19wcnVuZV9mcm9tIlsKDFNhbXBsZUZpbHRlchITCgtwcm9maWxlX2lkcxgBIAMoCRIQCghzcGFuX2lkcxgCIAMoCRIRCgl0cmFjZV9pZHMYAyADKAkSEQoJY2FsbF9zaXRlGAQgAygJImIKCVN0YWNrVmlldxITCgtncmFudWxhcml0eRgBIAEoCRISCgpyb290X2xhYmVsGAIgAygJEhAKCGludmVydGVkGAMgASgIEhoKEmNvbGxhcHNlX3JlY3Vyc2lvbhgEIAEoCCLwAgoMTWVyZ2VSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIUCgxwcm9maWxlX3R5cGUYBCABKAkSKwoLYWdncmVnYXRpb24YBSABKA4yFi5iYXNhbHQudjEuQWdncmVnYXRpb24SJgoGZm9ybWF0GAogASgOMhYuYmFzYWx0LnYxLk1lcmdlRm9ybWF0EhEKCW1heF9ub2RlcxgLIAEoDRImCgZmaWx0ZXIYDCABKAsyFi5iYXNhbHQudjEuU3RhY2tGaWx0ZXISKAoHc2FtcGxlcxgNIAEoCzIXLmJhc2FsdC52MS5TYW1wbGVGaWx0ZXISIgoEdmlldxgOIAEoCzIULmJhc2FsdC52MS5TdGFja1ZpZXcSEAoIZnVuY3Rpb24YDyABKAkSDgoGbGV2ZWxzGBAgASgNEhYKDmtlZXBfbG9jYXRpb25zGBEgASgNIvsBCg1NZXJnZVJlc3BvbnNlEiQKBHRyZWUYASABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlSAASIgoDdG9wGAIgASgLMhMuYmFzYWx0LnYxLlRvcFRhYmxlSAASDwoFcHByb2YYAyABKAxIABIQCgZmb2xkZWQYBCABKAlIABInCghzYW5kd2ljaBgFIAEoCzITLmJhc2FsdC52MS5TYW5kd2ljaEgAEg4KBGJvZHkYBiABKAxIABIUCgxjb250ZW50X3R5cGUYByABKAkSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0c0IICgZyZXN1bHQingEKCUZsYW1lVHJlZRIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEg0KBW5hbWVzGAMgAygJEg4KBnBhcmVudBgEIAMoBRIMCgRuYW1lGAUgAygFEgwKBHNlbGYYBiADKAMSDQoFdmFsdWUYByADKAMSFAoMaGlkZGVuX25vZGVzGAggASgEEhQKDGhpZGRlbl92YWx1ZRgJIAEoAyJ1CghTYW5kd2ljaBIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEiUKB2NhbGxlZXMYAyABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlEiUKB2NhbGxlcnMYBCABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlIlIKCFRvcFRhYmxlEgwKBHVuaXQYASABKAkSDQoFdG90YWwYAiABKAMSKQoJZnVuY3Rpb25zGAMgAygLMhYuYmFzYWx0LnYxLlRvcEZ1bmN0aW9uIkoKC1RvcEZ1bmN0aW9uEhAKCGZ1bmN0aW9uGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEc2VsZhgDIAEoAxINCgV0b3RhbBgEIAEoAyK9AgoRVGltZVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIrCgthZ2dyZWdhdGlvbhgFIAEoDjIWLmJhc2FsdC52MS5BZ2dyZWdhdGlvbhIPCgdzdGVwX21zGAogASgDEhAKCGdyb3VwX2J5GAsgAygJEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlchItCgdtZWFzdXJlGA4gASgOMhwuYmFzYWx0LnYxLlRpbWVTZXJpZXNNZWFzdXJlEg0KBWxpbWl0GA8gASgNIoYBChJUaW1lU2VyaWVzUmVzcG9uc2USDAoEdW5pdBgBIAEoCRIlCgZzZXJpZXMYAiADKAsyFS5iYXNhbHQudjEuVGltZVNlcmllcxIVCg1oaWRkZW5fc2VyaWVzGAMgASgEEiQKBXN0YXRzGA8gASgLMhUuYmFzYWx0LnYxLlF1ZXJ5U3RhdHMiUwoKVGltZVNlcmllcxIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwSFAoMdGltZXN0YW1wX21zGAIgAygDEg0KBXZhbHVlGAMgAygDItwBCgxJdGVtc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIhCgRraW5kGAogASgOMhMuYmFzYWx0LnYxLkl0ZW1LaW5kEg0KBWxpbWl0GAsgASgNEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlciJ5Cg1JdGVtc1Jlc3BvbnNlEgwKBHVuaXQYASABKAkSHgoFaXRlbXMYAiADKAsyDy5iYXNhbHQudjEuSXRlbRIUCgxoaWRkZW5faXRlbXMYAyABKAQSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0cyKAAQoESXRlbRIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwSEAoIc3RhcnRfbXMYAiABKAMSEgoKcHJvZmlsZV9pZBgDIAEoCRIPCgdzcGFuX2lkGAQgASgJEhAKCHRyYWNlX2lkGAUgASgJEg0KBXZhbHVlGAYgASgDIpYCCg5IZWF0bWFwUmVxdWVzdBIQCghzZWxlY3RvchgBIAEoCRIQCghzdGFydF9tcxgCIAEoAxIOCgZlbmRfbXMYAyABKAMSFAoMcHJvZmlsZV90eXBlGAQgASgJEg8KB3N0ZXBfbXMYCiABKAMSEAoIZ3JvdXBfYnkYCyADKAkSJgoGZmlsdGVyGAwgASgLMhYuYmFzYWx0LnYxLlN0YWNrRmlsdGVyEigKB3NhbXBsZXMYDSABKAsyFy5iYXNhbHQudjEuU2FtcGxlRmlsdGVyEiEKBGtpbmQYDiABKA4yEy5iYXNhbHQudjEuSXRlbUtpbmQSDwoHYnVja2V0cxgPIAEoDRIRCglleGVtcGxhcnMYECABKAgihQEKD0hlYXRtYXBSZXNwb25zZRIMCgR1bml0GAEgASgJEhQKDGJ1Y2tldF9zdGFydBgCIAMoARIoCgZzZXJpZXMYAyADKAsyGC5iYXNhbHQudjEuSGVhdG1hcFNlcmllcxIkCgVzdGF0cxgPIAEoCzIVLmJhc2FsdC52MS5RdWVyeVN0YXRzIlgKDUhlYXRtYXBTZXJpZXMSIAoGbGFiZWxzGAEgAygLMhAuYmFzYWx0LnYxLkxhYmVsEiUKBXNsb3RzGAIgAygLMhYuYmFzYWx0LnYxLkhlYXRtYXBTbG90IlYKC0hlYXRtYXBTbG90EhQKDHRpbWVzdGFtcF9tcxgBIAEoAxIOCgZjb3VudHMYAiADKA0SIQoIZXhlbXBsYXIYAyABKAsyDy5iYXNhbHQudjEuSXRlbSI/CglTZWxlY3Rpb24SEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDIuwBCgtEaWZmUmVxdWVzdBIUCgxwcm9maWxlX3R5cGUYBCABKAkSIgoEYmFzZRgKIAEoCzIULmJhc2FsdC52MS5TZWxlY3Rpb24SJAoGb3RoZXJzGAsgAygLMhQuYmFzYWx0LnYxLlNlbGVjdGlvbhImCgZmaWx0ZXIYDCABKAsyFi5iYXNhbHQudjEuU3RhY2tGaWx0ZXISKAoHc2FtcGxlcxgNIAEoCzIXLmJhc2FsdC52MS5TYW1wbGVGaWx0ZXISHAoUZmFsc2VfZGlzY292ZXJ5X3JhdGUYDiABKAESDQoFbGltaXQYDyABKA0iawoMRGlmZlJlc3BvbnNlEgwKBHVuaXQYASABKAkSIQoEYmFzZRgCIAEoCzITLmJhc2FsdC52MS5EaWZmU2lkZRIqCgtjb21wYXJpc29ucxgDIAMoCzIVLmJhc2FsdC52MS5Db21wYXJpc29uIm8KCERpZmZTaWRlEg0KBXRvdGFsGAEgASgDEhMKC2R1cmF0aW9uX25zGAIgASgDEhkKEW9ic2VydmVkX3Byb2ZpbGVzGAMgASgEEiQKBXN0YXRzGA8gASgLMhUuYmFzYWx0LnYxLlF1ZXJ5U3RhdHMidQoKQ29tcGFyaXNvbhIhCgRzaWRlGAEgASgLMhMuYmFzYWx0LnYxLkRpZmZTaWRlEioKCWZ1bmN0aW9ucxgCIAMoCzIXLmJhc2FsdC52MS5EaWZmRnVuY3Rpb24SGAoQaGlkZGVuX2Z1bmN0aW9ucxgDIAEoBCKbAgoMRGlmZkZ1bmN0aW9uEhAKCGZ1bmN0aW9uGAEgASgJEgwKBGZpbGUYAiABKAkSIwoEYmFzZRgDIAEoCzIVLmJhc2FsdC52MS5EaWZmVmFsdWVzEiQKBW90aGVyGAQgASgLMhUuYmFzYWx0LnYxLkRpZmZWYWx1ZXMSEwoLc2VsZl9jaGFuZ2UYBSABKAESFAoMdG90YWxfY2hhbmdlGAYgASgBEhMKBnNlbGZfcBgHIAEoAUgAiAEBEhQKB3RvdGFsX3AYCCABKAFIAYgBARIYChBzZWxmX3NpZ25pZmljYW50GAkgASgIEhkKEXRvdGFsX3NpZ25pZmljYW50GAogASgIQgkKB19zZWxmX3BCCgoIX3RvdGFsX3AiOwoKRGlmZlZhbHVlcxIMCgRzZWxmGAEgASgDEg0KBXRvdGFsGAIgASgDEhAKCHByb2ZpbGVzGAMgASgEImsKEEJlZm9yZU9vbVJlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRINCgVsaW1pdBgKIAEoDSLZAgoRQmVmb3JlT29tUmVzcG9uc2USDAoEdW5pdBgBIAEoCRIUCgxwcm9maWxlX3R5cGUYAiABKAkSJQoFZmlyc3QYAyABKAsyFi5iYXNhbHQudjEuTWVtb3J5TGV2ZWwSJAoEbGFzdBgEIAEoCzIWLmJhc2FsdC52MS5NZW1vcnlMZXZlbBIhCghwcm9maWxlcxgFIAMoCzIPLmJhc2FsdC52MS5JdGVtEhUKDXByb2ZpbGVfY291bnQYBiABKAQSJQoFcGF0aHMYByADKAsyFi5iYXNhbHQudjEuR3Jvd2luZ1BhdGgSFAoMaGlkZGVuX3BhdGhzGAggASgEEiUKBnNlcmllcxgJIAEoCzIVLmJhc2FsdC52MS5UaW1lU2VyaWVzEg8KB3N0ZXBfbXMYCiABKAMSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0cyIuCgtNZW1vcnlMZXZlbBIQCghzdGFydF9tcxgBIAEoAxINCgV0b3RhbBgCIAEoAyI6CgtHcm93aW5nUGF0aBIMCgRwYXRoGAEgAygJEg4KBmJlZm9yZRgCIAEoAxINCgVhZnRlchgDIAEoAyJ4Cg5FeHBsYWluUmVxdWVzdBIoCgVtZXJnZRgBIAEoCzIXLmJhc2FsdC52MS5NZXJnZVJlcXVlc3RIABIzCgt0aW1lX3NlcmllcxgCIAEoCzIcLmJhc2FsdC52MS5UaW1lU2VyaWVzUmVxdWVzdEgAQgcKBXF1ZXJ5ItYBCg9FeHBsYWluUmVzcG9uc2USJAoGc3RhZ2VzGAEgAygLMhQuYmFzYWx0LnYxLlN0YWdlVGltZRIiCgVwYXJ0cxgCIAMoCzITLmJhc2FsdC52MS5QYXJ0UGxhbhIXCg9ibG9ja3NfaW5fcmFuZ2UYAyABKAQSGQoRc2VnbWVudHNfaW5fcmFuZ2UYBCABKAQSEAoIcmVxdWVzdHMYBSABKAQSDQoFYnl0ZXMYBiABKAQSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0cyImCglTdGFnZVRpbWUSDQoFc3RhZ2UYASABKAkSCgoCbXMYAiABKAEiiAEKCFBhcnRQbGFuEgwKBHBhcnQYASABKAkSDgoGcm9sbHVwGAIgASgJEg0KBXRpbGVzGAMgASgEEg4KBnNlcmllcxgEIAEoBBIQCghwcm9maWxlcxgFIAEoBBIMCgRyb3dzGAYgASgEEhAKCHJlcXVlc3RzGAcgASgEEg0KBWJ5dGVzGAggASgEIroBCgpRdWVyeVN0YXRzEhAKCHByb2ZpbGVzGAEgASgEEg4KBnNlcmllcxgCIAEoBBIMCgRyb3dzGAMgASgEEg4KBmJsb2NrcxgEIAEoBBIQCghzZWdtZW50cxgFIAEoBBInCgdtaXNzaW5nGAYgAygLMhYuYmFzYWx0LnYxLk1pc3NpbmdQYXJ0Eg8KB3BhcnRpYWwYByABKAgSDQoFdGlsZXMYCCABKAQSEQoJdGlsZV9yb3dzGAkgASgEIjoKC01pc3NpbmdQYXJ0EgwKBHBhcnQYASABKAkSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJKsACCgtNZXJnZUZvcm1hdBIcChhNRVJHRV9GT1JNQVRfVU5TUEVDSUZJRUQQABIVChFNRVJHRV9GT1JNQVRfVFJFRRABEhQKEE1FUkdFX0ZPUk1BVF9UT1AQAhIWChJNRVJHRV9GT1JNQVRfUFBST0YQAxIXChNNRVJHRV9GT1JNQVRfRk9MREVEEAQSGQoVTUVSR0VfRk9STUFUX1NBTkRXSUNIEAUSHAoYTUVSR0VfRk9STUFUX0ZMQU1FQkVBUkVSEAYSFgoSTUVSR0VfRk9STUFUX0FSUk9XEAcSFAoQTUVSR0VfRk9STUFUX0RPVBAIEhsKF01FUkdFX0ZPUk1BVF9TUEVFRFNDT1BFEAkSGwoXTUVSR0VfRk9STUFUX0NQVVBST0ZJTEUQChIUChBNRVJHRV9GT1JNQVRfUEdPEAsqmgEKEVRpbWVTZXJpZXNNZWFzdXJlEiMKH1RJTUVfU0VSSUVTX01FQVNVUkVfVU5TUEVDSUZJRUQQABIdChlUSU1FX1NFUklFU19NRUFTVVJFX1ZBTFVFEAESHwobVElNRV9TRVJJRVNfTUVBU1VSRV9TQU1QTEVTEAISIAocVElNRV9TRVJJRVNfTUVBU1VSRV9QUk9GSUxFUxADKlAKCEl0ZW1LaW5kEhkKFUlURU1fS0lORF9VTlNQRUNJRklFRBAAEhUKEUlURU1fS0lORF9QUk9GSUxFEAESEgoOSVRFTV9LSU5EX1NQQU4QAjL/BQoMUXVlcnlTZXJ2aWNlEk8KDFByb2ZpbGVUeXBlcxIeLmJhc2FsdC52MS5Qcm9maWxlVHlwZXNSZXF1ZXN0Gh8uYmFzYWx0LnYxLlByb2ZpbGVUeXBlc1Jlc3BvbnNlEkkKCkxhYmVsTmFtZXMSHC5iYXNhbHQudjEuTGFiZWxOYW1lc1JlcXVlc3QaHS5iYXNhbHQudjEuTGFiZWxOYW1lc1Jlc3BvbnNlEkwKC0xhYmVsVmFsdWVzEh0uYmFzYWx0LnYxLkxhYmVsVmFsdWVzUmVxdWVzdBoeLmJhc2FsdC52MS5MYWJlbFZhbHVlc1Jlc3BvbnNlEj0KBlNlcmllcxIYLmJhc2FsdC52MS5TZXJpZXNSZXF1ZXN0GhkuYmFzYWx0LnYxLlNlcmllc1Jlc3BvbnNlEjoKBU1lcmdlEhcuYmFzYWx0LnYxLk1lcmdlUmVxdWVzdBoYLmJhc2FsdC52MS5NZXJnZVJlc3BvbnNlEkkKClRpbWVTZXJpZXMSHC5iYXNhbHQudjEuVGltZVNlcmllc1JlcXVlc3QaHS5iYXNhbHQudjEuVGltZVNlcmllc1Jlc3BvbnNlEjoKBUl0ZW1zEhcuYmFzYWx0LnYxLkl0ZW1zUmVxdWVzdBoYLmJhc2FsdC52MS5JdGVtc1Jlc3BvbnNlEkAKB0hlYXRtYXASGS5iYXNhbHQudjEuSGVhdG1hcFJlcXVlc3QaGi5iYXNhbHQudjEuSGVhdG1hcFJlc3BvbnNlEjcKBERpZmYSFi5iYXNhbHQudjEuRGlmZlJlcXVlc3QaFy5iYXNhbHQudjEuRGlmZlJlc3BvbnNlEkYKCUJlZm9yZU9vbRIbLmJhc2FsdC52MS5CZWZvcmVPb21SZXF1ZXN0GhwuYmFzYWx0LnYxLkJlZm9yZU9vbVJlc3BvbnNlEkAKB0V4cGxhaW4SGS5iYXNhbHQudjEuRXhwbGFpblJlcXVlc3QaGi5iYXNhbHQudjEuRXhwbGFpblJlc3BvbnNlYgZwcm90bzM", [file_basalt_v1_common]);
+  fileDesc("ChViYXNhbHQvdjEvcXVlcnkucHJvdG8SCWJhc2FsdC52MSJJChNQcm9maWxlVHlwZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyJFChRQcm9maWxlVHlwZXNSZXNwb25zZRItCg1wcm9maWxlX3R5cGVzGAEgAygLMhYuYmFzYWx0LnYxLlByb2ZpbGVUeXBlIqgBCgtQcm9maWxlVHlwZRIKCgJpZBgBIAEoCRIMCgRuYW1lGAIgASgJEhMKC3NhbXBsZV90eXBlGAMgASgJEhMKC3NhbXBsZV91bml0GAQgASgJEhMKC3BlcmlvZF90eXBlGAUgASgJEhMKC3BlcmlvZF91bml0GAYgASgJEisKC3RlbXBvcmFsaXR5GAcgASgOMhYuYmFzYWx0LnYxLlRlbXBvcmFsaXR5IkcKEUxhYmVsTmFtZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAyIjChJMYWJlbE5hbWVzUmVzcG9uc2USDQoFbmFtZXMYASADKAkiVgoSTGFiZWxWYWx1ZXNSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIMCgRuYW1lGAogASgJIiUKE0xhYmVsVmFsdWVzUmVzcG9uc2USDgoGdmFsdWVzGAEgAygJIkMKDVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDIjUKDlNlcmllc1Jlc3BvbnNlEiMKBnNlcmllcxgBIAMoCzITLmJhc2FsdC52MS5MYWJlbFNldCIsCghMYWJlbFNldBIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwi9AEKC1N0YWNrRmlsdGVyEhIKBWZvY3VzGAEgASgJSACIAQESEwoGaWdub3JlGAIgASgJSAGIAQESEQoEaGlkZRgDIAEoCUgCiAEBEhEKBHNob3cYBCABKAlIA4gBARIWCglzaG93X2Zyb20YBSABKAlIBIgBARIXCgpwcnVuZV9mcm9tGAYgASgJSAWIAQESDQoFc3RhY2sYByADKAkSEgoKaGlkZV9mcmFtZRgIIAMoCUIICgZfZm9jdXNCCQoHX2lnbm9yZUIHCgVfaGlkZUIHCgVfc2hvd0IMCgpfc2hvd19mcm9tQg0KC19wcnVuZV9mcm9tIlsKDFNhbXBsZUZpbHRlchITCgtwcm9maWxlX2lkcxgBIAMoCRIQCghzcGFuX2lkcxgCIAMoCRIRCgl0cmFjZV9pZHMYAyADKAkSEQoJY2FsbF9zaXRlGAQgAygJImIKCVN0YWNrVmlldxITCgtncmFudWxhcml0eRgBIAEoCRISCgpyb290X2xhYmVsGAIgAygJEhAKCGludmVydGVkGAMgASgIEhoKEmNvbGxhcHNlX3JlY3Vyc2lvbhgEIAEoCCLwAgoMTWVyZ2VSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhAKCHN0YXJ0X21zGAIgASgDEg4KBmVuZF9tcxgDIAEoAxIUCgxwcm9maWxlX3R5cGUYBCABKAkSKwoLYWdncmVnYXRpb24YBSABKA4yFi5iYXNhbHQudjEuQWdncmVnYXRpb24SJgoGZm9ybWF0GAogASgOMhYuYmFzYWx0LnYxLk1lcmdlRm9ybWF0EhEKCW1heF9ub2RlcxgLIAEoDRImCgZmaWx0ZXIYDCABKAsyFi5iYXNhbHQudjEuU3RhY2tGaWx0ZXISKAoHc2FtcGxlcxgNIAEoCzIXLmJhc2FsdC52MS5TYW1wbGVGaWx0ZXISIgoEdmlldxgOIAEoCzIULmJhc2FsdC52MS5TdGFja1ZpZXcSEAoIZnVuY3Rpb24YDyABKAkSDgoGbGV2ZWxzGBAgASgNEhYKDmtlZXBfbG9jYXRpb25zGBEgASgNIvsBCg1NZXJnZVJlc3BvbnNlEiQKBHRyZWUYASABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlSAASIgoDdG9wGAIgASgLMhMuYmFzYWx0LnYxLlRvcFRhYmxlSAASDwoFcHByb2YYAyABKAxIABIQCgZmb2xkZWQYBCABKAlIABInCghzYW5kd2ljaBgFIAEoCzITLmJhc2FsdC52MS5TYW5kd2ljaEgAEg4KBGJvZHkYBiABKAxIABIUCgxjb250ZW50X3R5cGUYByABKAkSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0c0IICgZyZXN1bHQingEKCUZsYW1lVHJlZRIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEg0KBW5hbWVzGAMgAygJEg4KBnBhcmVudBgEIAMoBRIMCgRuYW1lGAUgAygFEgwKBHNlbGYYBiADKAMSDQoFdmFsdWUYByADKAMSFAoMaGlkZGVuX25vZGVzGAggASgEEhQKDGhpZGRlbl92YWx1ZRgJIAEoAyJ1CghTYW5kd2ljaBIMCgR1bml0GAEgASgJEg0KBXRvdGFsGAIgASgDEiUKB2NhbGxlZXMYAyABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlEiUKB2NhbGxlcnMYBCABKAsyFC5iYXNhbHQudjEuRmxhbWVUcmVlIlIKCFRvcFRhYmxlEgwKBHVuaXQYASABKAkSDQoFdG90YWwYAiABKAMSKQoJZnVuY3Rpb25zGAMgAygLMhYuYmFzYWx0LnYxLlRvcEZ1bmN0aW9uIkoKC1RvcEZ1bmN0aW9uEhAKCGZ1bmN0aW9uGAEgASgJEgwKBGZpbGUYAiABKAkSDAoEc2VsZhgDIAEoAxINCgV0b3RhbBgEIAEoAyK9AgoRVGltZVNlcmllc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIrCgthZ2dyZWdhdGlvbhgFIAEoDjIWLmJhc2FsdC52MS5BZ2dyZWdhdGlvbhIPCgdzdGVwX21zGAogASgDEhAKCGdyb3VwX2J5GAsgAygJEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlchItCgdtZWFzdXJlGA4gASgOMhwuYmFzYWx0LnYxLlRpbWVTZXJpZXNNZWFzdXJlEg0KBWxpbWl0GA8gASgNIoYBChJUaW1lU2VyaWVzUmVzcG9uc2USDAoEdW5pdBgBIAEoCRIlCgZzZXJpZXMYAiADKAsyFS5iYXNhbHQudjEuVGltZVNlcmllcxIVCg1oaWRkZW5fc2VyaWVzGAMgASgEEiQKBXN0YXRzGA8gASgLMhUuYmFzYWx0LnYxLlF1ZXJ5U3RhdHMiUwoKVGltZVNlcmllcxIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwSFAoMdGltZXN0YW1wX21zGAIgAygDEg0KBXZhbHVlGAMgAygDItwBCgxJdGVtc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRIhCgRraW5kGAogASgOMhMuYmFzYWx0LnYxLkl0ZW1LaW5kEg0KBWxpbWl0GAsgASgNEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlciJ5Cg1JdGVtc1Jlc3BvbnNlEgwKBHVuaXQYASABKAkSHgoFaXRlbXMYAiADKAsyDy5iYXNhbHQudjEuSXRlbRIUCgxoaWRkZW5faXRlbXMYAyABKAQSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0cyKAAQoESXRlbRIgCgZsYWJlbHMYASADKAsyEC5iYXNhbHQudjEuTGFiZWwSEAoIc3RhcnRfbXMYAiABKAMSEgoKcHJvZmlsZV9pZBgDIAEoCRIPCgdzcGFuX2lkGAQgASgJEhAKCHRyYWNlX2lkGAUgASgJEg0KBXZhbHVlGAYgASgDIpYCCg5IZWF0bWFwUmVxdWVzdBIQCghzZWxlY3RvchgBIAEoCRIQCghzdGFydF9tcxgCIAEoAxIOCgZlbmRfbXMYAyABKAMSFAoMcHJvZmlsZV90eXBlGAQgASgJEg8KB3N0ZXBfbXMYCiABKAMSEAoIZ3JvdXBfYnkYCyADKAkSJgoGZmlsdGVyGAwgASgLMhYuYmFzYWx0LnYxLlN0YWNrRmlsdGVyEigKB3NhbXBsZXMYDSABKAsyFy5iYXNhbHQudjEuU2FtcGxlRmlsdGVyEiEKBGtpbmQYDiABKA4yEy5iYXNhbHQudjEuSXRlbUtpbmQSDwoHYnVja2V0cxgPIAEoDRIRCglleGVtcGxhcnMYECABKAgihQEKD0hlYXRtYXBSZXNwb25zZRIMCgR1bml0GAEgASgJEhQKDGJ1Y2tldF9zdGFydBgCIAMoARIoCgZzZXJpZXMYAyADKAsyGC5iYXNhbHQudjEuSGVhdG1hcFNlcmllcxIkCgVzdGF0cxgPIAEoCzIVLmJhc2FsdC52MS5RdWVyeVN0YXRzIlgKDUhlYXRtYXBTZXJpZXMSIAoGbGFiZWxzGAEgAygLMhAuYmFzYWx0LnYxLkxhYmVsEiUKBXNsb3RzGAIgAygLMhYuYmFzYWx0LnYxLkhlYXRtYXBTbG90IlYKC0hlYXRtYXBTbG90EhQKDHRpbWVzdGFtcF9tcxgBIAEoAxIOCgZjb3VudHMYAiADKA0SIQoIZXhlbXBsYXIYAyABKAsyDy5iYXNhbHQudjEuSXRlbSI/CglTZWxlY3Rpb24SEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDIuwBCgtEaWZmUmVxdWVzdBIUCgxwcm9maWxlX3R5cGUYBCABKAkSIgoEYmFzZRgKIAEoCzIULmJhc2FsdC52MS5TZWxlY3Rpb24SJAoGb3RoZXJzGAsgAygLMhQuYmFzYWx0LnYxLlNlbGVjdGlvbhImCgZmaWx0ZXIYDCABKAsyFi5iYXNhbHQudjEuU3RhY2tGaWx0ZXISKAoHc2FtcGxlcxgNIAEoCzIXLmJhc2FsdC52MS5TYW1wbGVGaWx0ZXISHAoUZmFsc2VfZGlzY292ZXJ5X3JhdGUYDiABKAESDQoFbGltaXQYDyABKA0iawoMRGlmZlJlc3BvbnNlEgwKBHVuaXQYASABKAkSIQoEYmFzZRgCIAEoCzITLmJhc2FsdC52MS5EaWZmU2lkZRIqCgtjb21wYXJpc29ucxgDIAMoCzIVLmJhc2FsdC52MS5Db21wYXJpc29uIm8KCERpZmZTaWRlEg0KBXRvdGFsGAEgASgDEhMKC2R1cmF0aW9uX25zGAIgASgDEhkKEW9ic2VydmVkX3Byb2ZpbGVzGAMgASgEEiQKBXN0YXRzGA8gASgLMhUuYmFzYWx0LnYxLlF1ZXJ5U3RhdHMidQoKQ29tcGFyaXNvbhIhCgRzaWRlGAEgASgLMhMuYmFzYWx0LnYxLkRpZmZTaWRlEioKCWZ1bmN0aW9ucxgCIAMoCzIXLmJhc2FsdC52MS5EaWZmRnVuY3Rpb24SGAoQaGlkZGVuX2Z1bmN0aW9ucxgDIAEoBCKbAgoMRGlmZkZ1bmN0aW9uEhAKCGZ1bmN0aW9uGAEgASgJEgwKBGZpbGUYAiABKAkSIwoEYmFzZRgDIAEoCzIVLmJhc2FsdC52MS5EaWZmVmFsdWVzEiQKBW90aGVyGAQgASgLMhUuYmFzYWx0LnYxLkRpZmZWYWx1ZXMSEwoLc2VsZl9jaGFuZ2UYBSABKAESFAoMdG90YWxfY2hhbmdlGAYgASgBEhMKBnNlbGZfcBgHIAEoAUgAiAEBEhQKB3RvdGFsX3AYCCABKAFIAYgBARIYChBzZWxmX3NpZ25pZmljYW50GAkgASgIEhkKEXRvdGFsX3NpZ25pZmljYW50GAogASgIQgkKB19zZWxmX3BCCgoIX3RvdGFsX3AiOwoKRGlmZlZhbHVlcxIMCgRzZWxmGAEgASgDEg0KBXRvdGFsGAIgASgDEhAKCHByb2ZpbGVzGAMgASgEIvEBChJSZWdyZXNzaW9uc1JlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRINCgVsaW1pdBgKIAEoDRISCgpjaGFuZ2VfbWluGAsgASgBEiYKBmZpbHRlchgMIAEoCzIWLmJhc2FsdC52MS5TdGFja0ZpbHRlchIoCgdzYW1wbGVzGA0gASgLMhcuYmFzYWx0LnYxLlNhbXBsZUZpbHRlchIcChRmYWxzZV9kaXNjb3ZlcnlfcmF0ZRgOIAEoASKkAQoTUmVncmVzc2lvbnNSZXNwb25zZRIPCgdzdGVwX21zGAEgASgDEioKC3JlZ3Jlc3Npb25zGAIgAygLMhUuYmFzYWx0LnYxLlJlZ3Jlc3Npb24SGgoSaGlkZGVuX3JlZ3Jlc3Npb25zGAMgASgEEhEKCWdvbmVfYXdheRgEIAEoBBIPCgdzaGlmdGVkGAUgASgEEhAKCHByb2ZpbGVzGAYgASgEIsYBCgpSZWdyZXNzaW9uEhAKCGZ1bmN0aW9uGAEgASgJEgwKBGZpbGUYAiABKAkSEAoIaXNfdG90YWwYAyABKAgSDgoGYmVmb3JlGAQgASgBEg0KBWFmdGVyGAUgASgBEhIKCmNoYW5nZWRfbXMYBiABKAMSCQoBcBgHIAEoARIUCgx0aW1lc3RhbXBfbXMYCCADKAMSDQoFc2hhcmUYCSADKAESIwoFcGF0aHMYCiADKAsyFC5iYXNhbHQudjEuUGF0aFNoYXJlIigKCVBhdGhTaGFyZRIMCgRwYXRoGAEgAygJEg0KBXNoYXJlGAIgASgBImsKEEJlZm9yZU9vbVJlcXVlc3QSEAoIc2VsZWN0b3IYASABKAkSEAoIc3RhcnRfbXMYAiABKAMSDgoGZW5kX21zGAMgASgDEhQKDHByb2ZpbGVfdHlwZRgEIAEoCRINCgVsaW1pdBgKIAEoDSLZAgoRQmVmb3JlT29tUmVzcG9uc2USDAoEdW5pdBgBIAEoCRIUCgxwcm9maWxlX3R5cGUYAiABKAkSJQoFZmlyc3QYAyABKAsyFi5iYXNhbHQudjEuTWVtb3J5TGV2ZWwSJAoEbGFzdBgEIAEoCzIWLmJhc2FsdC52MS5NZW1vcnlMZXZlbBIhCghwcm9maWxlcxgFIAMoCzIPLmJhc2FsdC52MS5JdGVtEhUKDXByb2ZpbGVfY291bnQYBiABKAQSJQoFcGF0aHMYByADKAsyFi5iYXNhbHQudjEuR3Jvd2luZ1BhdGgSFAoMaGlkZGVuX3BhdGhzGAggASgEEiUKBnNlcmllcxgJIAEoCzIVLmJhc2FsdC52MS5UaW1lU2VyaWVzEg8KB3N0ZXBfbXMYCiABKAMSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0cyIuCgtNZW1vcnlMZXZlbBIQCghzdGFydF9tcxgBIAEoAxINCgV0b3RhbBgCIAEoAyI6CgtHcm93aW5nUGF0aBIMCgRwYXRoGAEgAygJEg4KBmJlZm9yZRgCIAEoAxINCgVhZnRlchgDIAEoAyJ4Cg5FeHBsYWluUmVxdWVzdBIoCgVtZXJnZRgBIAEoCzIXLmJhc2FsdC52MS5NZXJnZVJlcXVlc3RIABIzCgt0aW1lX3NlcmllcxgCIAEoCzIcLmJhc2FsdC52MS5UaW1lU2VyaWVzUmVxdWVzdEgAQgcKBXF1ZXJ5ItYBCg9FeHBsYWluUmVzcG9uc2USJAoGc3RhZ2VzGAEgAygLMhQuYmFzYWx0LnYxLlN0YWdlVGltZRIiCgVwYXJ0cxgCIAMoCzITLmJhc2FsdC52MS5QYXJ0UGxhbhIXCg9ibG9ja3NfaW5fcmFuZ2UYAyABKAQSGQoRc2VnbWVudHNfaW5fcmFuZ2UYBCABKAQSEAoIcmVxdWVzdHMYBSABKAQSDQoFYnl0ZXMYBiABKAQSJAoFc3RhdHMYDyABKAsyFS5iYXNhbHQudjEuUXVlcnlTdGF0cyImCglTdGFnZVRpbWUSDQoFc3RhZ2UYASABKAkSCgoCbXMYAiABKAEiiAEKCFBhcnRQbGFuEgwKBHBhcnQYASABKAkSDgoGcm9sbHVwGAIgASgJEg0KBXRpbGVzGAMgASgEEg4KBnNlcmllcxgEIAEoBBIQCghwcm9maWxlcxgFIAEoBBIMCgRyb3dzGAYgASgEEhAKCHJlcXVlc3RzGAcgASgEEg0KBWJ5dGVzGAggASgEIroBCgpRdWVyeVN0YXRzEhAKCHByb2ZpbGVzGAEgASgEEg4KBnNlcmllcxgCIAEoBBIMCgRyb3dzGAMgASgEEg4KBmJsb2NrcxgEIAEoBBIQCghzZWdtZW50cxgFIAEoBBInCgdtaXNzaW5nGAYgAygLMhYuYmFzYWx0LnYxLk1pc3NpbmdQYXJ0Eg8KB3BhcnRpYWwYByABKAgSDQoFdGlsZXMYCCABKAQSEQoJdGlsZV9yb3dzGAkgASgEIjoKC01pc3NpbmdQYXJ0EgwKBHBhcnQYASABKAkSDAoEY29kZRgCIAEoCRIPCgdtZXNzYWdlGAMgASgJKsACCgtNZXJnZUZvcm1hdBIcChhNRVJHRV9GT1JNQVRfVU5TUEVDSUZJRUQQABIVChFNRVJHRV9GT1JNQVRfVFJFRRABEhQKEE1FUkdFX0ZPUk1BVF9UT1AQAhIWChJNRVJHRV9GT1JNQVRfUFBST0YQAxIXChNNRVJHRV9GT1JNQVRfRk9MREVEEAQSGQoVTUVSR0VfRk9STUFUX1NBTkRXSUNIEAUSHAoYTUVSR0VfRk9STUFUX0ZMQU1FQkVBUkVSEAYSFgoSTUVSR0VfRk9STUFUX0FSUk9XEAcSFAoQTUVSR0VfRk9STUFUX0RPVBAIEhsKF01FUkdFX0ZPUk1BVF9TUEVFRFNDT1BFEAkSGwoXTUVSR0VfRk9STUFUX0NQVVBST0ZJTEUQChIUChBNRVJHRV9GT1JNQVRfUEdPEAsqmgEKEVRpbWVTZXJpZXNNZWFzdXJlEiMKH1RJTUVfU0VSSUVTX01FQVNVUkVfVU5TUEVDSUZJRUQQABIdChlUSU1FX1NFUklFU19NRUFTVVJFX1ZBTFVFEAESHwobVElNRV9TRVJJRVNfTUVBU1VSRV9TQU1QTEVTEAISIAocVElNRV9TRVJJRVNfTUVBU1VSRV9QUk9GSUxFUxADKlAKCEl0ZW1LaW5kEhkKFUlURU1fS0lORF9VTlNQRUNJRklFRBAAEhUKEUlURU1fS0lORF9QUk9GSUxFEAESEgoOSVRFTV9LSU5EX1NQQU4QAjLNBgoMUXVlcnlTZXJ2aWNlEk8KDFByb2ZpbGVUeXBlcxIeLmJhc2FsdC52MS5Qcm9maWxlVHlwZXNSZXF1ZXN0Gh8uYmFzYWx0LnYxLlByb2ZpbGVUeXBlc1Jlc3BvbnNlEkkKCkxhYmVsTmFtZXMSHC5iYXNhbHQudjEuTGFiZWxOYW1lc1JlcXVlc3QaHS5iYXNhbHQudjEuTGFiZWxOYW1lc1Jlc3BvbnNlEkwKC0xhYmVsVmFsdWVzEh0uYmFzYWx0LnYxLkxhYmVsVmFsdWVzUmVxdWVzdBoeLmJhc2FsdC52MS5MYWJlbFZhbHVlc1Jlc3BvbnNlEj0KBlNlcmllcxIYLmJhc2FsdC52MS5TZXJpZXNSZXF1ZXN0GhkuYmFzYWx0LnYxLlNlcmllc1Jlc3BvbnNlEjoKBU1lcmdlEhcuYmFzYWx0LnYxLk1lcmdlUmVxdWVzdBoYLmJhc2FsdC52MS5NZXJnZVJlc3BvbnNlEkkKClRpbWVTZXJpZXMSHC5iYXNhbHQudjEuVGltZVNlcmllc1JlcXVlc3QaHS5iYXNhbHQudjEuVGltZVNlcmllc1Jlc3BvbnNlEjoKBUl0ZW1zEhcuYmFzYWx0LnYxLkl0ZW1zUmVxdWVzdBoYLmJhc2FsdC52MS5JdGVtc1Jlc3BvbnNlEkAKB0hlYXRtYXASGS5iYXNhbHQudjEuSGVhdG1hcFJlcXVlc3QaGi5iYXNhbHQudjEuSGVhdG1hcFJlc3BvbnNlEjcKBERpZmYSFi5iYXNhbHQudjEuRGlmZlJlcXVlc3QaFy5iYXNhbHQudjEuRGlmZlJlc3BvbnNlEkwKC1JlZ3Jlc3Npb25zEh0uYmFzYWx0LnYxLlJlZ3Jlc3Npb25zUmVxdWVzdBoeLmJhc2FsdC52MS5SZWdyZXNzaW9uc1Jlc3BvbnNlEkYKCUJlZm9yZU9vbRIbLmJhc2FsdC52MS5CZWZvcmVPb21SZXF1ZXN0GhwuYmFzYWx0LnYxLkJlZm9yZU9vbVJlc3BvbnNlEkAKB0V4cGxhaW4SGS5iYXNhbHQudjEuRXhwbGFpblJlcXVlc3QaGi5iYXNhbHQudjEuRXhwbGFpblJlc3BvbnNlYgZwcm90bzM", [file_basalt_v1_common]);
 
 /**
  * @generated from message basalt.v1.ProfileTypesRequest
@@ -1458,6 +1458,215 @@ export const DiffValuesSchema: GenMessage<DiffValues> = /*@__PURE__*/
   messageDesc(file_basalt_v1_query, 35);
 
 /**
+ * @generated from message basalt.v1.RegressionsRequest
+ */
+export type RegressionsRequest = Message<"basalt.v1.RegressionsRequest"> & {
+  /**
+   * @generated from field: string selector = 1;
+   */
+  selector: string;
+
+  /**
+   * @generated from field: int64 start_ms = 2;
+   */
+  startMs: bigint;
+
+  /**
+   * @generated from field: int64 end_ms = 3;
+   */
+  endMs: bigint;
+
+  /**
+   * @generated from field: string profile_type = 4;
+   */
+  profileType: string;
+
+  /**
+   * Functions to name. 0 means 10.
+   *
+   * @generated from field: uint32 limit = 10;
+   */
+  limit: number;
+
+  /**
+   * Rise of a function's share in all that is worth a look. 0 means 0.01.
+   *
+   * @generated from field: double change_min = 11;
+   */
+  changeMin: number;
+
+  /**
+   * Of its expressions and patterns focus, ignore and stack alone: the others change stacks.
+   *
+   * @generated from field: basalt.v1.StackFilter filter = 12;
+   */
+  filter?: StackFilter | undefined;
+
+  /**
+   * @generated from field: basalt.v1.SampleFilter samples = 13;
+   */
+  samples?: SampleFilter | undefined;
+
+  /**
+   * Of the regressions named, how many may be chance. 0 means 0.01.
+   *
+   * @generated from field: double false_discovery_rate = 14;
+   */
+  falseDiscoveryRate: number;
+};
+
+/**
+ * Describes the message basalt.v1.RegressionsRequest.
+ * Use `create(RegressionsRequestSchema)` to create a new message.
+ */
+export const RegressionsRequestSchema: GenMessage<RegressionsRequest> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 36);
+
+/**
+ * @generated from message basalt.v1.RegressionsResponse
+ */
+export type RegressionsResponse = Message<"basalt.v1.RegressionsResponse"> & {
+  /**
+   * @generated from field: int64 step_ms = 1;
+   */
+  stepMs: bigint;
+
+  /**
+   * By rise, descending.
+   *
+   * @generated from field: repeated basalt.v1.Regression regressions = 2;
+   */
+  regressions: Regression[];
+
+  /**
+   * @generated from field: uint64 hidden_regressions = 3;
+   */
+  hiddenRegressions: bigint;
+
+  /**
+   * Rises that were left out: gone again by the end; costs that moved between the callees of one caller.
+   *
+   * @generated from field: uint64 gone_away = 4;
+   */
+  goneAway: bigint;
+
+  /**
+   * @generated from field: uint64 shifted = 5;
+   */
+  shifted: bigint;
+
+  /**
+   * @generated from field: uint64 profiles = 6;
+   */
+  profiles: bigint;
+};
+
+/**
+ * Describes the message basalt.v1.RegressionsResponse.
+ * Use `create(RegressionsResponseSchema)` to create a new message.
+ */
+export const RegressionsResponseSchema: GenMessage<RegressionsResponse> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 37);
+
+/**
+ * @generated from message basalt.v1.Regression
+ */
+export type Regression = Message<"basalt.v1.Regression"> & {
+  /**
+   * @generated from field: string function = 1;
+   */
+  function: string;
+
+  /**
+   * @generated from field: string file = 2;
+   */
+  file: string;
+
+  /**
+   * Whether its own values rose, or those of what it calls as well.
+   *
+   * @generated from field: bool is_total = 3;
+   */
+  isTotal: boolean;
+
+  /**
+   * Shares in all, means of the steps.
+   *
+   * @generated from field: double before = 4;
+   */
+  before: number;
+
+  /**
+   * @generated from field: double after = 5;
+   */
+  after: number;
+
+  /**
+   * Start of the first step after the change.
+   *
+   * @generated from field: int64 changed_ms = 6;
+   */
+  changedMs: bigint;
+
+  /**
+   * Of such a rise by chance, for the best of all times of change that were tried.
+   *
+   * @generated from field: double p = 7;
+   */
+  p: number;
+
+  /**
+   * Share in each step that has a profile.
+   *
+   * @generated from field: repeated int64 timestamp_ms = 8;
+   */
+  timestampMs: bigint[];
+
+  /**
+   * @generated from field: repeated double share = 9;
+   */
+  share: number[];
+
+  /**
+   * Call paths to the function after the change, the heaviest first.
+   *
+   * @generated from field: repeated basalt.v1.PathShare paths = 10;
+   */
+  paths: PathShare[];
+};
+
+/**
+ * Describes the message basalt.v1.Regression.
+ * Use `create(RegressionSchema)` to create a new message.
+ */
+export const RegressionSchema: GenMessage<Regression> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 38);
+
+/**
+ * @generated from message basalt.v1.PathShare
+ */
+export type PathShare = Message<"basalt.v1.PathShare"> & {
+  /**
+   * Names from the root on.
+   *
+   * @generated from field: repeated string path = 1;
+   */
+  path: string[];
+
+  /**
+   * @generated from field: double share = 2;
+   */
+  share: number;
+};
+
+/**
+ * Describes the message basalt.v1.PathShare.
+ * Use `create(PathShareSchema)` to create a new message.
+ */
+export const PathShareSchema: GenMessage<PathShare> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_query, 39);
+
+/**
  * @generated from message basalt.v1.BeforeOomRequest
  */
 export type BeforeOomRequest = Message<"basalt.v1.BeforeOomRequest"> & {
@@ -1500,7 +1709,7 @@ export type BeforeOomRequest = Message<"basalt.v1.BeforeOomRequest"> & {
  * Use `create(BeforeOomRequestSchema)` to create a new message.
  */
 export const BeforeOomRequestSchema: GenMessage<BeforeOomRequest> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 36);
+  messageDesc(file_basalt_v1_query, 40);
 
 /**
  * @generated from message basalt.v1.BeforeOomResponse
@@ -1577,7 +1786,7 @@ export type BeforeOomResponse = Message<"basalt.v1.BeforeOomResponse"> & {
  * Use `create(BeforeOomResponseSchema)` to create a new message.
  */
 export const BeforeOomResponseSchema: GenMessage<BeforeOomResponse> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 37);
+  messageDesc(file_basalt_v1_query, 41);
 
 /**
  * @generated from message basalt.v1.MemoryLevel
@@ -1599,7 +1808,7 @@ export type MemoryLevel = Message<"basalt.v1.MemoryLevel"> & {
  * Use `create(MemoryLevelSchema)` to create a new message.
  */
 export const MemoryLevelSchema: GenMessage<MemoryLevel> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 38);
+  messageDesc(file_basalt_v1_query, 42);
 
 /**
  * @generated from message basalt.v1.GrowingPath
@@ -1630,7 +1839,7 @@ export type GrowingPath = Message<"basalt.v1.GrowingPath"> & {
  * Use `create(GrowingPathSchema)` to create a new message.
  */
 export const GrowingPathSchema: GenMessage<GrowingPath> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 39);
+  messageDesc(file_basalt_v1_query, 43);
 
 /**
  * @generated from message basalt.v1.ExplainRequest
@@ -1659,7 +1868,7 @@ export type ExplainRequest = Message<"basalt.v1.ExplainRequest"> & {
  * Use `create(ExplainRequestSchema)` to create a new message.
  */
 export const ExplainRequestSchema: GenMessage<ExplainRequest> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 40);
+  messageDesc(file_basalt_v1_query, 44);
 
 /**
  * @generated from message basalt.v1.ExplainResponse
@@ -1714,7 +1923,7 @@ export type ExplainResponse = Message<"basalt.v1.ExplainResponse"> & {
  * Use `create(ExplainResponseSchema)` to create a new message.
  */
 export const ExplainResponseSchema: GenMessage<ExplainResponse> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 41);
+  messageDesc(file_basalt_v1_query, 45);
 
 /**
  * @generated from message basalt.v1.StageTime
@@ -1739,7 +1948,7 @@ export type StageTime = Message<"basalt.v1.StageTime"> & {
  * Use `create(StageTimeSchema)` to create a new message.
  */
 export const StageTimeSchema: GenMessage<StageTime> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 42);
+  messageDesc(file_basalt_v1_query, 46);
 
 /**
  * What was read of one block or segment, one for each rollup of it that is used.
@@ -1801,7 +2010,7 @@ export type PartPlan = Message<"basalt.v1.PartPlan"> & {
  * Use `create(PartPlanSchema)` to create a new message.
  */
 export const PartPlanSchema: GenMessage<PartPlan> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 43);
+  messageDesc(file_basalt_v1_query, 47);
 
 /**
  * What stands behind an answer, and what is missing from it.
@@ -1868,7 +2077,7 @@ export type QueryStats = Message<"basalt.v1.QueryStats"> & {
  * Use `create(QueryStatsSchema)` to create a new message.
  */
 export const QueryStatsSchema: GenMessage<QueryStats> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 44);
+  messageDesc(file_basalt_v1_query, 48);
 
 /**
  * @generated from message basalt.v1.MissingPart
@@ -1897,7 +2106,7 @@ export type MissingPart = Message<"basalt.v1.MissingPart"> & {
  * Use `create(MissingPartSchema)` to create a new message.
  */
 export const MissingPartSchema: GenMessage<MissingPart> = /*@__PURE__*/
-  messageDesc(file_basalt_v1_query, 45);
+  messageDesc(file_basalt_v1_query, 49);
 
 /**
  * @generated from enum basalt.v1.MergeFormat
@@ -2152,6 +2361,16 @@ export const QueryService: GenService<{
     methodKind: "unary";
     input: typeof DiffRequestSchema;
     output: typeof DiffResponseSchema;
+  },
+  /**
+   * What got slower within a range: functions whose share rose and stayed.
+   *
+   * @generated from rpc basalt.v1.QueryService.Regressions
+   */
+  regressions: {
+    methodKind: "unary";
+    input: typeof RegressionsRequestSchema;
+    output: typeof RegressionsResponseSchema;
   },
   /**
    * The memory of an instance in the minutes before it died: what grew, and on which call paths.

@@ -1,0 +1,166 @@
+/** What got slower: rises of functions' shares, with evidence. A rise that another one explains is not named again. */
+import { invalid } from '../../base/errors.js';
+import { LIMITS } from '../../base/limits.js';
+import type {
+  FlameTree,
+  MergeQuery,
+  QueryApi,
+  Regression,
+  Regressions,
+  RegressionsQuery,
+} from '../api.js';
+import { FunctionNumbers } from '../diff/moments.js';
+import type { Observed, ObserveRequest } from '../diff/observe.js';
+import { findRises, type Rise } from './find.js';
+import { StepShares } from './step-shares.js';
+
+export interface ObservingApi extends Pick<QueryApi, 'mergeTree'> {
+  observe(
+    query: MergeQuery,
+    what: Pick<ObserveRequest, 'numbers' | 'observer' | 'profilesMax'>,
+  ): Promise<Observed>;
+}
+
+/** Steps of the range: enough to see a change within hours of a day, few enough that each has some profiles. */
+const STEPS = 48;
+const CHANGE_MIN = 0.01;
+const RATE = 0.01;
+const LIMIT = 10;
+const PATHS = 3;
+/** Of a rise: what others explain more of is theirs. */
+const EXPLAINED_MAX = 0.5;
+
+export async function findRegressions(
+  api: ObservingApi,
+  query: RegressionsQuery,
+): Promise<Regressions> {
+  const { changeMin = CHANGE_MIN, falseDiscoveryRate: rate = RATE, limit = LIMIT } = query;
+  check({ changeMin, rate, limit });
+  const stepMs = Math.max(1, Math.ceil((query.endMs - query.startMs) / STEPS));
+  const shares = new StepShares({ startMs: query.startMs, stepMs, steps: STEPS });
+  const numbers = new FunctionNumbers();
+  const { profiles } = await api.observe(query, {
+    numbers,
+    observer: shares,
+    profilesMax: LIMITS.regressionProfilesMax,
+  });
+  const { rises, goneAway, shifted } = findRises(shares, { changeMin, rate });
+  const named: Named[] = [];
+  // Own values first, then totals from the narrowest on: what they do not explain is a rise of its own.
+  const ordered = [...rises].sort(
+    (a, b) => (a.kind === b.kind ? 0 : a.kind === 'self' ? -1 : 1) || a.after - b.after,
+  );
+  for (const rise of ordered) {
+    if (named.length >= LIMITS.regressionsMax) break;
+    const { functionName } = numbers.nameOf(rise.f);
+    if (explainedBy(named, functionName, rise) > (rise.after - rise.before) * EXPLAINED_MAX)
+      continue;
+    const tree = await api.mergeTree({
+      ...query,
+      startMs: query.startMs + rise.step * stepMs,
+      stack: [...(query.stack ?? []), patternOf(functionName, rise.kind)],
+      maxNodes: LIMITS.treeNodesDefault,
+    });
+    named.push({ rise, tree, weightOf: weightsByName(tree) });
+  }
+  const all = named
+    .sort((a, b) => riseOf(b.rise) - riseOf(a.rise))
+    .map(({ rise, tree }) => regressionOf(rise, { tree, shares, numbers, query, stepMs }));
+  const regressions = all.slice(0, limit);
+  const hiddenRegressions = all.length - regressions.length;
+  return { stepMs, regressions, hiddenRegressions, goneAway, shifted, profiles };
+}
+
+function check(given: {
+  readonly changeMin: number;
+  readonly rate: number;
+  readonly limit: number;
+}): void {
+  const { changeMin, rate, limit } = given;
+  const refusal = !(changeMin > 0 && changeMin < 1)
+    ? `a least change of ${changeMin}; want one between 0 and 1`
+    : !(rate > 0 && rate < 1)
+      ? `a false discovery rate of ${rate}; want one between 0 and 1`
+      : !Number.isInteger(limit) || limit < 1 || limit > LIMITS.regressionsMax
+        ? `a limit of ${limit}; want 1 to ${LIMITS.regressionsMax}`
+        : undefined;
+  if (refusal !== undefined) {
+    throw invalid('PS_QUERY_REGRESSIONS', `cannot look for regressions: got ${refusal}`);
+  }
+}
+
+const riseOf = ({ before, after }: Rise): number => after - before;
+
+interface Named {
+  readonly rise: Rise;
+  /** The stacks of the function after the change. */
+  readonly tree: FlameTree;
+  /** Of those stacks, the share that has a function of this name. */
+  readonly weightOf: ReadonlyMap<string, number>;
+}
+
+function explainedBy(named: readonly Named[], functionName: string, own: Rise): number {
+  if (own.kind === 'self') return 0;
+  return named.reduce(
+    (sum, { rise, weightOf }) => sum + riseOf(rise) * (weightOf.get(functionName) ?? 0),
+    0,
+  );
+}
+
+function patternOf(functionName: string, kind: Rise['kind']): string {
+  return `${kind === 'self' ? 'leaf' : 'any'}:name=${JSON.stringify(functionName)}`;
+}
+
+function weightsByName(tree: FlameTree): ReadonlyMap<string, number> {
+  const weights = new Map<string, number>();
+  const total = Number(tree.total);
+  for (let n = 1; n < tree.parent.length; n++) {
+    const name = tree.names[tree.name[n]!]!;
+    let above = tree.parent[n]!;
+    while (above > 0 && tree.names[tree.name[above]!] !== name) above = tree.parent[above]!;
+    // Of a recursive function the outermost counts.
+    if (above > 0) continue;
+    weights.set(name, (weights.get(name) ?? 0) + Number(tree.value[n]!) / total);
+  }
+  return weights;
+}
+
+function regressionOf(
+  rise: Rise,
+  of: {
+    readonly tree: FlameTree;
+    readonly shares: StepShares;
+    readonly numbers: FunctionNumbers;
+    readonly query: RegressionsQuery;
+    readonly stepMs: number;
+  },
+): Regression {
+  const { shares, query, stepMs } = of;
+  const { f, kind, before, after, p } = rise;
+  const values = shares[kind].of(f);
+  const steps = [...shares.sums.keys()].filter((step) => shares.sums[step]! > 0);
+  const startOf = (step: number): number => query.startMs + step * stepMs;
+  return {
+    ...of.numbers.nameOf(f),
+    kind,
+    before,
+    after,
+    changedMs: startOf(rise.step),
+    p,
+    series: {
+      timestampMs: Float64Array.from(steps, startOf),
+      share: Float64Array.from(steps, (step) => values[step]! / shares.sums[step]!),
+    },
+    paths: heaviestPaths(of.tree),
+  };
+}
+
+function heaviestPaths({ parent, name, names, self, total }: FlameTree): Regression['paths'] {
+  const nodes = [...self.keys()].filter((n) => n > 0 && self[n]! > 0n);
+  nodes.sort((a, b) => (self[b]! > self[a]! ? 1 : self[b]! < self[a]! ? -1 : a - b));
+  return nodes.slice(0, PATHS).map((n) => {
+    const path: string[] = [];
+    for (let at = n; at > 0; at = parent[at]!) path.push(names[name[at]!]!);
+    return { path: path.reverse(), share: Number(self[n]!) / Number(total) };
+  });
+}

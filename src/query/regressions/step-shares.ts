@@ -1,0 +1,84 @@
+/** Values of functions by step of time: what change points are looked for in. */
+import { LIMITS } from '../../base/limits.js';
+import type { Observer } from '../diff/observe.js';
+
+class StepTable {
+  readonly #steps: number;
+  readonly #rows: (Float64Array | undefined)[] = [];
+
+  constructor(steps: number) {
+    this.#steps = steps;
+  }
+
+  add(f: number, step: number, value: number): void {
+    const row = this.#rows[f] ?? new Float64Array(this.#steps);
+    this.#rows[f] = row;
+    row[step]! += value;
+  }
+
+  of(f: number): Float64Array {
+    return this.#rows[f] ?? new Float64Array(this.#steps);
+  }
+
+  get count(): number {
+    return this.#rows.length;
+  }
+}
+
+export class StepShares implements Observer {
+  readonly self: StepTable;
+  readonly total: StepTable;
+  /** Of all functions, by step. */
+  readonly sums: Float64Array;
+  readonly profiles: Float64Array;
+  /** By function, what its direct callers took of its self values. */
+  readonly callers = new Map<number, Map<number, number>>();
+  readonly #startNs: bigint;
+  readonly #stepNs: bigint;
+  readonly #ownSelf = new Map<number, number>();
+  readonly #ownTotal = new Map<number, number>();
+  #own = 0;
+
+  constructor(range: {
+    readonly startMs: number;
+    readonly stepMs: number;
+    readonly steps: number;
+  }) {
+    const { startMs, stepMs, steps } = range;
+    this.self = new StepTable(steps);
+    this.total = new StepTable(steps);
+    this.sums = new Float64Array(steps);
+    this.profiles = new Float64Array(steps);
+    this.#startNs = BigInt(startMs) * 1_000_000n;
+    this.#stepNs = BigInt(stepMs) * 1_000_000n;
+  }
+
+  get functionCount(): number {
+    return this.total.count;
+  }
+
+  add(functions: readonly number[], value: number): void {
+    this.#own += value;
+    const [leaf, caller] = functions;
+    if (leaf === undefined) return;
+    this.#ownSelf.set(leaf, (this.#ownSelf.get(leaf) ?? 0) + value);
+    for (const f of functions) this.#ownTotal.set(f, (this.#ownTotal.get(f) ?? 0) + value);
+    if (caller === undefined) return;
+    const callers = this.callers.get(leaf) ?? new Map<number, number>();
+    this.callers.set(leaf, callers);
+    if (callers.size < LIMITS.regressionCallersMax || callers.has(caller)) {
+      callers.set(caller, (callers.get(caller) ?? 0) + value);
+    }
+  }
+
+  endProfile(startNs: bigint): void {
+    const step = Number((startNs - this.#startNs) / this.#stepNs);
+    for (const [f, value] of this.#ownSelf) this.self.add(f, step, value);
+    for (const [f, value] of this.#ownTotal) this.total.add(f, step, value);
+    this.sums[step]! += this.#own;
+    this.profiles[step]!++;
+    this.#ownSelf.clear();
+    this.#ownTotal.clear();
+    this.#own = 0;
+  }
+}
