@@ -306,8 +306,9 @@ class HttpApp {
       methods: ['POST'],
       run: async ({ request, search }) => {
         const tenantId = tenantOfRequest(request);
-        const { clock } = this.options;
-        const call = { ingest, tenantId, request, search, budget: this.budget, clock };
+        const { clock, requestMetrics } = this.options;
+        const { discarded } = requestMetrics;
+        const call = { ingest, tenantId, request, search, budget: this.budget, clock, discarded };
         return await ingestProfiles(call);
       },
       wireError: ingestError,

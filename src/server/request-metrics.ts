@@ -7,6 +7,7 @@ import {
   type MetricsRegistry,
   type NumberMetric,
 } from '../base/metrics.js';
+import { DiscardedWrites } from './pyroscope/discarded.js';
 
 /** Counts and times calls by protocol and method. Both sets of names are ours, so the label sets are bounded. */
 export class RequestMetrics {
@@ -14,9 +15,12 @@ export class RequestMetrics {
   private readonly requests: NumberMetric;
   private readonly seconds: Histogram;
   private readonly active: Cell;
+  /** Of Pyroscope's write side. */
+  readonly discarded: DiscardedWrites;
 
   constructor(metrics: MetricsRegistry, clock: Clock) {
     this.clock = clock;
+    this.discarded = new DiscardedWrites(metrics);
     this.requests = metrics.counter({
       name: 'basalt_requests_total',
       help: 'Calls answered, by protocol, method and code.',

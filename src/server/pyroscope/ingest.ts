@@ -6,6 +6,7 @@ import type { BodyBudget } from '../body-budget.js';
 import { checkContentEncoding, readBody } from '../http-body.js';
 import type { Reply } from '../http-respond.js';
 import { wireError, type WireError } from '../wire-errors.js';
+import type { DiscardedWrites } from './discarded.js';
 import { readIngestQuery } from './ingest-query.js';
 
 export const INGEST_PATHS: readonly string[] = ['/ingest', '/pyroscope/ingest'];
@@ -17,6 +18,7 @@ export interface IngestCall {
   readonly search: string;
   readonly budget: BodyBudget;
   readonly clock: Clock;
+  readonly discarded: DiscardedWrites;
 }
 
 /** Agents want 200 and no body. */
@@ -31,6 +33,9 @@ export async function ingestProfiles(call: IngestCall): Promise<Reply> {
   try {
     await call.ingest.writeForeign(call.tenantId, { query, contentType, body });
     return NOTHING;
+  } catch (error) {
+    call.discarded.note(call.tenantId, error, body.length);
+    throw error;
   } finally {
     budget.give(heldBytes);
   }

@@ -46,7 +46,7 @@ export function pushWrites(series: RawProfileSeries): WriteRequest[] {
 }
 
 export function pusherService(options: ConnectOptions): ServiceImpl<typeof PusherService> {
-  const { ingest } = options;
+  const { ingest, requestMetrics } = options;
   const guard = new Guard(options, `${PusherService.typeName}/${PusherService.method.push.name}`);
   return {
     push: (message, context) =>
@@ -57,6 +57,10 @@ export function pusherService(options: ConnectOptions): ServiceImpl<typeof Pushe
           throw invalid('PS_PUSH_EMPTY', 'cannot push: got no profile; want one or more');
         }
         const settled = await Promise.allSettled(writes.map((one) => ingest.write(tenantId, one)));
+        settled.forEach((one, i) => {
+          if (one.status === 'fulfilled') return;
+          requestMetrics.discarded.note(tenantId, one.reason, writes[i]?.profile.length ?? 0);
+        });
         const failed = settled.filter((one) => one.status === 'rejected');
         const first = failed[0];
         if (first !== undefined) throw pushError(first.reason, failed.length, writes.length);

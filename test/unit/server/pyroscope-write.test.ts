@@ -415,3 +415,39 @@ describe('/ingest', () => {
     expect((await ingest('name=a', noProfile)).status).toBe(422);
   });
 });
+
+describe('what is refused', () => {
+  it("is counted under Pyroscope's reasons, by tenant", async () => {
+    const transport = createConnectTransport({ baseUrl: store.url, httpVersion: '1.1' });
+    const client = createClient(PusherService, transport);
+    const labels = (more: Record<string, string>) =>
+      Object.entries({ __name__: 'process_cpu', service_name: 'shop', ...more }).map(
+        ([name, value]) => ({ name, value }),
+      );
+    const future = cpu({}, SERVED_NOW_MS + 3_600_000);
+    const push = (own: Record<string, string>, rawProfile: Uint8Array) =>
+      client.push(
+        { series: [{ labels: labels(own), samples: [{ rawProfile, ID: '' }] }] },
+        { headers: { 'x-scope-orgid': 'team-a' } },
+      );
+    await expect(push({}, future)).rejects.toThrow();
+    await expect(push({ long: 'x'.repeat(10_000) }, cpu())).rejects.toThrow();
+    await expect(push({}, Buffer.from('no profile'))).rejects.toThrow();
+    await push({}, cpu());
+    const bad = await ingest('name=shop&format=pprof', { body: 'no profile' });
+    expect(bad.status).toBe(422);
+    const { body } = await http(`${store.url}/metrics`);
+    const lines = body.toString().split('\n');
+    const of = (what: string) =>
+      lines.filter((line) => line.startsWith(`pyroscope_discarded_${what}_total{`)).sort();
+    expect(of('profiles')).toEqual([
+      'pyroscope_discarded_profiles_total{reason="label_value_too_long",tenant="team-a"} 1',
+      'pyroscope_discarded_profiles_total{reason="malformed_profile",tenant="anonymous"} 1',
+      'pyroscope_discarded_profiles_total{reason="malformed_profile",tenant="team-a"} 1',
+      'pyroscope_discarded_profiles_total{reason="not_in_ingestion_window",tenant="team-a"} 1',
+    ]);
+    expect(of('bytes')).toContain(
+      `pyroscope_discarded_bytes_total{reason="not_in_ingestion_window",tenant="team-a"} ${future.length}`,
+    );
+  });
+});
