@@ -3,7 +3,16 @@ import { timeChart } from './chart.js';
 import { byId, element, setOptions } from './dom.js';
 import { flameView } from './flame.js';
 import { formatValue, toLocalInput } from './format.js';
-import { rangeOf, readState, withMatcher, writeState } from './state.js';
+import {
+  rangeOf,
+  readState,
+  STACK_FILTERS,
+  STACK_FLAGS,
+  stackFilters,
+  stackView,
+  withMatcher,
+  writeState,
+} from './state.js';
 import { topTable } from './table.js';
 
 const LIVE_MS = 10_000;
@@ -52,16 +61,17 @@ async function draw(range, signal) {
   }
   chooseType(types);
   const { type, selector, span: spanId, trace: traceId } = state;
-  const query = { type, selector, spanId, traceId, ...range };
-  const merge = { ...query, aggregation: state.aggregation };
+  const query = { type, selector, spanId, traceId, ...stackFilters(state), ...range };
+  const total = { ...query, aggregation: state.aggregation };
+  const merge = { ...total, ...stackView(state) };
   const [tree, top, series] = await Promise.all([
     api.mergeTree(merge, signal),
     api.mergeTop(merge, signal),
-    api.timeSeries({ ...merge, groupBy: state.group }, signal),
+    api.timeSeries({ ...total, groupBy: state.group }, signal),
     loadLabels(range, signal),
   ]);
   if (tree.stats.profiles === 0) {
-    showMessage('No profile of this type matches the selector in this range.', false);
+    showMessage('No profile of this type matches in this range.', false);
     return false;
   }
   showMessage('', false);
@@ -155,6 +165,10 @@ function showState() {
     state.trace === '' ? '' : `only trace ${state.trace}`,
   ].join(' ');
 
+  for (const id of [...STACK_FILTERS, 'granularity']) byId(id).value = state[id];
+  for (const id of STACK_FLAGS) byId(id).checked = state[id] === 'true';
+  const isStackAsked = { ...stackFilters(state), ...stackView(state) };
+  if (Object.keys(isStackAsked).length > 0) byId('stacks').open = true;
   byId('selector').value = state.selector;
   byId('range').value = state.range;
   byId('aggregation').value = state.aggregation;
@@ -182,6 +196,13 @@ bind('type', 'type');
 bind('aggregation', 'aggregation');
 bind('group', 'group');
 bind('selector', 'selector');
+for (const id of [...STACK_FILTERS, 'granularity']) bind(id, id);
+for (const id of STACK_FLAGS) {
+  byId(id).addEventListener('change', (event) => {
+    state[id] = event.target.checked ? 'true' : '';
+    void load();
+  });
+}
 byId('range').addEventListener('change', (event) => {
   if (event.target.value === 'custom') {
     const { start, end } = rangeOf(state);

@@ -19,7 +19,27 @@ const DEFAULTS = {
   group: '',
   span: '',
   trace: '',
+  focus: '',
+  ignore: '',
+  hide: '',
+  show: '',
+  granularity: '',
+  inverted: '',
+  collapseRecursion: '',
 };
+
+/** Which stacks count, and how they show: parameters of a merge by the same names. The first four hold for all that is shown. */
+export const STACK_FILTERS = ['focus', 'ignore', 'hide', 'show'];
+export const STACK_FLAGS = ['inverted', 'collapseRecursion'];
+const STACK_VIEW = ['granularity', ...STACK_FLAGS];
+
+/** Of the state, what is not empty of some keys. */
+function picked(state, keys) {
+  return Object.fromEntries(keys.map((key) => [key, state[key]]).filter(([, v]) => v !== ''));
+}
+
+export const stackFilters = (state) => picked(state, STACK_FILTERS);
+export const stackView = (state) => picked(state, STACK_VIEW);
 
 export function readState() {
   const hash = new URLSearchParams(location.hash.slice(1));

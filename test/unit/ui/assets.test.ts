@@ -7,6 +7,8 @@ import { uiAssets, type UiAsset } from '../../../src/ui/assets.js';
 const root = join(import.meta.dirname, '..', '..', '..');
 let assets: Map<string, UiAsset>;
 let withMatcher: (selector: string, name: string, value: string) => string;
+let stackFilters: (state: object) => object;
+let stackView: (state: object) => object;
 
 function text(path: string): string {
   return new TextDecoder().decode(assets.get(path)?.body);
@@ -16,7 +18,12 @@ beforeAll(async () => {
   assets = await uiAssets(nodeFileSystem);
   // The page's modules have no types.
   const state: string = join(root, 'src/ui/static/state.js');
-  withMatcher = ((await import(state)) as { withMatcher: typeof withMatcher }).withMatcher;
+  const module = (await import(state)) as {
+    withMatcher: typeof withMatcher;
+    stackFilters: typeof stackFilters;
+    stackView: typeof stackView;
+  };
+  ({ withMatcher, stackFilters, stackView } = module);
 });
 
 describe('the page', () => {
@@ -66,6 +73,21 @@ describe('the page', () => {
     );
     for (const name of taken) expect(typeof scope.d3?.[name], name).toBe('function');
     expect(scope.d3?.['transition']).toBeTypeOf('function');
+  });
+});
+
+describe('what is asked of stacks', () => {
+  const state = { focus: 'a', hide: '', granularity: 'file', inverted: 'true', selector: '{}' };
+
+  it('are parameters of a merge, without what is empty', () => {
+    const whole = { ignore: '', show: '', collapseRecursion: '', ...state };
+    expect(stackFilters(whole)).toEqual({ focus: 'a' });
+    expect(stackView(whole)).toEqual({ granularity: 'file', inverted: 'true' });
+  });
+
+  it('has a control on the page for each', () => {
+    const ids = ['focus', 'ignore', 'hide', 'show', 'granularity', 'inverted', 'collapseRecursion'];
+    for (const id of ids) expect(text('/')).toContain(`id="${id}"`);
   });
 });
 
