@@ -17,6 +17,7 @@ import type {
 export class CrashingBucket implements Bucket {
   readonly name = 'crashing';
   changes = 0;
+  readonly #uploads = new Set<Upload>();
   readonly #bucket: Bucket;
   readonly #crashAt: number;
   readonly #isDone: boolean;
@@ -72,11 +73,23 @@ export class CrashingBucket implements Bucket {
 
   async startUpload(key: string): Promise<Upload> {
     const upload = await this.#change(() => this.#bucket.startUpload(key));
+    this.#uploads.add(upload);
+    const end = async <T>(work: () => Promise<T>): Promise<T> => {
+      const result = await this.#change(work);
+      this.#uploads.delete(upload);
+      return result;
+    };
     return {
       write: (bytes) => this.#change(() => upload.write(bytes)),
-      finish: () => this.#change(() => upload.finish()),
-      abort: () => this.#change(() => upload.abort()),
+      finish: () => end(() => upload.finish()),
+      abort: () => end(() => upload.abort()),
     };
+  }
+
+  /** Closes what the dead process left open, as the system does: at the end of a test, since it also removes what was sent. */
+  async bury(): Promise<void> {
+    for (const upload of this.#uploads) await upload.abort().catch(() => undefined);
+    this.#uploads.clear();
   }
 
   async delete(key: string): Promise<void> {
