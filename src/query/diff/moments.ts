@@ -4,7 +4,7 @@
  */
 import { frameName } from '../../model/frame.js';
 import type { SymbolSource } from '../../symbols/source.js';
-import type { Observer } from './observe.js';
+import type { Observer } from './observer.js';
 import type { ShareEstimate } from './statistics.js';
 
 /** Functions of all sides of a comparison by number. */

@@ -7,14 +7,7 @@ import type { KeyFilter } from '../key-filter.js';
 import { checkKeys, groupMask, groupSlices, type SliceGroup } from '../merge.js';
 import type { ProfileSource, Slice } from '../source.js';
 import { type FunctionNumbers, StackFunctions } from './moments.js';
-
-/** Takes profiles sample by sample. */
-export interface Observer {
-  /** A sample of the profile that is open; `functions` are those of its stack, each once, the leaf's first. */
-  add(functions: readonly number[], value: number): void;
-  /** Every profile ends, also one without a sample. */
-  endProfile(startNs: bigint): void;
-}
+import type { Observer } from './observer.js';
 
 export interface ObserveRequest {
   readonly sources: readonly ProfileSource[];

@@ -1,6 +1,6 @@
 /** Values of functions by step of time: what change points are looked for in. */
 import { LIMITS } from '../../base/limits.js';
-import type { Observer } from '../diff/observe.js';
+import type { Observer } from '../diff/observer.js';
 
 class StepTable {
   readonly #steps: number;
