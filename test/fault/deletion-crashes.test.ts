@@ -18,7 +18,8 @@ import { growthWrite, markedWrite, numbers, readMarked } from '../support/marked
 
 const MARKED = 18;
 const STEPS = 6;
-const STEP = Number(process.env['BASALT_CRASH_STEP'] ?? 4);
+/** Odd, so that every other crash is one whose change was made and whose reply was lost. */
+const STEP = Number(process.env['BASALT_CRASH_STEP'] ?? 3);
 const DAY_MS = 86_400_000;
 const DELETED = { tenantId: 'anonymous', selector: '{service_name="svc-1"}' };
 
