@@ -5,6 +5,7 @@
 import { assert } from '../base/assert.js';
 import { constantColumn } from '../columnar/slice.js';
 import type { Column } from '../columnar/table.js';
+import { TextColumn } from '../columnar/text-column.js';
 import type { TableRows } from './table-writer.js';
 import type { ProfileRows } from './types.js';
 
@@ -16,31 +17,6 @@ export interface ProfileRecord {
   readonly firstRow: number;
   readonly totals: readonly bigint[];
   readonly rows: Omit<ProfileRows, 'key' | 'values'>;
-}
-
-/** A dictionary column under construction. */
-class TextColumn {
-  readonly #indices: Int32Array;
-  readonly #numbers = new Map<string, number>();
-
-  constructor(capacity: number) {
-    this.#indices = new Int32Array(capacity);
-  }
-
-  set(row: number, text: string): void {
-    let number = this.#numbers.get(text);
-    if (number === undefined) {
-      number = this.#numbers.size;
-      this.#numbers.set(text, number);
-    }
-    this.#indices[row] = number;
-  }
-
-  take(): Column {
-    const dictionary = [...this.#numbers.keys()];
-    this.#numbers.clear();
-    return { type: 'dictionary', indices: this.#indices, dictionary };
-  }
 }
 
 /** One row group of profiles under construction. */

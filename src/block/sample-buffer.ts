@@ -4,6 +4,7 @@
  */
 import { assert } from '../base/assert.js';
 import type { Column } from '../columnar/table.js';
+import { TextColumn } from '../columnar/text-column.js';
 import type { TableRows } from './table-writer.js';
 
 /** Sum and largest absolute value of `rowCount` values. */
@@ -65,23 +66,21 @@ export class SampleBuffer {
   readonly #blockId: string;
   readonly #capacity: number;
   readonly #zeros: Int32Array;
-  readonly #service: Int32Array;
-  readonly #profileName: Int32Array;
+  readonly #service: TextColumn;
+  readonly #profileName: TextColumn;
   readonly #series: Int32Array;
   readonly #time: BigInt64Array;
   readonly #profile: Int32Array;
   readonly #key: Int32Array;
   readonly #values: readonly BigInt64Array[];
-  #services = new Map<string, number>();
-  #profileNames = new Map<string, number>();
   #rowCount = 0;
 
   constructor(blockId: string, capacity: number) {
     this.#blockId = blockId;
     this.#capacity = capacity;
     this.#zeros = new Int32Array(capacity);
-    this.#service = new Int32Array(capacity);
-    this.#profileName = new Int32Array(capacity);
+    this.#service = new TextColumn(capacity);
+    this.#profileName = new TextColumn(capacity);
     this.#series = new Int32Array(capacity);
     this.#time = new BigInt64Array(capacity);
     this.#profile = new Int32Array(capacity);
@@ -107,8 +106,8 @@ export class SampleBuffer {
     const at = this.#rowCount;
     const stop = at + end - start;
     assert(stop <= this.#capacity, 'rows must fit their row group');
-    this.#service.fill(numberOf(this.#services, place.service), at, stop);
-    this.#profileName.fill(numberOf(this.#profileNames, place.profileName), at, stop);
+    this.#service.fill(place.service, at, stop);
+    this.#profileName.fill(place.profileName, at, stop);
     this.#series.fill(place.series, at, stop);
     this.#time.fill(place.startNs, at, stop);
     this.#profile.fill(place.profile, at, stop);
@@ -122,31 +121,17 @@ export class SampleBuffer {
   /** The rows, which the buffer then forgets; its arrays are reused, so the result is valid until the next `add`. */
   take(): TableRows {
     const rowCount = this.#rowCount;
-    const text = (indices: Int32Array, numbers: ReadonlyMap<string, number>): Column => ({
-      type: 'dictionary',
-      indices,
-      dictionary: [...numbers.keys()],
-    });
     const columns: Column[] = [
       { type: 'dictionary', indices: this.#zeros, dictionary: [this.#blockId] },
-      text(this.#service, this.#services),
-      text(this.#profileName, this.#profileNames),
+      this.#service.take(),
+      this.#profileName.take(),
       { type: 'int32', values: this.#series },
       { type: 'timestamp', values: this.#time },
       { type: 'int32', values: this.#profile },
       { type: 'int32', values: this.#key },
       ...this.#values.map((values): Column => ({ type: 'int64', values })),
     ];
-    this.#services = new Map();
-    this.#profileNames = new Map();
     this.#rowCount = 0;
     return { rowCount, columns };
   }
-}
-
-function numberOf(numbers: Map<string, number>, text: string): number {
-  const known = numbers.get(text);
-  if (known !== undefined) return known;
-  numbers.set(text, numbers.size);
-  return numbers.size - 1;
 }

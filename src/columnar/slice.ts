@@ -1,5 +1,6 @@
 import { unreachable } from '../base/assert.js';
 import type { Column } from './table.js';
+import { TextColumn } from './text-column.js';
 
 /** Rows [start, end) of a column; typed arrays are views of the same memory. */
 export function sliceColumn(column: Column, start: number, end: number): Column {
@@ -35,16 +36,7 @@ export function constantColumn(text: string, rowCount: number): Column {
 
 /** A dictionary column of `texts`, one for each row. */
 export function dictionaryColumn(texts: readonly string[]): Column {
-  const numbers = new Map<string, number>();
-  const indices = new Int32Array(texts.length);
-  for (let i = 0; i < texts.length; i++) {
-    const text = texts[i] as string;
-    let number = numbers.get(text);
-    if (number === undefined) {
-      number = numbers.size;
-      numbers.set(text, number);
-    }
-    indices[i] = number;
-  }
-  return { type: 'dictionary', indices, dictionary: [...numbers.keys()] };
+  const column = new TextColumn(texts.length);
+  for (let row = 0; row < texts.length; row++) column.set(row, texts[row] as string);
+  return column.take();
 }
