@@ -4,13 +4,8 @@
  *
  *     npx tsx bench/regressions.bench.ts [--quick]
  */
-import {
-  mulberry,
-  plant,
-  recordedStacks,
-  searchDay,
-  STEP_MS,
-} from '../test/support/planted-days.js';
+import { mulberry32 } from '../test/support/lossy-files.js';
+import { plant, recordedStacks, searchDay, STEP_MS } from '../test/support/planted-days.js';
 import { isQuick, printFigure } from './support/figures.js';
 
 const SERVICES = isQuick ? ['nats'] : ['prometheus', 'caddy', 'etcd', 'nats'];
@@ -28,7 +23,7 @@ async function main(): Promise<void> {
     let found = 0;
     let others = 0;
     for (const [s, recorded] of services.entries()) {
-      const random = mulberry(1_000 + s);
+      const random = mulberry32(1_000 + s);
       for (let day = 0; day < DAYS; day++) {
         const planted = plant(random, recorded, share);
         const onStack = new Set(JSON.parse(planted.stack) as string[]);
@@ -53,7 +48,7 @@ async function main(): Promise<void> {
   let alarms = 0;
   let ms = 0;
   for (const [s, recorded] of services.entries()) {
-    const random = mulberry(2_000 + s);
+    const random = mulberry32(2_000 + s);
     for (let day = 0; day < DAYS; day++) {
       const begin = performance.now();
       alarms += (await searchDay(random, recorded)).regressions.length;

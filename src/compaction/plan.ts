@@ -8,8 +8,9 @@
  * - *Merges*: blocks of one aligned window (an hour, a day, a week since 1970), smallest windows first. A block belongs
  *   to a window when all its profile starts lie in it. Of an open window, blocks of one level are merged when there are
  *   `mergeCountMin` of them, so that each row is rewritten a bounded number of times while data comes in; a window of
- *   the past into which data came lately, as in a backfill, counts as open. Of a closed one, everything is merged, except that a block which outweighs all the others together `lateFactor` times waits:
- *   late profiles do not make a whole day be rewritten again and again.
+ *   the past into which data came lately, as in a backfill, counts as open. Of a closed one, everything is merged,
+ *   except that a block which outweighs all the others together `lateFactor` times waits: late profiles do not make a
+ *   whole day be rewritten again and again.
  * - A block of half the greatest size or more has been merged enough.
  *
  * - *Deletions*: a block that a series tombstone marks is rewritten alone when no merge takes it, at once; a carry an hour

@@ -13,6 +13,7 @@ import type {
   QueryApi,
 } from './api.js';
 import { diffTrees } from './render/diff.js';
+import { nodePath } from './render/node-path.js';
 
 const PATHS_DEFAULT = 20;
 const LAST_PROFILES = 10;
@@ -85,16 +86,11 @@ function nothing({ selector }: BeforeOomQuery, what: string): StoreError {
 
 /** Stacks whose own value grew, the most first; ties by name. */
 function growingPaths(before: FlameTree, after: FlameTree): readonly GrowingPath[] {
-  const { names, parent, name, left, right } = diffTrees(before, after, LIMITS.treeNodesMax);
-  const grown: number[] = [];
-  for (let n = 1; n < parent.length; n++) if (right.self[n]! > left.self[n]!) grown.push(n);
+  const tree = diffTrees(before, after, LIMITS.treeNodesMax);
+  const { left, right } = tree;
   const growth = (n: number): bigint => right.self[n]! - left.self[n]!;
-  const pathOf = (n: number): readonly string[] => {
-    const path: string[] = [];
-    for (let at = n; at > 0; at = parent[at]!) path.push(names[name[at]!]!);
-    return path.reverse();
-  };
-  return grown
+  return [...left.self.keys()]
+    .filter((n) => n > 0 && growth(n) > 0n)
     .sort((a, b) => (growth(b) > growth(a) ? 1 : growth(b) < growth(a) ? -1 : a - b))
-    .map((n) => ({ path: pathOf(n), before: left.self[n]!, after: right.self[n]! }));
+    .map((n) => ({ path: nodePath(tree, n), before: left.self[n]!, after: right.self[n]! }));
 }

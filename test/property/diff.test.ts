@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { FunctionNumbers, Moments } from '../../src/query/diff/moments.js';
 import { discoveries, studentP, welchP } from '../../src/query/diff/statistics.js';
+import { mulberry32 } from '../support/lossy-files.js';
 import type { PlainProfile } from '../support/plain-store.js';
 import { memoryStore, TENANT } from '../support/query-store.js';
 
@@ -154,17 +155,6 @@ describe('comparisons', () => {
   });
 });
 
-/** A seeded generator of numbers in [0, 1). */
-function mulberry(seed: number): () => number {
-  let a = seed;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 const FUNCTIONS = 20;
 
 /**
@@ -193,7 +183,7 @@ function pValues(a: Moments, b: Moments, count: number): readonly (number | unde
 
 describe('significance', () => {
   it('keeps to its rate where nothing changed, though samples of a profile go together', () => {
-    const random = mulberry(7);
+    const random = mulberry32(7);
     let small = 0;
     let anyFound = 0;
     const runs = 400;
@@ -210,7 +200,7 @@ describe('significance', () => {
   });
 
   it('finds what is there', () => {
-    const random = mulberry(11);
+    const random = mulberry32(11);
     let found = 0;
     for (let run = 0; run < 100; run++) {
       const p = pValues(side(random, 0, 60), side(random, 0.05, 60), 60);

@@ -2,7 +2,8 @@ import { describe, expect, it } from 'vitest';
 import { findRise } from '../../src/query/regressions/change-point.js';
 import { findRises } from '../../src/query/regressions/find.js';
 import { StepShares } from '../../src/query/regressions/step-shares.js';
-import { mulberry, plant, recordedStacks, searchDay, STEP_MS } from '../support/planted-days.js';
+import { mulberry32 } from '../support/lossy-files.js';
+import { plant, recordedStacks, searchDay, STEP_MS } from '../support/planted-days.js';
 
 const STEPS = 48;
 
@@ -28,7 +29,7 @@ const STORE = 3;
 const IDLE = 4;
 
 function search(values: (step: number, noise: () => number) => readonly [number, number, number]) {
-  const random = mulberry(3);
+  const random = mulberry32(3);
   const noise = (): number => 1 + (random() - 0.5) * 0.1;
   return findRises(
     shares((step) => {
@@ -45,7 +46,7 @@ function search(values: (step: number, noise: () => number) => readonly [number,
 
 describe('change points', () => {
   it('lie where the series rose', () => {
-    const random = mulberry(5);
+    const random = mulberry32(5);
     for (let run = 0; run < 50; run++) {
       const at = 8 + Math.floor(random() * 32);
       const values = Float64Array.from(
@@ -59,7 +60,7 @@ describe('change points', () => {
   });
 
   it('are what the obvious search over all splits finds', () => {
-    const random = mulberry(9);
+    const random = mulberry32(9);
     const values = Float64Array.from({ length: 30 }, (_, i) => random() + (i > 17 ? 1 : 0));
     const mean = (list: Float64Array): number => list.reduce((a, b) => a + b, 0) / list.length;
     const squares = (list: Float64Array): number =>
@@ -133,7 +134,7 @@ const recorded = recordedStacks('nats', 71);
 describe.skipIf(recorded === undefined)('in recorded profiles', () => {
   // bench/regressions.bench.ts has the curve over sizes and services.
   it('planted regressions of 5 % are found, and hardly anything where none is', async () => {
-    const random = mulberry(42);
+    const random = mulberry32(42);
     let found = 0;
     let alarms = 0;
     const runs = 10;

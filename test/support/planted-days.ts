@@ -49,16 +49,6 @@ function stacksOf(profile: Profile): Stacks {
   return out;
 }
 
-export function mulberry(seed: number): () => number {
-  let a = seed;
-  return () => {
-    a = (a + 0x6d2b79f5) | 0;
-    let t = Math.imul(a ^ (a >>> 15), 1 | a);
-    t = (t + Math.imul(t ^ (t >>> 7), 61 | t)) ^ t;
-    return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
-  };
-}
-
 /** A function that takes more from a step on. */
 export interface Planted {
   readonly functionName: string;

@@ -5,6 +5,7 @@
 import { frameName } from '../../model/frame.js';
 import type { SymbolSource } from '../../symbols/source.js';
 import type { Observer } from './observer.js';
+import { OpenProfile } from './open-profile.js';
 import type { ShareEstimate } from './statistics.js';
 
 /** Functions of all sides of a comparison by number. */
@@ -81,29 +82,20 @@ export class Moments implements Observer {
   #profiles = 0;
   #sum = 0;
   #squares = 0;
-  /** Of the profile that is open. */
-  readonly #ownSelf = new Map<number, number>();
-  readonly #ownTotal = new Map<number, number>();
-  #own = 0;
+  readonly #open = new OpenProfile();
 
-  /** A sample of the open profile; `functions` are those of its stack, the leaf's first. */
   add(functions: readonly number[], value: number): void {
-    this.#own += value;
-    const [leaf] = functions;
-    if (leaf !== undefined) this.#ownSelf.set(leaf, (this.#ownSelf.get(leaf) ?? 0) + value);
-    for (const f of functions) this.#ownTotal.set(f, (this.#ownTotal.get(f) ?? 0) + value);
+    this.#open.add(functions, value);
   }
 
-  /** Every profile ends, also one without a sample. */
   endProfile(): void {
-    for (const [f, x] of this.#ownSelf) this.#self.add(f, x, this.#own);
-    for (const [f, x] of this.#ownTotal) this.#total.add(f, x, this.#own);
+    const { self, total, sum } = this.#open;
+    for (const [f, x] of self) this.#self.add(f, x, sum);
+    for (const [f, x] of total) this.#total.add(f, x, sum);
     this.#profiles++;
-    this.#sum += this.#own;
-    this.#squares += this.#own * this.#own;
-    this.#ownSelf.clear();
-    this.#ownTotal.clear();
-    this.#own = 0;
+    this.#sum += sum;
+    this.#squares += sum * sum;
+    this.#open.clear();
   }
 
   /** Profiles that were looked at. */

@@ -1,6 +1,7 @@
 /** Values of functions by step of time: what change points are looked for in. */
 import { LIMITS } from '../../base/limits.js';
 import type { Observer } from '../diff/observer.js';
+import { addTo, OpenProfile } from '../diff/open-profile.js';
 
 class StepTable {
   readonly #steps: number;
@@ -35,9 +36,7 @@ export class StepShares implements Observer {
   readonly callers = new Map<number, Map<number, number>>();
   readonly #startNs: bigint;
   readonly #stepNs: bigint;
-  readonly #ownSelf = new Map<number, number>();
-  readonly #ownTotal = new Map<number, number>();
-  #own = 0;
+  readonly #open = new OpenProfile();
 
   constructor(range: {
     readonly startMs: number;
@@ -57,28 +56,35 @@ export class StepShares implements Observer {
     return this.total.count;
   }
 
+  /** Steps that have a value. */
+  get steps(): readonly number[] {
+    return [...this.sums.keys()].filter((step) => this.sums[step]! > 0);
+  }
+
+  /** Share of a function in all, in each of `steps`. */
+  shareOf(kind: 'self' | 'total', f: number, steps = this.steps): Float64Array {
+    const values = this[kind].of(f);
+    return Float64Array.from(steps, (step) => values[step]! / this.sums[step]!);
+  }
+
   add(functions: readonly number[], value: number): void {
-    this.#own += value;
+    this.#open.add(functions, value);
     const [leaf, caller] = functions;
-    if (leaf === undefined) return;
-    this.#ownSelf.set(leaf, (this.#ownSelf.get(leaf) ?? 0) + value);
-    for (const f of functions) this.#ownTotal.set(f, (this.#ownTotal.get(f) ?? 0) + value);
-    if (caller === undefined) return;
+    if (leaf === undefined || caller === undefined) return;
     const callers = this.callers.get(leaf) ?? new Map<number, number>();
     this.callers.set(leaf, callers);
     if (callers.size < LIMITS.regressionCallersMax || callers.has(caller)) {
-      callers.set(caller, (callers.get(caller) ?? 0) + value);
+      addTo(callers, caller, value);
     }
   }
 
   endProfile(startNs: bigint): void {
     const step = Number((startNs - this.#startNs) / this.#stepNs);
-    for (const [f, value] of this.#ownSelf) this.self.add(f, step, value);
-    for (const [f, value] of this.#ownTotal) this.total.add(f, step, value);
-    this.sums[step]! += this.#own;
+    const { self, total, sum } = this.#open;
+    for (const [f, value] of self) this.self.add(f, step, value);
+    for (const [f, value] of total) this.total.add(f, step, value);
+    this.sums[step]! += sum;
     this.profiles[step]!++;
-    this.#ownSelf.clear();
-    this.#ownTotal.clear();
-    this.#own = 0;
+    this.#open.clear();
   }
 }
