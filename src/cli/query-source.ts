@@ -7,7 +7,12 @@ import type {
   TimeSeriesMeasure,
 } from '../query/api.js';
 import type { MergeFormat } from '../query/formats.js';
-import { MERGE_OPTIONS, type OptionValue, type OptionValues } from '../query/option-tables.js';
+import {
+  ITEMS_DEFAULT,
+  MERGE_OPTIONS,
+  type OptionValue,
+  type OptionValues,
+} from '../query/option-tables.js';
 import {
   planJson,
   profileTypesJson,
@@ -25,7 +30,6 @@ import {
 } from '../server/http-diff.js';
 import { readParameters } from '../server/http-parameters.js';
 import { beforeOomJson, heatmapJson, itemsJson } from '../server/http-items.js';
-import { ITEMS_DEFAULT } from '../server/item-messages.js';
 import { mergeAnswer } from '../server/merge-answer.js';
 import { defaultStepMs, parseDuration, parseTime } from '../server/http-times.js';
 import { tenantOf } from '../server/tenant.js';
@@ -232,10 +236,8 @@ async function askDirectly(
       return beforeOomJson(answer);
     }
     case 'diff': {
-      const search = parametersOf(question).toString();
-      const signal = io.signal;
-      const parameters = readParameters(search, DIFF_NAMES);
-      return diffJson(await query.diff(diffOf({ tenantId, signal }, nowMs, parameters)));
+      const parameters = readParameters(parametersOf(question).toString(), DIFF_NAMES);
+      return diffJson(await query.diff(diffOf(range, parameters, nowMs)));
     }
     default:
       return unreachable(question.kind);

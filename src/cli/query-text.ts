@@ -169,15 +169,24 @@ function topText(top: TopJson, rowsMax: number): string {
     percentText(BigInt(f.total), total),
     f.file === '' ? f.function : `${f.function}  ${f.file}`,
   ]);
-  const table = [['self', 'self%', 'total', 'total%', 'function'], ...rows];
-  const widths = [0, 1, 2, 3].map((i) => Math.max(...table.map((row) => row[i]?.length ?? 0)));
-  const body = table.map((row) =>
-    row.map((cell, i) => (i < 4 ? cell.padStart(widths[i] ?? 0) : cell)).join('  '),
-  );
+  const body = tableLines([['self', 'self%', 'total', 'total%', 'function'], ...rows], 0);
   const rest = top.functions.length - shown.length;
   const head = `total ${formatValue(total, top.unit)}`;
   const foot = rest > 0 ? [`... ${rest} more functions (--rows)`] : [];
   return lines([head, ...body, ...foot]);
+}
+
+/** Cells in columns: the first `leftCount` begin at the left, the others end at the right; the last is as long as it is. */
+function tableLines(rows: readonly (readonly string[])[], leftCount: number): readonly string[] {
+  const last = (rows[0]?.length ?? 0) - 1;
+  const widths = Array.from({ length: last }, (_, i) =>
+    Math.max(...rows.map((row) => row[i]?.length ?? 0)),
+  );
+  const pad = (cell: string, i: number): string => {
+    if (i >= last) return cell;
+    return i < leftCount ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0);
+  };
+  return rows.map((row) => row.map(pad).join('  '));
 }
 
 /** One decimal, exact for any 64-bit value. */
@@ -244,15 +253,7 @@ function planText(plan: QueryPlan): string {
     String(part.requests),
     bytesText(part.bytes),
   ]);
-  const table = [['part', 'from', 'profiles', 'rows', 'requests', 'bytes'], ...rows];
-  const widths = [0, 1, 2, 3, 4, 5].map((i) =>
-    Math.max(...table.map((row) => row[i]?.length ?? 0)),
-  );
-  const body = table.map((row) =>
-    row
-      .map((cell, i) => (i < 2 ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0)))
-      .join('  '),
-  );
+  const body = tableLines([['part', 'from', 'profiles', 'rows', 'requests', 'bytes'], ...rows], 2);
   const missing = stats.missing.map(({ part, message }) => `missing ${part}: ${message}`);
   return lines([...head, ...body, ...missing]);
 }
@@ -276,11 +277,7 @@ function diffText({ unit, base, comparisons }: DiffJson): string {
       formatValue(BigInt(f.other.self), unit),
       f.function,
     ]);
-    const table = [['change', ' ', 'p', 'base self', 'self', 'function'], ...rows];
-    const widths = [0, 1, 2, 3, 4].map((i) => Math.max(...table.map((row) => row[i]?.length ?? 0)));
-    for (const row of table) {
-      out.push(row.map((cell, i) => cell.padStart(widths[i] ?? 0)).join('  '));
-    }
+    out.push(...tableLines([['change', ' ', 'p', 'base self', 'self', 'function'], ...rows], 0));
     if (hidden > 0) out.push(`... ${hidden} more functions (--limit)`);
   }
   return lines(out);

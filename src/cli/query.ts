@@ -3,8 +3,14 @@ import { invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { Aggregation } from '../query/api.js';
 import { MERGE_FORMAT_NAMES } from '../query/formats.js';
-import { MERGE_OPTIONS, type OptionValues, SELECTION_OPTIONS } from '../query/option-tables.js';
-import { BUCKETS_DEFAULT, ITEM_KINDS } from '../server/item-messages.js';
+import {
+  BUCKETS_DEFAULT,
+  ITEM_KINDS,
+  MERGE_OPTIONS,
+  type OptionValues,
+  SELECTION_OPTIONS,
+  TIME_SERIES_MEASURES,
+} from '../query/option-tables.js';
 import { command, EXIT_OK, type CommandIo } from './command.js';
 import { dataOption, serverOption, tenantOption } from './common-options.js';
 import { didYouMean } from './did-you-mean.js';
@@ -38,7 +44,7 @@ const OPTIONS = {
   'group-by': { type: 'list', placeholder: 'LABEL', help: 'of timeseries and heatmap' },
   measure: {
     type: 'string',
-    choices: ['value', 'samples', 'profiles'],
+    choices: TIME_SERIES_MEASURES,
     help: 'of timeseries: what a point is; default value',
   },
   limit: {
@@ -136,7 +142,7 @@ export const queryCommand = command({
       of: values.of as Question['of'],
       buckets: values.buckets,
       base: baseOf(values),
-      explain: values.explain && EXPLAINED.includes(what),
+      explain: explainOf(what, values.explain),
     };
     const target = chooseTarget({ values, origins });
     const source = await querySource(io, { ...values, ...target });
@@ -154,6 +160,15 @@ export const queryCommand = command({
     return EXIT_OK;
   },
 });
+
+/** Throws `invalid` PS_CLI_OPTION for what has no plan to show. */
+function explainOf(what: QueryWhat, explain: boolean): boolean {
+  if (!explain || EXPLAINED.includes(what)) return explain;
+  throw invalid(
+    'PS_CLI_OPTION',
+    `cannot query: got explain with ${what}; want it with ${EXPLAINED.join(', ')}`,
+  );
+}
 
 /** What died of its memory says so by itself. */
 function needsType(kind: Question['kind']): boolean {

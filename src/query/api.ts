@@ -1,6 +1,7 @@
 import type { Temporality } from '../model/series.js';
 import type { FormatOptions, MergeFormat, RenderFormat } from './formats.js';
 import type { SampleFilter } from './key-filter.js';
+import type { ITEM_KINDS, TIME_SERIES_MEASURES } from './option-tables.js';
 import type { StackFilter, StackView } from './stacks/options.js';
 
 /**
@@ -55,7 +56,7 @@ export interface SandwichQuery extends TreeQuery, Pick<FormatOptions, 'levels'> 
  * What a point of a time series is: the profiles' values; how many samples have one; or how many profiles there are, of
  * which with filters or labels of samples only those with such a sample count.
  */
-export type TimeSeriesMeasure = 'value' | 'samples' | 'profiles';
+export type TimeSeriesMeasure = (typeof TIME_SERIES_MEASURES)[number];
 
 export interface TimeSeriesQuery extends MergeQuery {
   readonly stepMs: number;
@@ -74,11 +75,14 @@ export interface DiffSelection {
   readonly endMs: number;
 }
 
-/** Its own selector and range are those of the base. Filters that change stacks do not go with it. */
-export interface DiffQuery
-  extends RangeQuery,
-    SampleFilter,
-    Pick<StackFilter, 'focus' | 'ignore' | 'stack'> {
+/** Filters that leave stacks as they are. Those that change them are refused where single profiles are looked at. */
+export interface WholeStackFilter
+  extends SampleFilter,
+    Pick<StackFilter, 'focus' | 'ignore' | 'stack'>,
+    Pick<MergeQuery, 'profileIds'> {}
+
+/** Its own selector and range are those of the base. */
+export interface DiffQuery extends RangeQuery, WholeStackFilter {
   readonly profileType: string;
   /** Each is compared with the base. */
   readonly others: readonly DiffSelection[];
@@ -134,11 +138,8 @@ export interface DiffAnswer {
   readonly comparisons: readonly Comparison[];
 }
 
-/** What got slower within a range. Filters that change stacks do not go with it. */
-export interface RegressionsQuery
-  extends RangeQuery,
-    SampleFilter,
-    Pick<StackFilter, 'focus' | 'ignore' | 'stack'> {
+/** What got slower within a range. */
+export interface RegressionsQuery extends RangeQuery, WholeStackFilter {
   readonly profileType: string;
   /** Rise of a function's share in all that is worth a look. Default 0.01. */
   readonly changeMin?: number;
@@ -361,7 +362,7 @@ export interface TimeSeriesAnswer {
 
 /** Single profiles, or the spans in them. */
 export interface ItemsQuery extends MergeQuery {
-  readonly kind: 'profile' | 'span';
+  readonly kind: (typeof ITEM_KINDS)[number];
   /** The items with the greatest values. */
   readonly limit: number;
 }
@@ -388,7 +389,7 @@ export interface ItemList {
 }
 
 export interface HeatmapQuery extends MergeQuery {
-  readonly kind: 'profile' | 'span';
+  readonly kind: (typeof ITEM_KINDS)[number];
   readonly stepMs: number;
   readonly groupBy: readonly string[];
   readonly buckets: number;

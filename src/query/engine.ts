@@ -64,7 +64,7 @@ import { renderTop } from './render/top.js';
 import { findRegressions } from './regressions/regressions.js';
 import { type MergeScope, renderAny, renderReport, sandwichOf, treeOf } from './reports.js';
 import {
-  checkDiff,
+  checkedDiff,
   checkHeatmap,
   checkItems,
   checkMaxNodes,
@@ -104,7 +104,6 @@ export interface QuerySettings extends Partial<QueryBudget> {
 
 /** Of what counts samples or profiles. */
 const COUNT_UNIT = 'count';
-const DIFF_FUNCTIONS_DEFAULT = 100;
 const CACHE_BYTES = 64 << 20;
 /** The pool of known frames starts anew past this: some 150 MB of frames. */
 const POOLED_FRAMES_MAX = 500_000;
@@ -260,9 +259,8 @@ export class QueryEngine implements QueryApi {
   }
 
   async diff(query: DiffQuery): Promise<DiffAnswer> {
-    checkDiff(query);
+    const { others, falseDiscoveryRate: rate, limit } = checkedDiff(query);
     const numbers = new FunctionNumbers();
-    const { others, falseDiscoveryRate: rate = 0.05, limit = DIFF_FUNCTIONS_DEFAULT } = query;
     const base = await this.#diffSide(query, query, numbers);
     const comparisons: Comparison[] = [];
     for (const selection of others) {

@@ -71,6 +71,21 @@ export const MERGE_OPTIONS: OptionTable = {
   ...FORMAT_OPTIONS,
 };
 
+/** Filters of stacks that leave out frames of those that count. */
+export const STACK_CHANGES = ['hide', 'show', 'showFrom', 'pruneFrom', 'hideFrame'] as const;
+/** Of what looks at single profiles. */
+export const WHOLE_STACK_OPTIONS: OptionTable = Object.fromEntries(
+  Object.entries(SELECTION_OPTIONS).filter(
+    ([name]) => !STACK_CHANGES.some((change) => change === name),
+  ),
+);
+
+export const TIME_SERIES_MEASURES = ['value', 'samples', 'profiles'] as const;
+export const ITEM_KINDS = ['profile', 'span'] as const;
+/** Items of a list, and buckets of a heatmap, where the caller does not say. */
+export const ITEMS_DEFAULT = 100;
+export const BUCKETS_DEFAULT = 20;
+
 export type OptionValue = string | number | boolean | readonly string[] | undefined;
 
 /** The options that `read` has a value for; empty ones ask nothing. */

@@ -10,9 +10,11 @@ import type {
   ItemsQuery,
   MergeQuery,
   RangeQuery,
-  TimeSeriesMeasure,
+  RegressionsQuery,
   TimeSeriesQuery,
 } from './api.js';
+import { STACK_CHANGES, TIME_SERIES_MEASURES } from './option-tables.js';
+import type { StackFilter } from './stacks/options.js';
 
 /** Greatest time in milliseconds whose nanoseconds fit in 64 bits. */
 const TIME_MS_MAX = 9_223_372_036_854;
@@ -144,14 +146,12 @@ export function checkSteps(query: Pick<TimeSeriesQuery, 'stepMs' | 'groupBy'>): 
   }
 }
 
-const MEASURES: readonly TimeSeriesMeasure[] = ['value', 'samples', 'profiles'];
-
 /** Measure and limit of a time series. */
 export function checkMeasure({ measure = 'value', limit, aggregation }: TimeSeriesQuery): void {
-  if (!MEASURES.includes(measure)) {
+  if (!TIME_SERIES_MEASURES.includes(measure)) {
     throw invalid(
       'PS_QUERY_MEASURE',
-      `cannot answer time series: got measure ${JSON.stringify(measure)}; want ${MEASURES.join(', ')}`,
+      `cannot answer time series: got measure ${JSON.stringify(measure)}; want ${TIME_SERIES_MEASURES.join(', ')}`,
     );
   }
   if (measure !== 'value' && aggregation !== undefined && aggregation !== 'sum') {
@@ -167,15 +167,61 @@ export function checkMeasure({ measure = 'value', limit, aggregation }: TimeSeri
   );
 }
 
-/** Checks what a comparison has of its own; its sides are checked as merges are. */
-export function checkDiff({ others, falseDiscoveryRate = 0.05, limit = 1 }: DiffQuery): void {
-  const refusal =
-    others.length < 1 || others.length > LIMITS.diffSidesMax
-      ? `${others.length} other selections; want 1 to ${LIMITS.diffSidesMax}`
-      : !(falseDiscoveryRate > 0 && falseDiscoveryRate < 1)
-        ? `a false discovery rate of ${falseDiscoveryRate}; want one between 0 and 1`
-        : !Number.isInteger(limit) || limit < 1 || limit > LIMITS.diffFunctionsMax
-          ? `a limit of ${limit}; want 1 to ${LIMITS.diffFunctionsMax}`
-          : undefined;
-  if (refusal !== undefined) throw invalid('PS_QUERY_DIFF', `cannot compare: got ${refusal}`);
+const DIFF_DEFAULTS = { falseDiscoveryRate: 0.05, limit: 100 };
+const REGRESSION_DEFAULTS = { changeMin: 0.01, falseDiscoveryRate: 0.01, limit: 10 };
+
+/** What a comparison has of its own; its sides are checked as merges are. */
+export function checkedDiff(query: DiffQuery): DiffQuery & typeof DIFF_DEFAULTS {
+  const checked = { ...query, ...withDefaults(query, DIFF_DEFAULTS) };
+  const { falseDiscoveryRate, limit, others } = checked;
+  refuseUnless('PS_QUERY_DIFF', 'compare', [
+    isCount(others.length, LIMITS.diffSidesMax, 'other selections'),
+    isShare(falseDiscoveryRate, 'false discovery rate'),
+    isCount(limit, LIMITS.diffFunctionsMax, 'functions'),
+    isWholeStack(query),
+  ]);
+  return checked;
+}
+
+export function checkedRegressions(
+  query: RegressionsQuery,
+): RegressionsQuery & typeof REGRESSION_DEFAULTS {
+  const checked = { ...query, ...withDefaults(query, REGRESSION_DEFAULTS) };
+  const { changeMin, falseDiscoveryRate, limit } = checked;
+  refuseUnless('PS_QUERY_REGRESSIONS', 'look for regressions', [
+    isShare(changeMin, 'least change'),
+    isShare(falseDiscoveryRate, 'false discovery rate'),
+    isCount(limit, LIMITS.regressionsMax, 'regressions'),
+    isWholeStack(query),
+  ]);
+  return checked;
+}
+
+function withDefaults<T extends Readonly<Record<string, number>>>(given: object, defaults: T): T {
+  const values = given as Partial<T>;
+  const entries = Object.entries(defaults).map(([name, value]) => [name, values[name] ?? value]);
+  return Object.fromEntries(entries) as T;
+}
+
+/** What is wrong, as "A; want B", or undefined. */
+type Complaint = string | undefined;
+
+function isShare(value: number, what: string): Complaint {
+  return value > 0 && value < 1 ? undefined : `a ${what} of ${value}; want one between 0 and 1`;
+}
+
+function isCount(value: number, max: number, what: string): Complaint {
+  const isFine = Number.isInteger(value) && value >= 1 && value <= max;
+  return isFine ? undefined : `${value} ${what}; want 1 to ${max}`;
+}
+
+/** Where single profiles are looked at, a filter that changes stacks would hold for the sums alone. */
+function isWholeStack(query: StackFilter): Complaint {
+  const change = STACK_CHANGES.find((name) => query[name] !== undefined);
+  return change === undefined ? undefined : `${change}; want filters that leave stacks as they are`;
+}
+
+function refuseUnless(code: string, what: string, complaints: readonly Complaint[]): void {
+  const complaint = complaints.find((text) => text !== undefined);
+  if (complaint !== undefined) throw invalid(code, `cannot ${what}: got ${complaint}`);
 }

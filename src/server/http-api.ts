@@ -7,10 +7,16 @@ import type {
   QueryApi,
   QueryStats,
   RangeQuery,
-  TimeSeriesMeasure,
 } from '../query/api.js';
 import { MERGE_FORMAT_NAMES } from '../query/formats.js';
-import { MERGE_OPTIONS, SELECTION_OPTIONS } from '../query/option-tables.js';
+import {
+  BUCKETS_DEFAULT,
+  ITEM_KINDS,
+  ITEMS_DEFAULT,
+  MERGE_OPTIONS,
+  SELECTION_OPTIONS,
+  TIME_SERIES_MEASURES,
+} from '../query/option-tables.js';
 import {
   planJson,
   profileTypesJson,
@@ -29,12 +35,12 @@ import {
 import { beforeOomJson, heatmapJson, itemsJson } from './http-items.js';
 import { flagOf, optionParameters, optionsOf } from './http-options.js';
 import { readParameters, type ParameterNames, type Parameters } from './http-parameters.js';
-import { BUCKETS_DEFAULT, ITEM_KINDS, ITEMS_DEFAULT } from './item-messages.js';
 import { mergeAnswer } from './merge-answer.js';
 import { JSON_TYPE, type Reply } from './http-respond.js';
 import { defaultStepMs, parseDuration, parseTime } from './http-times.js';
 import type { LinkTemplates } from './links.js';
-import { checkRange, type CallContext } from './query-messages.js';
+import type { CallContext } from './query-messages.js';
+import { checkRange } from './query-range.js';
 
 /** The plain GETs for people and curl. */
 
@@ -58,7 +64,6 @@ export interface ApiRoute {
 
 const START_DEFAULT = 'now-1h';
 const END_DEFAULT = 'now';
-const MEASURES: readonly TimeSeriesMeasure[] = ['value', 'samples', 'profiles'];
 const AGGREGATIONS: readonly Aggregation[] = ['sum', 'avg', 'last', 'max'];
 
 const LIST_NAMES: ParameterNames = { once: ['match', 'start', 'end'], repeated: [] };
@@ -150,7 +155,7 @@ async function timeSeries(call: ApiCall): Promise<Reply> {
   const query = { ...mergeOf(call, parameters), ...optionsOf(parameters, SELECTION_OPTIONS) };
   const stepMs = stepOf(parameters, query);
   const groupBy = groupByOf(parameters);
-  const measure = parameters.choice('measure', MEASURES, 'PS_QUERY_MEASURE');
+  const measure = parameters.choice('measure', TIME_SERIES_MEASURES, 'PS_QUERY_MEASURE');
   const limit = parameters.count('limit', LIMITS.queryGroupsMax);
   const own = {
     ...query,
@@ -226,9 +231,10 @@ async function regressions(call: ApiCall): Promise<Reply> {
   return json(regressionsJson(await call.query.regressions(query)));
 }
 
-async function diff({ context, nowMs, search, query }: ApiCall): Promise<Reply> {
-  const parameters = readParameters(search, DIFF_NAMES);
-  return json(diffJson(await query.diff(diffOf(context, nowMs, parameters))));
+async function diff(call: ApiCall): Promise<Reply> {
+  const parameters = readParameters(call.search, DIFF_NAMES);
+  const range = rangeOf(call, parameters, 'selector');
+  return json(diffJson(await call.query.diff(diffOf(range, parameters, call.nowMs))));
 }
 
 const ROUTES: ReadonlyMap<string, ApiRoute> = new Map(

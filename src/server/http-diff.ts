@@ -8,20 +8,14 @@ import type {
   Regressions,
   RegressionsQuery,
 } from '../query/api.js';
-import { type OptionTable, SELECTION_OPTIONS } from '../query/option-tables.js';
+import { WHOLE_STACK_OPTIONS } from '../query/option-tables.js';
+import { plainJson } from './http-json.js';
 import { optionParameters, optionsOf } from './http-options.js';
 import type { ParameterNames, Parameters } from './http-parameters.js';
 import { parseTime } from './http-times.js';
-import { checkRange, type CallContext } from './query-messages.js';
+import { checkRange } from './query-range.js';
 
 /** `GET /api/v1/diff` (one selection beside its base) and `/api/v1/regressions`, as docs/api.md has them. */
-
-const CHANGES_STACKS = ['hide', 'show', 'showFrom', 'pruneFrom', 'hideFrame', 'profileIds'];
-
-/** Filters that change stacks do not go with a comparison. */
-export const DIFF_OPTIONS: OptionTable = Object.fromEntries(
-  Object.entries(SELECTION_OPTIONS).filter(([name]) => !CHANGES_STACKS.includes(name)),
-);
 
 export const DIFF_NAMES: ParameterNames = {
   once: [
@@ -34,24 +28,21 @@ export const DIFF_NAMES: ParameterNames = {
     'baseEnd',
     'rate',
     'limit',
-    ...optionParameters(DIFF_OPTIONS, false),
+    ...optionParameters(WHOLE_STACK_OPTIONS, false),
   ],
-  repeated: optionParameters(DIFF_OPTIONS, true),
+  repeated: optionParameters(WHOLE_STACK_OPTIONS, true),
 };
 
 /**
  * Without a selector of its own the base has that of the other side; without a range the time just before, as long, or,
  * where its selector is another one, the same time.
  */
-export function diffOf(context: CallContext, nowMs: number, parameters: Parameters): DiffQuery {
+export function diffOf(range: RangeQuery, parameters: Parameters, nowMs: number): DiffQuery {
   const time = (name: string): number | undefined => {
     const text = parameters.optional(name);
     return text === undefined ? undefined : parseTime(name, text, nowMs);
   };
-  const selector = parameters.optional('selector') ?? '';
-  const startMs = time('start') ?? nowMs - 3_600_000;
-  const endMs = time('end') ?? nowMs;
-  checkRange(startMs, endMs);
+  const { selector, startMs, endMs } = range;
   const baseSelector = parameters.optional('baseSelector') ?? selector;
   const shiftMs = baseSelector === selector ? endMs - startMs : 0;
   const base = {
@@ -60,14 +51,21 @@ export function diffOf(context: CallContext, nowMs: number, parameters: Paramete
     endMs: time('baseEnd') ?? endMs - shiftMs,
   };
   checkRange(base.startMs, base.endMs);
-  const limit = parameters.count('limit', LIMITS.diffFunctionsMax);
+  return {
+    ...range,
+    ...base,
+    ...commonOf(parameters, LIMITS.diffFunctionsMax),
+    others: [{ selector, startMs, endMs }],
+  };
+}
+
+/** What comparisons and searches for regressions both have. */
+function commonOf(parameters: Parameters, limitMax: number) {
+  const limit = parameters.count('limit', limitMax);
   const rate = parameters.optional('rate');
   return {
-    ...optionsOf(parameters, DIFF_OPTIONS),
-    ...context,
-    ...base,
+    ...optionsOf(parameters, WHOLE_STACK_OPTIONS),
     profileType: parameters.required('type'),
-    others: [{ selector, startMs, endMs }],
     ...(limit === undefined ? {} : { limit }),
     ...(rate === undefined ? {} : { falseDiscoveryRate: shareOf('rate', rate) }),
   };
@@ -90,22 +88,17 @@ export const REGRESSION_NAMES: ParameterNames = {
     'change',
     'rate',
     'limit',
-    ...optionParameters(DIFF_OPTIONS, false),
+    ...optionParameters(WHOLE_STACK_OPTIONS, false),
   ],
-  repeated: optionParameters(DIFF_OPTIONS, true),
+  repeated: optionParameters(WHOLE_STACK_OPTIONS, true),
 };
 
 export function regressionsOf(range: RangeQuery, parameters: Parameters): RegressionsQuery {
-  const limit = parameters.count('limit', LIMITS.regressionsMax);
   const change = parameters.optional('change');
-  const rate = parameters.optional('rate');
   return {
-    ...optionsOf(parameters, DIFF_OPTIONS),
     ...range,
-    profileType: parameters.required('type'),
-    ...(limit === undefined ? {} : { limit }),
+    ...commonOf(parameters, LIMITS.regressionsMax),
     ...(change === undefined ? {} : { changeMin: shareOf('change', change) }),
-    ...(rate === undefined ? {} : { falseDiscoveryRate: shareOf('rate', rate) }),
   };
 }
 
@@ -124,7 +117,7 @@ export function regressionsJson({
     })),
     hidden: hiddenRegressions,
   };
-  return Buffer.from(JSON.stringify(value));
+  return plainJson(value);
 }
 
 export function diffJson({ unit, base, comparisons }: DiffAnswer): Buffer {
@@ -141,8 +134,7 @@ export function diffJson({ unit, base, comparisons }: DiffAnswer): Buffer {
       hidden: hiddenFunctions,
     })),
   };
-  const text = JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v));
-  return Buffer.from(text);
+  return plainJson(value);
 }
 
 function sideValue({ stats, ...side }: DiffSide): object {

@@ -1,5 +1,5 @@
 import type { BeforeOom, Heatmap, ItemList, ItemsQuery, ProfileItem } from '../query/api.js';
-import { sortedJson, writeStats } from './http-json.js';
+import { sortedJson, withStats, writeStats } from './http-json.js';
 import { JsonText } from './json-text.js';
 import { type LinkTemplates, linksOf } from './links.js';
 
@@ -57,6 +57,5 @@ export function beforeOomJson({ stats, series, profiles, ...answer }: BeforeOom)
     profiles: profiles.map((item) => itemValue(item, 'profile', {})),
     points: [...series.timestampMs].map((ms, i) => [ms, String(series.value[i])]),
   };
-  const text = JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v));
-  return writeStats(new JsonText().raw(text.slice(0, -1)), stats).finish();
+  return withStats(value, stats);
 }

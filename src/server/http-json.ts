@@ -115,6 +115,18 @@ export function timeSeriesJson(answer: TimeSeriesAnswer, stepMs: number): Buffer
 }
 
 export function planJson({ stats, ...plan }: QueryPlan): Buffer {
-  const text = JSON.stringify(plan);
-  return writeStats(new JsonText().raw(text.slice(0, -1)), stats).finish();
+  return withStats(plan, stats);
+}
+
+/** Values of profiles as decimal strings. */
+export function plainJson(value: object): Buffer {
+  return Buffer.from(plainText(value));
+}
+
+export function withStats(value: object, stats: QueryStats): Buffer {
+  return writeStats(new JsonText().raw(plainText(value).slice(0, -1)), stats).finish();
+}
+
+function plainText(value: object): string {
+  return JSON.stringify(value, (_, v: unknown) => (typeof v === 'bigint' ? String(v) : v));
 }

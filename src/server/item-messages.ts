@@ -25,6 +25,7 @@ import type {
   MergeQuery,
   ProfileItem,
 } from '../query/api.js';
+import { BUCKETS_DEFAULT, ITEMS_DEFAULT } from '../query/option-tables.js';
 import {
   type CallContext,
   rangeQuery,
@@ -35,11 +36,6 @@ import {
 } from './query-messages.js';
 
 /** Between the messages of single profiles and spans and the values of the query engine. */
-
-export const ITEM_KINDS = ['profile', 'span'] as const;
-/** Items of a list, and buckets of a heatmap, where the caller does not say. */
-export const ITEMS_DEFAULT = 100;
-export const BUCKETS_DEFAULT = 20;
 
 export function itemsQuery(context: CallContext, request: ItemsRequest): ItemsQuery {
   return {

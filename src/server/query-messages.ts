@@ -42,6 +42,7 @@ import type {
   TopTable,
 } from '../query/api.js';
 
+import { checkRange } from './query-range.js';
 import {
   MERGE_OPTIONS,
   type OptionTable,
@@ -90,15 +91,6 @@ export function safeNumber(name: string, value: bigint): number {
     throw invalid('PS_NUMBER', `cannot read ${name}: got ${value}; want -(2^53 - 1) to 2^53 - 1`);
   }
   return number;
-}
-
-/** Throws `invalid` PS_RANGE unless start < end. */
-export function checkRange(startMs: number, endMs: number): void {
-  if (startMs < endMs) return;
-  throw invalid(
-    'PS_RANGE',
-    `cannot query [${startMs}, ${endMs}): got an empty range; want start < end`,
-  );
 }
 
 export function rangeQuery(context: CallContext, request: RangeRequest): RangeQuery {

@@ -39,6 +39,7 @@ describe('basalt', () => {
     [['serve', '--self-profile=perhaps'], 'want true or false'],
     [['push'], 'got no file'],
     [['query', 'marge'], 'did you mean merge?'],
+    [['query', 'diff', '--explain'], 'want it with merge, top, timeseries'],
     [['serve', '--config', 'bad.yaml'], 'did you mean http?'],
   ])('refuses %j', (args, message) => {
     writeFileSync(join(cwd, 'bad.yaml'), 'htttp: 127.0.0.1:1\n');

@@ -29,18 +29,14 @@ export interface Found {
 }
 
 export function findRises(shares: StepShares, settings: FindSettings): Found {
-  const steps = [...shares.sums.keys()].filter((step) => shares.sums[step]! > 0);
-  const seriesOf = (kind: Rise['kind'], f: number): Float64Array => {
-    const values = shares[kind].of(f);
-    return Float64Array.from(steps, (step) => values[step]! / shares.sums[step]!);
-  };
+  const { steps } = shares;
   const rises: Rise[] = [];
   let goneAway = 0;
   let shifted = 0;
   for (const kind of ['self', 'total'] as const) {
     const tried: (Rise & { readonly values: Float64Array })[] = [];
     for (let f = 0; f < shares.functionCount; f++) {
-      const values = seriesOf(kind, f);
+      const values = shares.shareOf(kind, f, steps);
       // What never has the threshold cannot rise by it; it is no hypothesis.
       if (values.every((value) => value < settings.changeMin)) continue;
       const rise = findRise(values);
@@ -55,7 +51,7 @@ export function findRises(shares: StepShares, settings: FindSettings): Found {
       if (isFound[i] !== true || rise.after - rise.before < settings.changeMin) return;
       if (!isSteady(values, rise)) return;
       if (!isThere(values, rise)) goneAway++;
-      else if (isShift(shares, rise, { steps, seriesOf })) shifted++;
+      else if (isShift(shares, rise, steps)) shifted++;
       else rises.push(rise);
     });
   }
@@ -73,10 +69,7 @@ const SHIFT_MAX = 0.25;
 function isShift(
   shares: StepShares,
   { f, kind, at, before, after }: Rise,
-  of: {
-    readonly steps: readonly number[];
-    readonly seriesOf: (kind: Rise['kind'], f: number) => Float64Array;
-  },
+  steps: readonly number[],
 ): boolean {
   if (kind === 'total') return false;
   const callers = [...(shares.callers.get(f) ?? [])];
@@ -85,13 +78,13 @@ function isShift(
   if (caller === undefined || caller[1] < all * CALLER_SHARE_MIN) return false;
   const mean = (values: Float64Array, from: number, to: number): number =>
     values.subarray(from, to).reduce((sum, value) => sum + value, 0) / (to - from);
-  const own = of.seriesOf('total', caller[0]);
+  const own = shares.shareOf('total', caller[0], steps);
   const share = mean(own, 0, at);
   if (share > CALLER_SHARE_MAX) return false;
   const rise = mean(own, at, own.length) - share;
   // As values a profile, too: a share may stand still because everything got slower.
   const perProfile = (values: Float64Array): Float64Array =>
-    Float64Array.from(of.steps, (step) => values[step]! / shares.profiles[step]!);
+    Float64Array.from(steps, (step) => values[step]! / shares.profiles[step]!);
   const change = (values: Float64Array): number =>
     mean(values, at, values.length) - mean(values, 0, at);
   const callerChange = change(perProfile(shares.total.of(caller[0])));

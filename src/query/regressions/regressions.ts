@@ -1,5 +1,4 @@
 /** What got slower: rises of functions' shares, with evidence. A rise that another one explains is not named again. */
-import { invalid } from '../../base/errors.js';
 import { LIMITS } from '../../base/limits.js';
 import type {
   FlameTree,
@@ -11,6 +10,8 @@ import type {
 } from '../api.js';
 import { FunctionNumbers } from '../diff/moments.js';
 import type { Observed, ObserveRequest } from '../diff/observe.js';
+import { nodePath } from '../render/node-path.js';
+import { checkedRegressions } from '../request.js';
 import { findRises, type Rise } from './find.js';
 import { StepShares } from './step-shares.js';
 
@@ -23,9 +24,6 @@ export interface ObservingApi extends Pick<QueryApi, 'mergeTree'> {
 
 /** Steps of the range: enough to see a change within hours of a day, few enough that each has some profiles. */
 const STEPS = 48;
-const CHANGE_MIN = 0.01;
-const RATE = 0.01;
-const LIMIT = 10;
 const PATHS = 3;
 /** Of a rise: what others explain more of is theirs. */
 const EXPLAINED_MAX = 0.5;
@@ -34,8 +32,7 @@ export async function findRegressions(
   api: ObservingApi,
   query: RegressionsQuery,
 ): Promise<Regressions> {
-  const { changeMin = CHANGE_MIN, falseDiscoveryRate: rate = RATE, limit = LIMIT } = query;
-  check({ changeMin, rate, limit });
+  const { changeMin, falseDiscoveryRate: rate, limit } = checkedRegressions(query);
   const stepMs = Math.max(1, Math.ceil((query.endMs - query.startMs) / STEPS));
   const shares = new StepShares({ startMs: query.startMs, stepMs, steps: STEPS });
   const numbers = new FunctionNumbers();
@@ -69,24 +66,6 @@ export async function findRegressions(
   const regressions = all.slice(0, limit);
   const hiddenRegressions = all.length - regressions.length;
   return { stepMs, regressions, hiddenRegressions, goneAway, shifted, profiles };
-}
-
-function check(given: {
-  readonly changeMin: number;
-  readonly rate: number;
-  readonly limit: number;
-}): void {
-  const { changeMin, rate, limit } = given;
-  const refusal = !(changeMin > 0 && changeMin < 1)
-    ? `a least change of ${changeMin}; want one between 0 and 1`
-    : !(rate > 0 && rate < 1)
-      ? `a false discovery rate of ${rate}; want one between 0 and 1`
-      : !Number.isInteger(limit) || limit < 1 || limit > LIMITS.regressionsMax
-        ? `a limit of ${limit}; want 1 to ${LIMITS.regressionsMax}`
-        : undefined;
-  if (refusal !== undefined) {
-    throw invalid('PS_QUERY_REGRESSIONS', `cannot look for regressions: got ${refusal}`);
-  }
 }
 
 const riseOf = ({ before, after }: Rise): number => after - before;
@@ -137,8 +116,7 @@ function regressionOf(
 ): Regression {
   const { shares, query, stepMs } = of;
   const { f, kind, before, after, p } = rise;
-  const values = shares[kind].of(f);
-  const steps = [...shares.sums.keys()].filter((step) => shares.sums[step]! > 0);
+  const { steps } = shares;
   const startOf = (step: number): number => query.startMs + step * stepMs;
   return {
     ...of.numbers.nameOf(f),
@@ -149,18 +127,17 @@ function regressionOf(
     p,
     series: {
       timestampMs: Float64Array.from(steps, startOf),
-      share: Float64Array.from(steps, (step) => values[step]! / shares.sums[step]!),
+      share: shares.shareOf(kind, f, steps),
     },
     paths: heaviestPaths(of.tree),
   };
 }
 
-function heaviestPaths({ parent, name, names, self, total }: FlameTree): Regression['paths'] {
-  const nodes = [...self.keys()].filter((n) => n > 0 && self[n]! > 0n);
-  nodes.sort((a, b) => (self[b]! > self[a]! ? 1 : self[b]! < self[a]! ? -1 : a - b));
-  return nodes.slice(0, PATHS).map((n) => {
-    const path: string[] = [];
-    for (let at = n; at > 0; at = parent[at]!) path.push(names[name[at]!]!);
-    return { path: path.reverse(), share: Number(self[n]!) / Number(total) };
-  });
+function heaviestPaths(tree: FlameTree): Regression['paths'] {
+  const { self, total } = tree;
+  return [...self.keys()]
+    .filter((n) => n > 0 && self[n]! > 0n)
+    .sort((a, b) => (self[b]! > self[a]! ? 1 : self[b]! < self[a]! ? -1 : a - b))
+    .slice(0, PATHS)
+    .map((n) => ({ path: nodePath(tree, n), share: Number(self[n]!) / Number(total) }));
 }

@@ -278,6 +278,36 @@ describe('diff', () => {
   });
 });
 
+describe('filters that change stacks', () => {
+  // They would hold for the sums and not for the profiles that significance is judged by.
+  it.each([
+    ['Diff', { base: range(), others: [range()] }, 'PS_QUERY_DIFF'],
+    ['Regressions', range(), 'PS_QUERY_REGRESSIONS'],
+  ])('are refused by %s', async (method, request, reason) => {
+    for (const filter of [{ hide: 'main' }, { showFrom: 'main' }, { hideFrame: ['leaf'] }]) {
+      const { status, json } = await getJson(`${store.url}/basalt.v1.QueryService/${method}`, {
+        method: 'POST',
+        headers: { 'content-type': 'application/json' },
+        body: JSON.stringify({ ...request, profileType: CPU, filter }),
+      });
+      expect(status).toBe(400);
+      expect(JSON.stringify(json)).toContain(reason);
+    }
+  });
+
+  it('which leave stacks as they are hold for both', async () => {
+    const own = `diff?${BASE}&baseStart=${T0_MS}&baseEnd=${END_MS}`;
+    const answer = await get<{ base: { total: string; observedProfiles: number } }>(
+      `${own}&profileId=cpu-2`,
+    );
+    expect(answer.base).toMatchObject({ total: '1003', observedProfiles: 1 });
+  });
+});
+
+function range(): object {
+  return { startMs: String(T0_MS), endMs: String(END_MS) };
+}
+
 describe('regressions', () => {
   it('are none here, over HTTP and as a call', async () => {
     const want = { regressions: [], goneAway: 0, shifted: 0, profiles: 3 };
