@@ -1,8 +1,7 @@
 /** What compaction deletes of one tenant: what is dead for long enough, and orphans when it is their turn. */
 import { isKind } from '../base/errors.js';
-import type { BlockLineage } from '../manifest/lineage.js';
 import { collectTenant } from '../manifest/collect.js';
-import { sweepTenant } from '../manifest/sweep.js';
+import { type BlockOrigin, sweepTenant } from '../manifest/sweep.js';
 import type { CompactionDependencies } from './dependencies.js';
 
 export interface GarbageOptions {
@@ -10,6 +9,8 @@ export interface GarbageOptions {
   readonly isFull: boolean;
   /** Looks for orphans; a full collection always does. */
   readonly isSweep: boolean;
+  /** Profiles that start before are past every age; undefined where some are kept for ever. */
+  readonly expiredNs: bigint | undefined;
   readonly signal: AbortSignal;
 }
 
@@ -24,7 +25,7 @@ export interface CollectedGarbage {
 export async function collectGarbage(
   dependencies: CompactionDependencies,
   tenantId: string,
-  { isFull, isSweep, signal }: GarbageOptions,
+  { isFull, isSweep, expiredNs, signal }: GarbageOptions,
 ): Promise<CollectedGarbage> {
   const { bucket, manifests, clock, blocks } = dependencies;
   const blockPrefix = (t: string, b: string): string => blocks.prefix(t, b);
@@ -35,8 +36,9 @@ export async function collectGarbage(
   if (!isFull && !isSweep) {
     return { objects: dead.objects, bytes: dead.bytes, orphans: 0, orphansKept: 0 };
   }
-  const swept = await sweepTenant({ bucket, manifests, clock, lineageOf }, tenantId, {
+  const swept = await sweepTenant({ bucket, manifests, clock, originOf }, tenantId, {
     ...(isFull ? { graceMs: 0 } : {}),
+    expiredNs,
     signal,
   });
   return {
@@ -46,9 +48,9 @@ export async function collectGarbage(
     orphansKept: swept.kept.length,
   };
 
-  async function lineageOf(tenant: string, blockId: string): Promise<BlockLineage | undefined> {
+  async function originOf(tenant: string, blockId: string): Promise<BlockOrigin | undefined> {
     try {
-      return (await blocks.open(tenant, blockId, signal)).meta.lineage;
+      return (await blocks.open(tenant, blockId, signal)).meta;
     } catch (error) {
       // Its meta is written last.
       if (isKind(error, 'not-found')) return undefined;

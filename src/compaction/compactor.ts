@@ -306,7 +306,15 @@ export class Compactor implements AsyncDisposable {
 
   async #collect(tenantId: string, { isFull, options, report }: TenantRun): Promise<void> {
     const { signal, isSweep = false } = options;
-    const garbage = await collectGarbage(this.#dependencies, tenantId, { isFull, isSweep, signal });
+    const lastAgeMs = this.#retention.lastAgeMs(tenantId);
+    const nowMs = this.#dependencies.clock.nowMs();
+    const expiredNs = lastAgeMs === undefined ? undefined : BigInt(nowMs - lastAgeMs) * 1_000_000n;
+    const garbage = await collectGarbage(this.#dependencies, tenantId, {
+      isFull,
+      isSweep,
+      expiredNs,
+      signal,
+    });
     report.objectsDeleted += garbage.objects;
     report.bytesDeleted += garbage.bytes;
     report.orphansDeleted += garbage.orphans;

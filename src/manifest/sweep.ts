@@ -6,6 +6,7 @@
  *    grace age, by the store's own times, are orphans.
  * 2. Keep those that may be the only copy of something: made on a version that this manifest never had, or from
  *    segments that count as consumed and that no live block claims. A manifest that forgot its blocks looks like that.
+ *    What is past every age is nobody's only copy.
  * 3. Commit the *fence*: whoever wrote objects for an older base cannot commit them any more (types.ts). A compaction
  *    that slept through its own sweep is void, whatever any clock said; the grace age only keeps it from being for
  *    nothing.
@@ -26,7 +27,14 @@ export interface SweepDependencies {
   readonly manifests: ManifestStore;
   readonly clock: Clock;
   /** Of any block; undefined for one that was never finished. Throws `corrupt` for one that is damaged. */
-  readonly lineageOf: (tenantId: string, blockId: string) => Promise<BlockLineage | undefined>;
+  readonly originOf: (tenantId: string, blockId: string) => Promise<BlockOrigin | undefined>;
+}
+
+/** What the meta of a block says of its profiles. */
+export interface BlockOrigin {
+  readonly lineage: BlockLineage;
+  /** Greatest profile start, unix nanoseconds. */
+  readonly startNsMax: bigint;
 }
 
 export interface SweepOptions {
@@ -36,6 +44,8 @@ export interface SweepOptions {
   readonly isDryRun?: boolean;
   /** Also more than LIMITS.sweepOrphansMax, and what may be the only copy of something. */
   readonly isForced?: boolean;
+  /** Profiles that start before are past every age: nobody misses the only copy of them. */
+  readonly expiredNs?: bigint | undefined;
   readonly signal?: AbortSignal;
 }
 
@@ -157,7 +167,7 @@ async function judge(
   dependencies: SweepDependencies,
   manifest: Manifest,
   found: readonly Unit[],
-  { isForced }: SweepOptions,
+  { isForced, expiredNs }: SweepOptions,
 ): Promise<{ orphans: Unit[]; kept: KeptOrphan[] }> {
   if (isForced === true) return { orphans: [...found], kept: [] };
   if (found.length > LIMITS.sweepOrphansMax) {
@@ -171,7 +181,8 @@ async function judge(
   const kept: KeptOrphan[] = [];
   const live = new LiveClaims(dependencies, manifest);
   for (const unit of found) {
-    const reason = unit.blockId === '' ? undefined : await whyKept(dependencies, live, unit);
+    const reason =
+      unit.blockId === '' ? undefined : await whyKept(dependencies, { live, unit, expiredNs });
     if (reason === undefined) orphans.push(unit);
     else kept.push({ prefix: unit.prefix, bytes: unit.bytes, reason });
   }
@@ -179,19 +190,25 @@ async function judge(
 }
 
 async function whyKept(
-  { lineageOf }: SweepDependencies,
-  live: LiveClaims,
-  { blockId }: Unit,
+  { originOf }: SweepDependencies,
+  of: {
+    readonly live: LiveClaims;
+    readonly unit: Unit;
+    readonly expiredNs: bigint | undefined;
+  },
 ): Promise<string | undefined> {
+  const { live, expiredNs } = of;
   const { tenantId, version, watermarks } = live.manifest;
-  let lineage: BlockLineage | undefined;
+  let origin: BlockOrigin | undefined;
   try {
-    lineage = await lineageOf(tenantId, blockId);
+    origin = await originOf(tenantId, of.unit.blockId);
   } catch (error) {
     if (!isKind(error, 'corrupt')) throw error;
     return `it cannot be read: ${StoreError.from(error).message}`;
   }
-  if (lineage === undefined) return undefined;
+  if (origin === undefined) return undefined;
+  if (expiredNs !== undefined && origin.startNsMax < expiredNs) return undefined;
+  const { lineage } = origin;
   if (lineage.claims.length === 0) return 'it does not say where it comes from';
   if (lineage.baseVersion > version) {
     return `it was made on manifest version ${lineage.baseVersion}, and the newest is ${version}`;
@@ -230,8 +247,8 @@ class LiveClaims {
     const claims: LogClaim[] = [];
     for (const { blockId } of this.manifest.blocks) {
       try {
-        const lineage = await this.#dependencies.lineageOf(this.manifest.tenantId, blockId);
-        claims.push(...(lineage?.claims ?? []).map(alongLog));
+        const origin = await this.#dependencies.originOf(this.manifest.tenantId, blockId);
+        claims.push(...(origin?.lineage.claims ?? []).map(alongLog));
       } catch (error) {
         // A damaged block claims nothing: then more is kept.
         if (!isKind(error, 'corrupt')) throw error;

@@ -2,14 +2,13 @@
 import { isKind, StoreError } from '../base/errors.js';
 import { blockPrefix, openBlock } from '../block/reader.js';
 import { collectTenant } from '../manifest/collect.js';
-import type { BlockLineage } from '../manifest/lineage.js';
 import {
   BLOCKS_PREFIX,
   CARRY_PREFIX,
   MANIFEST_PREFIX,
   tenantFromPathPart,
 } from '../manifest/object-keys.js';
-import { type KeptOrphan, sweepTenant } from '../manifest/sweep.js';
+import { type BlockOrigin, type KeptOrphan, sweepTenant } from '../manifest/sweep.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { MaintenancePlace } from './maintenance-place.js';
 
@@ -80,7 +79,7 @@ async function collectOne(
     ...(isForced ? { tombstonesMax: Number.POSITIVE_INFINITY } : {}),
   });
   const swept = await sweepTenant(
-    { bucket, manifests, clock, lineageOf: (t, b) => lineageOf(bucket, t, b) },
+    { bucket, manifests, clock, originOf: (t, b) => originOf(bucket, t, b) },
     tenantId,
     { ...shared, isForced, ...(graceMs === undefined ? {} : { graceMs }) },
   );
@@ -108,13 +107,13 @@ export async function tenantsOf(bucket: Bucket): Promise<string[]> {
 }
 
 /** Undefined for a block that was never finished: its meta is written last. Throws `corrupt` for a damaged one. */
-async function lineageOf(
+async function originOf(
   bucket: Bucket,
   tenantId: string,
   blockId: string,
-): Promise<BlockLineage | undefined> {
+): Promise<BlockOrigin | undefined> {
   try {
-    return (await openBlock(bucket, tenantId, blockId)).meta.lineage;
+    return (await openBlock(bucket, tenantId, blockId)).meta;
   } catch (error) {
     if (isKind(error, 'not-found')) return undefined;
     throw error;

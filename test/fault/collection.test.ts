@@ -5,8 +5,7 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBlock } from '../../src/block/reader.js';
 import { isKind } from '../../src/base/errors.js';
-import type { BlockLineage } from '../../src/manifest/lineage.js';
-import { sweepTenant } from '../../src/manifest/sweep.js';
+import { type BlockOrigin, sweepTenant } from '../../src/manifest/sweep.js';
 import type { Store } from '../../src/index.js';
 import type { Bucket } from '../../src/objstore/bucket.js';
 import {
@@ -43,15 +42,15 @@ async function expectWhole(store: Store): Promise<void> {
 
 /** As `basalt gc --grace-hours 0` from another process. */
 async function sweep(bucket: Bucket): Promise<number> {
-  const lineageOf = async (t: string, b: string): Promise<BlockLineage | undefined> => {
+  const originOf = async (t: string, b: string): Promise<BlockOrigin | undefined> => {
     try {
-      return (await openBlock(bucket, t, b)).meta.lineage;
+      return (await openBlock(bucket, t, b)).meta;
     } catch (error) {
       if (isKind(error, 'not-found')) return undefined;
       throw error;
     }
   };
-  const parts = { bucket, manifests: manifestsOf(bucket), clock: new HastyClock(), lineageOf };
+  const parts = { bucket, manifests: manifestsOf(bucket), clock: new HastyClock(), originOf };
   const { orphans, kept } = await sweepTenant(parts, 'anonymous', { graceMs: 0 });
   expect(kept).toEqual([]);
   return orphans.length;

@@ -18,11 +18,7 @@ import { growthWrite, markedWrite, numbers, readMarked } from '../support/marked
 
 const MARKED = 18;
 const STEPS = 6;
-/**
- * Odd, so that every other crash is one whose change was made and whose reply was lost. With 1 the last case fails at one
- * point, between a block's last object and its commit: the sweep keeps that block, since no live one has what it claims,
- * though all of it is past its age. Nothing reads it; its bytes stay.
- */
+/** Odd, so that every other crash is one whose change was made and whose reply was lost. */
 const STEP = Number(process.env['BASALT_CRASH_STEP'] ?? 3);
 const DAY_MS = 86_400_000;
 const DELETED = { tenantId: 'anonymous', selector: '{service_name="svc-1"}' };

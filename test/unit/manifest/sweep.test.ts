@@ -3,7 +3,7 @@ import { LIMITS } from '../../../src/base/limits.js';
 import { corrupt } from '../../../src/base/errors.js';
 import type { BlockLineage, LogClaim } from '../../../src/manifest/lineage.js';
 import { ManifestStore } from '../../../src/manifest/manifest-store.js';
-import { sweepTenant, type SweepOptions } from '../../../src/manifest/sweep.js';
+import { type BlockOrigin, sweepTenant, type SweepOptions } from '../../../src/manifest/sweep.js';
 import type { ManifestBlock } from '../../../src/manifest/types.js';
 import { MemoryBucket } from '../../../src/objstore/memory-bucket.js';
 import { seededRng, VirtualClock } from '../../support/virtual-clock.js';
@@ -75,13 +75,13 @@ async function world() {
       },
     ],
   }));
-  const lineageOf = async (_: string, blockId: string): Promise<BlockLineage | undefined> => {
-    const found = lineages.get(blockId);
-    if (found === 'damaged') throw corrupt('PS_TEST', 'damaged');
-    return found;
+  const originOf = async (_: string, blockId: string): Promise<BlockOrigin | undefined> => {
+    const lineage = lineages.get(blockId);
+    if (lineage === 'damaged') throw corrupt('PS_TEST', 'damaged');
+    return lineage === undefined ? undefined : { lineage, startNsMax: 999n };
   };
   const sweep = (options?: SweepOptions) =>
-    sweepTenant({ bucket, manifests, clock, lineageOf }, 't', options);
+    sweepTenant({ bucket, manifests, clock, originOf }, 't', options);
   const keys = async (): Promise<string[]> => {
     const out: string[] = [];
     for await (const { key } of bucket.list({ prefix: '' })) out.push(key);
@@ -148,12 +148,19 @@ describe('sweep', () => {
     expect(await keys()).not.toContain(`blocks/t/${OLD}/a`);
   });
 
+  it('lets go of an only copy that is past every age', async () => {
+    const { sweep, lineages } = await world();
+    lineages.set(OLD, lineage(7, claim(2, 4)));
+    expect((await sweep({ isDryRun: true, expiredNs: 999n })).kept).toHaveLength(1);
+    expect((await sweep({ expiredNs: 1_000n })).kept).toEqual([]);
+  });
+
   it('deletes nothing of a tenant whose manifest is gone', async () => {
     const { bucket, clock, keys } = await world();
     for (const key of await keys()) if (key.startsWith('manifest/')) await bucket.delete(key);
     const manifests = new ManifestStore({ bucket, clock, rng: seededRng(6) });
     const before = await keys();
-    const dependencies = { bucket, manifests, clock, lineageOf: async () => undefined };
+    const dependencies = { bucket, manifests, clock, originOf: async () => undefined };
     const options = { graceMs: 0, isForced: true };
     expect((await sweepTenant(dependencies, 't', options)).orphans).toEqual([]);
     expect(await keys()).toEqual(before);
@@ -179,7 +186,7 @@ describe('sweep', () => {
     const { bucket, manifests, clock, keys } = await world();
     const other = new ManifestStore({ bucket, clock, rng: seededRng(7) });
     let isRacing = true;
-    const lineageOf = async (_: string, blockId: string) => {
+    const originOf = async (_: string, blockId: string) => {
       // Between the look at the manifest and the fence: the orphan becomes live.
       if (blockId === OLD && isRacing) {
         isRacing = false;
@@ -190,7 +197,7 @@ describe('sweep', () => {
       }
       return undefined;
     };
-    const swept = await sweepTenant({ bucket, manifests, clock, lineageOf }, 't');
+    const swept = await sweepTenant({ bucket, manifests, clock, originOf }, 't');
     expect(swept.orphans.map((o) => o.prefix)).toEqual([`carry/t/${OLD}`]);
     expect(await keys()).toContain(`blocks/t/${OLD}/a`);
   });
