@@ -8,6 +8,8 @@ import { fileURLToPath } from 'node:url';
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const scratch = mkdtempSync(join(tmpdir(), 'basalt-ci-'));
 const counts = { passed: 0, failed: 0 };
+/** What failed, told again at the end: the output of the benchmarks is long. */
+const failures = [];
 
 /** Bounds of one step, so that the whole run ends within half an hour. */
 const TESTS_MS = 15 * 60_000;
@@ -28,6 +30,7 @@ try {
 } finally {
   rmSync(scratch, { recursive: true, force: true });
 }
+for (const failure of failures) console.log(`FAILED ${failure}`);
 console.log(`${counts.passed} passed, ${counts.failed} failed`);
 process.exitCode = counts.failed > 0 ? 1 : 0;
 
@@ -42,6 +45,7 @@ function check(name, args, timeoutMs) {
   console.log(`--- ${name}`);
   const { ok, elapsed, got } = npm(args, timeoutMs);
   counts[ok ? 'passed' : 'failed'] += 1;
+  if (!ok) failures.push(`${name} (${got}) after ${elapsed}`);
   console.log(`--- ${name}: ${ok ? 'ok' : `failed (${got})`} after ${elapsed}`);
 }
 
@@ -56,5 +60,21 @@ function tests(name, args, timeoutMs) {
   const failed = result.numFailedTests ?? 0;
   counts.passed += passed;
   counts.failed += ok ? failed : Math.max(1, failed);
+  if (!ok) failures.push(`${name} (${got}) after ${elapsed}`, ...failedTests(result));
   console.log(`--- ${name}: ${passed} passed, ${failed} failed (${got}) after ${elapsed}`);
+}
+
+/** The failed tests and files of one of vitest's JSON reports, each with the start of what it said. */
+function failedTests(result) {
+  return (result.testResults ?? []).flatMap(({ name: path, message, assertionResults }) => {
+    const file = path.slice(root.length + 1);
+    const own = message ? [`${file}: ${start(message)}`] : [];
+    const tests = assertionResults.filter(({ status }) => status === 'failed');
+    return [...own, ...tests.map((t) => `${file}: ${t.fullName}: ${start(t.failureMessages[0])}`)];
+  });
+}
+
+/** At most this much of an error is told again. */
+function start(text = '') {
+  return text.slice(0, 600).split('\n').slice(0, 12).join('\n    ');
 }

@@ -32,6 +32,9 @@ interface ProfileTable {
   readonly ids: readonly string[];
 }
 
+/** `cut`: some samples of it are deleted, so that the next merge drops it if they were all. */
+type Found = 'whole' | 'cut' | 'none';
+
 interface TenantBlocks {
   readonly manifest: Manifest;
   readonly blocks: Map<string, Promise<KnownBlock>>;
@@ -69,8 +72,13 @@ export class ManifestLookup implements BlockLookup {
     return this.#again(tenantId, () => this.#lastStartNs(tenantId, key));
   }
 
-  contains(profile: StoredProfileKey): Promise<boolean> {
-    return this.#again(profile.tenantId, () => this.#contains(profile));
+  async contains(profile: StoredProfileKey): Promise<boolean> {
+    const { tenantId } = profile;
+    const found = await this.#again(tenantId, () => this.#find(profile));
+    if (found !== 'cut') return found === 'whole';
+    // A merge may have dropped it since, for nothing was left of it: that is told to nobody.
+    this.invalidate(tenantId);
+    return (await this.#again(tenantId, () => this.#find(profile))) !== 'none';
   }
 
   async tombstones(tenantId: string): Promise<readonly SeriesTombstone[]> {
@@ -97,26 +105,22 @@ export class ManifestLookup implements BlockLookup {
     return last;
   }
 
-  async #contains({
-    tenantId,
-    seriesKey: key,
-    startNs,
-    profileId,
-  }: StoredProfileKey): Promise<boolean> {
+  async #find({ tenantId, seriesKey: key, startNs, profileId }: StoredProfileKey): Promise<Found> {
     for (const { opened, tombstones } of await this.#blocksOf(tenantId)) {
       const block = await opened;
       const { startNsMin, startNsMax } = block.reader.meta;
       const series = block.series.get(key);
       if (series === undefined || startNs < startNsMin || startNs > startNsMax) continue;
       // What was deleted may come again, although its rows are there until compaction has passed.
-      if (new Removals(tombstones).of(seriesFromKey(key))?.at(startNs) === 'all') continue;
+      const removed = new Removals(tombstones).of(seriesFromKey(key))?.at(startNs) ?? [];
+      if (removed === 'all') continue;
       const { profiles, ids } = await this.#table(block);
       for (let i = firstAt(profiles, series.number, startNs); i < profiles.count; i++) {
         if (profiles.series[i] !== series.number || profiles.startNs[i] !== startNs) break;
-        if (ids[i] === profileId) return true;
+        if (ids[i] === profileId) return removed.length > 0 ? 'cut' : 'whole';
       }
     }
-    return false;
+    return 'none';
   }
 
   #tenant(tenantId: string): Promise<TenantBlocks> {

@@ -155,6 +155,21 @@ describe('a deletion', () => {
     await store.close();
   });
 
+  it('of all samples of a profile lets it be sent again once compaction has dropped it, whatever ingest had looked up', async () => {
+    const store = await open();
+    const one = { ageMs: HOUR_MS, labels: { user: 'a' } };
+    expect(await write(store, one)).toBe(1);
+    await store.compact();
+    expect(await write(store, one)).toBe(0);
+    await store.delete({ selector: '{user="a"}' });
+    expect(await write(store, one)).toBe(0);
+    await store.compact({ full: true });
+    expect(await write(store, one)).toBe(1);
+    expect(await write(store, one)).toBe(0);
+    expect(await total(store)).toBe(7n);
+    await store.close();
+  });
+
   it('that touches nothing costs no rewrite', async () => {
     const store = await open();
     await write(store, { ageMs: HOUR_MS });
