@@ -20,9 +20,10 @@ export default defineConfig({
     pool: 'forks',
     maxWorkers: 2,
     restoreMocks: true,
+    setupFiles: ['test/support/seed.ts'],
     projects: [
       project('unit', 60_000),
-      project('property', 120_000),
+      project('property', 300_000),
       project('golden', 60_000),
       project('conformance', 120_000),
       project('fault', 120_000),
