@@ -262,6 +262,8 @@ function hourBlock(profileCount: number, symbols: SymbolSource): BlockReader {
     tileMetadata: () => Promise.reject(new Error('no rollup')),
     profileIds: async () => [],
     profileMetadata: async () => new Array<typeof metadata>(profileCount).fill(metadata),
+    frames: async () => ({ ...symbols.frames, sizeBytes: symbols.frames.count * 100 }),
+    stacks: async () => symbols,
     symbols: async () => symbols,
     scan: async ({ ranges }, visit) => {
       for (const { start, end } of ranges) {

@@ -1,107 +1,10 @@
 /** Symbols of one service of a block, checked against the invariants of symbols/source.ts. */
 import { corrupt } from '../base/errors.js';
-import {
-  boolValues,
-  type ColumnTable,
-  dictionaryValues,
-  int64Values,
-  mapValues,
-  numericValues,
-  utf8Values,
-} from '../columnar/table.js';
-import type { Frame } from '../model/frame.js';
+import { mapValues, numericValues } from '../columnar/table.js';
 import { sampleLabelsFromKey, sampleLabelsKey } from '../model/sample-labels.js';
-import type { FrameTable, KeyTable, LabelSetTable, NodeTable } from '../symbols/source.js';
+import type { KeyTable, LabelSetTable, NodeTable } from '../symbols/source.js';
 import { type OpenTable, readNumbers, readTableParts } from './read-rows.js';
 import type { ServiceMeta } from './types.js';
-
-const FRAME_COLUMNS = [
-  'frame_id',
-  'function',
-  'system_name',
-  'file',
-  'line',
-  'column',
-  'start_line',
-  'mapping_file',
-  'build_id',
-  'mapping_start',
-  'mapping_limit',
-  'mapping_offset',
-  'address',
-  'inlined',
-  'folded',
-  'frame_type',
-] as const;
-
-/** All frames of the block. */
-export async function readFrames(open: OpenTable, signal?: AbortSignal): Promise<FrameTable> {
-  const range = { start: 0, end: open.meta.rowCount };
-  const parts = await readTableParts(open, range, FRAME_COLUMNS, signal);
-  const count = open.meta.rowCount;
-  const idHigh = new Uint32Array(count);
-  const idLow = new Uint32Array(count);
-  const makers: { firstRow: number; frame: (row: number) => Frame }[] = [];
-  let firstRow = 0;
-  for (const { table } of parts) {
-    const ids = int64Values(table, 'frame_id');
-    const words = new Uint32Array(ids.buffer, ids.byteOffset, ids.length * 2);
-    for (let i = 0; i < table.rowCount; i++) {
-      idLow[firstRow + i] = words[2 * i] as number;
-      idHigh[firstRow + i] = words[2 * i + 1] as number;
-    }
-    makers.push({ firstRow, frame: frameMaker(table) });
-    firstRow += table.rowCount;
-  }
-  return {
-    count,
-    idHigh,
-    idLow,
-    frame: (index) => {
-      let m = makers.length - 1;
-      while (m > 0 && (makers[m]?.firstRow as number) > index) m--;
-      const maker = makers[m] as (typeof makers)[number];
-      return maker.frame(index - maker.firstRow);
-    },
-  };
-}
-
-function frameMaker(table: ColumnTable): (row: number) => Frame {
-  const functionName = utf8Values(table, 'function');
-  const systemName = utf8Values(table, 'system_name');
-  const fileName = dictionaryValues(table, 'file');
-  const line = int64Values(table, 'line');
-  const column = int64Values(table, 'column');
-  const startLine = int64Values(table, 'start_line');
-  const mappingFile = dictionaryValues(table, 'mapping_file');
-  const buildId = dictionaryValues(table, 'build_id');
-  const mappingStart = int64Values(table, 'mapping_start');
-  const mappingLimit = int64Values(table, 'mapping_limit');
-  const mappingOffset = int64Values(table, 'mapping_offset');
-  const address = int64Values(table, 'address');
-  const inlined = boolValues(table, 'inlined');
-  const folded = boolValues(table, 'folded');
-  const frameType = dictionaryValues(table, 'frame_type');
-  const unsigned = (values: BigInt64Array, row: number): bigint =>
-    BigInt.asUintN(64, values[row] as bigint);
-  return (row) => ({
-    functionName: functionName[row] as string,
-    systemName: systemName[row] as string,
-    fileName: fileName[row] as string,
-    line: line[row] as bigint,
-    column: column[row] as bigint,
-    startLine: startLine[row] as bigint,
-    mappingFile: mappingFile[row] as string,
-    buildId: buildId[row] as string,
-    mappingStart: unsigned(mappingStart, row),
-    mappingLimit: unsigned(mappingLimit, row),
-    mappingOffset: unsigned(mappingOffset, row),
-    address: unsigned(address, row),
-    inlined: inlined[row] !== 0,
-    folded: folded[row] !== 0,
-    frameType: frameType[row] as string,
-  });
-}
 
 function damaged(what: string, got: string, want: string): Error {
   return corrupt('PS_BLOCK_SYMBOLS', `cannot read ${what}: got ${got}; want ${want}`);

@@ -16,8 +16,9 @@ import type { ProfileMetadata } from '../log/segment-view.js';
 import type { SampleType, Temporality } from '../model/series.js';
 import type { Bucket } from '../objstore/bucket.js';
 import { ParquetReader } from '../parquet/reader.js';
-import type { FrameTable, SymbolSource } from '../symbols/source.js';
-import { readFrames, readKeys, readNodes } from './block-symbols.js';
+import type { SymbolSource } from '../symbols/source.js';
+import { readKeys, readNodes } from './block-symbols.js';
+import { readFrames } from './frame-columns.js';
 import { decodeBlockMeta } from './meta-codec.js';
 import { blockObjects, metaKey, tableKey } from './object-keys.js';
 import { type OpenTable, readNumbers, readTableParts, rowGroupsOf } from './read-rows.js';
@@ -25,6 +26,7 @@ import { readTileMetadata, readTiles } from './rollup-tiles.js';
 import { BLOCK_TABLES, ROLLUP_TABLES } from './schemas.js';
 import type {
   BaseTableName,
+  BlockFrames,
   BlockMeta,
   BlockProfiles,
   BlockReader,
@@ -35,6 +37,7 @@ import type {
   RowRange,
   SampleRows,
   ScanRequest,
+  ServiceStacks,
   TableName,
 } from './types.js';
 
@@ -101,7 +104,7 @@ class BucketBlockReader implements BlockReader {
   readonly #tables: Readonly<Record<BaseTableName, OpenTable>>;
   readonly #rollups = new Map<TableName, OpenTable>();
   /** Services share the block's frames; a merge compares a shared table's frames once. */
-  #frames: WeakRef<FrameTable> | undefined;
+  #frames: WeakRef<BlockFrames> | undefined;
 
   constructor(bucket: Bucket, meta: BlockMeta) {
     this.meta = meta;
@@ -234,6 +237,11 @@ class BucketBlockReader implements BlockReader {
   }
 
   async symbols(service: string, signal?: AbortSignal): Promise<SymbolSource> {
+    const frames = await this.frames(signal);
+    return { ...(await this.stacks(service, signal)), frames };
+  }
+
+  async stacks(service: string, signal?: AbortSignal): Promise<ServiceStacks> {
     const found = this.meta.services.find((s) => s.service === service);
     if (found === undefined) {
       throw new StoreError({
@@ -242,13 +250,13 @@ class BucketBlockReader implements BlockReader {
         message: `cannot read symbols of block ${this.meta.blockId}: got service ${JSON.stringify(service)}; want one of the block's`,
       });
     }
-    const frames = await this.#readFrames(signal);
-    const nodes = await readNodes(this.#tables.nodes, found, frames.count, signal);
+    const frameCount = this.#tables.frames.meta.rowCount;
+    const nodes = await readNodes(this.#tables.nodes, found, frameCount, signal);
     const { keys, labelSets } = await readKeys(this.#tables.keys, found, signal);
-    return { frames, nodes, keys, labelSets };
+    return { nodes, keys, labelSets };
   }
 
-  async #readFrames(signal?: AbortSignal): Promise<FrameTable> {
+  async frames(signal?: AbortSignal): Promise<BlockFrames> {
     const kept = this.#frames?.deref();
     if (kept !== undefined) return kept;
     const frames = await readFrames(this.#tables.frames, signal);

@@ -2,7 +2,7 @@ import type { ProfileMetadata } from '../log/segment-view.js';
 import type { BlockLineage } from '../manifest/lineage.js';
 import type { Labels } from '../model/labels.js';
 import type { Series } from '../model/series.js';
-import type { SymbolSource } from '../symbols/source.js';
+import type { FrameTable, SymbolSource } from '../symbols/source.js';
 
 /** Length of the buckets of a rollup. */
 export type RollupWidth = '5m' | '1h' | '1d';
@@ -150,6 +150,13 @@ export interface RowRange {
   readonly end: number;
 }
 
+/** The frames of a block. `sizeBytes` is what they take in memory. */
+export interface BlockFrames extends FrameTable {
+  readonly sizeBytes: number;
+}
+
+export type ServiceStacks = Omit<SymbolSource, 'frames'>;
+
 export interface BlockReader {
   readonly meta: BlockMeta;
   series(signal?: AbortSignal): Promise<readonly BlockSeries[]>;
@@ -165,7 +172,11 @@ export interface BlockReader {
     rollup: RollupMeta,
     signal?: AbortSignal,
   ): Promise<readonly (readonly ProfileMetadata[])[]>;
-  /** Symbols of one service, key numbers as in `samples`. Keys are in depth-first order of the trie. */
+  /** Frames of all services. */
+  frames(signal?: AbortSignal): Promise<BlockFrames>;
+  /** Stacks of one service, key numbers as in `samples`, over `frames`. Keys are in depth-first order of the trie. */
+  stacks(service: string, signal?: AbortSignal): Promise<ServiceStacks>;
+  /** `stacks` with the frames. */
   symbols(service: string, signal?: AbortSignal): Promise<SymbolSource>;
   /**
    * Visits the rows of `ranges` (sorted, disjoint) in order, in runs that never span two row groups. Only the row

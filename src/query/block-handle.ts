@@ -68,14 +68,18 @@ export class BlockHandle {
     });
   }
 
-  symbols(service: string): Promise<SymbolSource> {
-    return this.#cache.get(`${this.#prefix}/symbols/${service}`, async () => {
-      const value = await this.reader.symbols(service);
-      const { frames, nodes, keys, labelSets } = value;
-      const sizeBytes =
-        200 + frames.count * 160 + nodes.count * 8 + keys.count * 8 + labelSets.count * 200;
-      return { value, sizeBytes };
+  /** The frames, which all services share, are an entry of their own: each weighs once. */
+  async symbols(service: string): Promise<SymbolSource> {
+    const frames = await this.#cache.get(`${this.#prefix}/frames`, async () => {
+      const value = await this.reader.frames();
+      return { value, sizeBytes: 200 + value.sizeBytes };
     });
+    const stacks = await this.#cache.get(`${this.#prefix}/stacks/${service}`, async () => {
+      const value = await this.reader.stacks(service);
+      const { nodes, keys, labelSets } = value;
+      return { value, sizeBytes: 200 + (nodes.count + keys.count) * 8 + labelSets.count * 200 };
+    });
+    return { ...stacks, frames };
   }
 
   /** Not cached: only answers that come down to few profiles ask for them. */

@@ -69,6 +69,11 @@ export class WeightedCache {
 
   #weigh(key: string, entry: Entry, sizeBytes: number): void {
     if (this.#entries.get(key) !== entry) return;
+    // What fits with nothing else must not cost all else.
+    if (sizeBytes > this.bytesMax) {
+      this.#entries.delete(key);
+      return;
+    }
     entry.sizeBytes = sizeBytes;
     this.#sizeBytes += sizeBytes;
     for (const [oldest, old] of this.#entries) {

@@ -92,7 +92,7 @@ export interface QueryDependencies extends SnapshotParts {
 }
 
 export interface QuerySettings extends Partial<QueryBudget> {
-  /** Decoded parts of blocks kept in memory. Default 64 MB; higher: more memory, fewer reads. */
+  /** Decoded parts of blocks kept in memory. Default 128 MB; higher: more memory, fewer reads. */
   readonly cacheBytes?: number;
   /** Default true. Without rollups every profile is read: the answers are the same, which is what it is good for. */
   readonly usesRollups?: boolean;
@@ -104,7 +104,7 @@ export interface QuerySettings extends Partial<QueryBudget> {
 
 /** Of what counts samples or profiles. */
 const COUNT_UNIT = 'count';
-const CACHE_BYTES = 64 << 20;
+const CACHE_BYTES = 128 << 20;
 /** The pool of known frames starts anew past this: some 150 MB of frames. */
 const POOLED_FRAMES_MAX = 500_000;
 

@@ -27,7 +27,7 @@ import type {
 import type { Bucket } from '../../src/objstore/bucket.js';
 import type { SymbolSource } from '../../src/symbols/source.js';
 import type { ModelProfile } from './model-store.js';
-import { type PlainKey, symbolsOf } from './symbols.js';
+import { type PlainKey, symbolReads, symbolsOf } from './symbols.js';
 
 const NO_METADATA: ProfileMetadata = {
   comments: [],
@@ -386,7 +386,7 @@ function plainReader({ meta, services, profiles }: PlainBlock & { meta: BlockMet
     profileMetadata: async () => profiles.map((p) => p.metadata),
     profileGroup: async (g) =>
       group(groups[g]!.firstRow, groups[g]!.firstRow + groups[g]!.rowCount),
-    symbols: async (service) => plainSource(services.find((s) => s.service === service)!.symbols),
+    ...symbolReads(new Map(services.map((s) => [s.service, plainSource(s.symbols)]))),
     scan: async ({ ranges, valueColumns }, visit) => {
       for (const { start, end } of ranges) {
         visit({

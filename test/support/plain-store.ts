@@ -15,7 +15,7 @@ import { formatProfileType, profileTypesOf } from '../../src/model/profile-type.
 import { type Series, seriesKey } from '../../src/model/series.js';
 import type { SymbolSource } from '../../src/symbols/source.js';
 import { numberDepthFirst } from '../../src/symbols/depth-first.js';
-import { type PlainKey, symbolsOf } from './symbols.js';
+import { type PlainKey, symbolReads, symbolsOf } from './symbols.js';
 
 export interface PlainSample extends PlainKey {
   /** One for each sample type. */
@@ -239,7 +239,7 @@ export function memoryBlock(
     profileIds: async () => profiles.map((p) => p.id),
     profileMetadata: async () => profiles.map(() => NO_METADATA),
     profileGroup: () => Promise.reject(new Error('queries read all profiles at once')),
-    symbols: async (service) => symbols.get(service)!.source,
+    ...symbolReads(new Map([...symbols].map(([service, { source }]) => [service, source]))),
     scan: async (request: ScanRequest, visit: (rows: SampleRows) => void) => {
       for (const range of request.ranges) {
         for (let start = range.start; start < range.end; ) {

@@ -1,6 +1,7 @@
 import { frameContentId } from '../../src/symbols/content-id.js';
 import { EMPTY_FRAME, type Frame } from '../../src/model/frame.js';
 import { sampleLabelsFromKey } from '../../src/model/sample-labels.js';
+import type { BlockReader } from '../../src/block/types.js';
 import type { SymbolSource } from '../../src/symbols/source.js';
 
 /** A stack as a test writes it: function names root first, and the key of its sample labels. */
@@ -78,4 +79,44 @@ export function plainKey(source: SymbolSource, index: number): PlainKey {
     functions.unshift(source.frames.frame(source.nodes.frame[n] as number).functionName);
   }
   return { functions, labelSet: source.labelSets.key(source.keys.labelSet[index] as number) };
+}
+
+/** What a block with these services answers: one table of their frames, each once. */
+export function symbolReads(
+  services: ReadonlyMap<string, SymbolSource>,
+): Pick<BlockReader, 'frames' | 'stacks' | 'symbols'> {
+  const list: Frame[] = [];
+  const idHigh: number[] = [];
+  const idLow: number[] = [];
+  const numbers = new Map<string, number>();
+  const numberOf = ({ frames }: SymbolSource, index: number): number => {
+    const id = `${frames.idHigh[index]}/${frames.idLow[index]}`;
+    const number = numbers.get(id) ?? list.length;
+    if (number === list.length) {
+      numbers.set(id, number);
+      list.push(frames.frame(index));
+      idHigh.push(frames.idHigh[index]!);
+      idLow.push(frames.idLow[index]!);
+    }
+    return number;
+  };
+  const stacks = new Map(
+    [...services].map(([service, source]) => {
+      const frame = source.nodes.frame.map((f) => (f < 0 ? f : numberOf(source, f)));
+      const { nodes, keys, labelSets } = source;
+      return [service, { nodes: { ...nodes, frame }, keys, labelSets }];
+    }),
+  );
+  const frames = {
+    count: list.length,
+    idHigh: Uint32Array.from(idHigh),
+    idLow: Uint32Array.from(idLow),
+    sizeBytes: list.length * 100,
+    frame: (index: number) => list[index]!,
+  };
+  return {
+    frames: async () => frames,
+    stacks: async (service) => stacks.get(service)!,
+    symbols: async (service) => ({ ...stacks.get(service)!, frames }),
+  };
 }
