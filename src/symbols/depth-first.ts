@@ -1,5 +1,6 @@
 /**
- * Depth-first numbering of a trie, in linear time but for one sort of the distinct frames.
+ * Depth-first numbering of a trie, in linear time but for one sort of the distinct frames. What is in that order already,
+ * as the trie of a block is, is not sorted again.
  *
  * Frames are ranked by content id (content breaks a tie). Nodes are bucketed by rank, then dealt to their parents in
  * that order, which leaves each parent's children sorted without a comparison. Keys are dealt to their nodes by the
@@ -9,6 +10,7 @@
 import type { Frame } from '../model/frame.js';
 import { neededNodes } from './needed-nodes.js';
 import type { FrameTable, LabelSetTable, SymbolSource } from './source.js';
+import { isTrieInOrder } from './trie-order.js';
 
 const NONE = -1;
 
@@ -20,55 +22,166 @@ export interface MergedSymbols {
 }
 
 export function numberDepthFirst(source: SymbolSource, sampled?: Uint8Array): MergedSymbols {
-  const { nodes, keys } = source;
   const needed = neededNodes(source, sampled);
-  const children = dealNodes(source, needed);
   const labelRank = rankLabelSets(source, sampled);
+  const isOrdered =
+    isTrieInOrder(source.nodes, source.frames) && areKeysInOrder(source, labelRank.rank, sampled);
+  if (isOrdered && needed.every(isSet) && sampled?.every(isSet) !== false) {
+    return asNumbered(source, labelRank);
+  }
+  const numbering = new Numbering(source, { needed, sampled, labelRank: labelRank.rank });
+  if (isOrdered) numberInOrder(source, numbering, { needed, sampled });
+  else numberInPreorder(source, numbering, { needed, sampled, labelRank });
+  return numbering.result(labelRank.table);
+}
+
+/** Which nodes and keys get numbers. */
+interface Wanted {
+  readonly needed: Uint8Array;
+  readonly sampled: Uint8Array | undefined;
+}
+
+interface LabelRank {
+  /** By label set; NONE for one that no wanted key has. */
+  readonly rank: Int32Array;
+  readonly table: LabelSetTable;
+}
+
+const isSet = (element: number): boolean => element !== 0;
+
+/** What is numbered so already: nodes and keys are not copied, nor the numbers of frames that are in order of use. */
+function asNumbered({ frames, nodes, keys }: SymbolSource, labelRank: LabelRank): MergedSymbols {
+  const compact = new CompactFrames(frames);
+  let isInOrder = true;
+  for (let n = 1; n < nodes.count; n++) {
+    const f = nodes.frame[n] as number;
+    if (compact.use(f) !== f) isInOrder = false;
+  }
+  return {
+    symbols: {
+      frames: compact.table(),
+      nodes: isInOrder
+        ? nodes
+        : { ...nodes, frame: nodes.frame.map((f, n) => (n === 0 ? NONE : compact.use(f))) },
+      keys: { ...keys, labelSet: keys.labelSet.map((set) => labelRank.rank[set] as number) },
+      labelSets: labelRank.table,
+    },
+    remap: Int32Array.from({ length: keys.count }, (_, k) => k),
+  };
+}
+
+/** Gives numbers to nodes, parents first, and to keys as they come. */
+class Numbering {
+  readonly #source: SymbolSource;
+  readonly #labelRank: Int32Array;
+  readonly #frames: CompactFrames;
+  readonly #parent: Int32Array;
+  readonly #frame: Int32Array;
+  readonly #keyNode: Int32Array;
+  readonly #keyLabelSet: Int32Array;
+  readonly #remap: Int32Array;
+  readonly #newNode: Int32Array;
+  #nextNode = 0;
+  #nextKey = 0;
+
+  constructor(source: SymbolSource, of: Wanted & { readonly labelRank: Int32Array }) {
+    const { nodes, keys } = source;
+    const { needed, sampled } = of;
+    let nodeCount = 0;
+    let keyCount = 0;
+    for (let n = 0; n < nodes.count; n++) nodeCount += needed[n] as number;
+    for (let k = 0; k < keys.count; k++) if (sampled === undefined || sampled[k] !== 0) keyCount++;
+    this.#source = source;
+    this.#labelRank = of.labelRank;
+    this.#frames = new CompactFrames(source.frames);
+    this.#parent = new Int32Array(nodeCount);
+    this.#frame = new Int32Array(nodeCount);
+    this.#keyNode = new Int32Array(keyCount);
+    this.#keyLabelSet = new Int32Array(keyCount);
+    this.#remap = new Int32Array(keys.count).fill(NONE);
+    this.#newNode = new Int32Array(nodes.count).fill(NONE);
+  }
+
+  node(n: number): void {
+    const { parent, frame } = this.#source.nodes;
+    const number = this.#nextNode++;
+    this.#newNode[n] = number;
+    this.#parent[number] = n === 0 ? NONE : (this.#newNode[parent[n] as number] as number);
+    this.#frame[number] = n === 0 ? NONE : this.#frames.use(frame[n] as number);
+  }
+
+  /** Its node has a number. */
+  key(k: number): void {
+    const { node, labelSet } = this.#source.keys;
+    this.#remap[k] = this.#nextKey;
+    this.#keyNode[this.#nextKey] = this.#newNode[node[k] as number] as number;
+    this.#keyLabelSet[this.#nextKey++] = this.#labelRank[labelSet[k] as number] as number;
+  }
+
+  result(labelSets: LabelSetTable): MergedSymbols {
+    return {
+      symbols: {
+        frames: this.#frames.table(),
+        nodes: { count: this.#nextNode, parent: this.#parent, frame: this.#frame },
+        keys: { count: this.#nextKey, node: this.#keyNode, labelSet: this.#keyLabelSet },
+        labelSets,
+      },
+      remap: this.#remap,
+    };
+  }
+}
+
+function areKeysInOrder(
+  { keys }: SymbolSource,
+  labelRank: Int32Array,
+  sampled: Uint8Array | undefined,
+): boolean {
+  let lastNode = NONE;
+  let lastRank = NONE;
+  for (let k = 0; k < keys.count; k++) {
+    if (sampled !== undefined && sampled[k] === 0) continue;
+    const node = keys.node[k] as number;
+    const rank = labelRank[keys.labelSet[k] as number] as number;
+    if (node < lastNode || (node === lastNode && rank < lastRank)) return false;
+    lastNode = node;
+    lastRank = rank;
+  }
+  return true;
+}
+
+/** For what is in depth-first order: numbers close up over what is left out. */
+function numberInOrder(
+  { nodes, keys }: SymbolSource,
+  numbering: Numbering,
+  { needed, sampled }: Wanted,
+): void {
+  for (let n = 0; n < nodes.count; n++) if (needed[n] !== 0) numbering.node(n);
+  for (let k = 0; k < keys.count; k++) {
+    if (sampled === undefined || sampled[k] !== 0) numbering.key(k);
+  }
+}
+
+function numberInPreorder(
+  source: SymbolSource,
+  numbering: Numbering,
+  { needed, sampled, labelRank }: Wanted & { readonly labelRank: LabelRank },
+): void {
+  const children = dealNodes(source, needed);
   const nodeKeys = dealKeys(source, labelRank, sampled);
-
-  let nodeCount = 0;
-  let keyCount = 0;
-  for (let n = 0; n < nodes.count; n++) nodeCount += needed[n] as number;
-  for (let k = 0; k < keys.count; k++) if (sampled === undefined || sampled[k] !== 0) keyCount++;
-  const parent = new Int32Array(nodeCount);
-  const frame = new Int32Array(nodeCount);
-  const keyNode = new Int32Array(keyCount);
-  const keyLabelSet = new Int32Array(keyCount);
-  const remap = new Int32Array(keys.count).fill(NONE);
-  const newNode = new Int32Array(nodes.count).fill(NONE);
-  const frames = new CompactFrames(source.frames);
-
-  // Preorder with an explicit stack: children are pushed in reverse, so the first is visited first.
-  const stack = new Int32Array(nodeCount + 1);
+  // An explicit stack: children are pushed in reverse, so the first is visited first.
+  const stack = new Int32Array(source.nodes.count + 1);
   let depth = 1;
-  let nextNode = 0;
-  let nextKey = 0;
   while (depth > 0) {
     const n = stack[--depth] as number;
-    const number = nextNode++;
-    newNode[n] = number;
-    parent[number] = n === 0 ? NONE : (newNode[nodes.parent[n] as number] as number);
-    frame[number] = n === 0 ? NONE : frames.use(nodes.frame[n] as number);
+    numbering.node(n);
     for (let i = nodeKeys.start[n] as number; i < (nodeKeys.start[n + 1] as number); i++) {
-      const k = nodeKeys.items[i] as number;
-      remap[k] = nextKey;
-      keyNode[nextKey] = number;
-      keyLabelSet[nextKey++] = labelRank.rank[keys.labelSet[k] as number] as number;
+      numbering.key(nodeKeys.items[i] as number);
     }
     const first = children.start[n] as number;
     for (let i = (children.start[n + 1] as number) - 1; i >= first; i--) {
       stack[depth++] = children.items[i] as number;
     }
   }
-  return {
-    symbols: {
-      frames: frames.table(),
-      nodes: { count: nodeCount, parent, frame },
-      keys: { count: keyCount, node: keyNode, labelSet: keyLabelSet },
-      labelSets: labelRank.table,
-    },
-    remap,
-  };
 }
 
 /** Items of bucket b are items[start[b], start[b + 1]). */
@@ -139,10 +252,7 @@ function compareContent(a: Frame, b: Frame): number {
   return x < y ? -1 : x > y ? 1 : 0;
 }
 
-function rankLabelSets(
-  source: SymbolSource,
-  sampled: Uint8Array | undefined,
-): { rank: Int32Array; table: LabelSetTable } {
+function rankLabelSets(source: SymbolSource, sampled: Uint8Array | undefined): LabelRank {
   const { keys, labelSets } = source;
   const rank = new Int32Array(labelSets.count).fill(NONE);
   const used: number[] = [0];
@@ -169,7 +279,7 @@ function rankLabelSets(
 
 function dealKeys(
   source: SymbolSource,
-  labelRank: { rank: Int32Array; table: LabelSetTable },
+  labelRank: LabelRank,
   sampled: Uint8Array | undefined,
 ): Buckets {
   const { keys, nodes } = source;

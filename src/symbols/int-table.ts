@@ -1,6 +1,8 @@
 /**
  * Open addressing over typed arrays: (a, b) → entry number, entries counted from 0 in order of arrival. The caller
  * keeps whatever else belongs to an entry in arrays of its own.
+ *
+ * What is appended costs no slot until the first search after it.
  */
 import { hashPair } from '../base/hash.js';
 
@@ -11,7 +13,8 @@ export class PairTable {
   first: Int32Array;
   second: Int32Array;
   count = 0;
-  #slots: Int32Array;
+  /** Undefined while some entry is in no slot. */
+  #slots: Int32Array | undefined;
   #mask: number;
 
   constructor(expected = 1024) {
@@ -22,9 +25,18 @@ export class PairTable {
     this.#mask = capacity * 2 - 1;
   }
 
+  /** The new entry of (a, b), which must not be there. */
+  append(a: number, b: number): number {
+    if (this.count === this.first.length) this.#widen();
+    this.#slots = undefined;
+    this.first[this.count] = a;
+    this.second[this.count] = b;
+    return this.count++;
+  }
+
   /** The entry of (a, b), or -1. */
   find(a: number, b: number): number {
-    const slots = this.#slots;
+    const slots = this.#slots ?? this.#index();
     for (let slot = hashPair(a, b) & this.#mask; ; slot = (slot + 1) & this.#mask) {
       const entry = slots[slot] as number;
       if (entry === EMPTY) return -1;
@@ -34,7 +46,8 @@ export class PairTable {
 
   /** The entry of (a, b), made if there is none; it is new exactly when `count` has grown. */
   intern(a: number, b: number): number {
-    const slots = this.#slots;
+    if (this.count === this.first.length) this.#widen();
+    const slots = this.#slots ?? this.#index();
     let slot = hashPair(a, b) & this.#mask;
     for (; ; slot = (slot + 1) & this.#mask) {
       const entry = slots[slot] as number;
@@ -45,20 +58,24 @@ export class PairTable {
     slots[slot] = entry;
     this.first[entry] = a;
     this.second[entry] = b;
-    if (this.count === this.first.length) this.#grow();
     return entry;
   }
 
-  #grow(): void {
-    const capacity = this.first.length * 2;
-    const first = new Int32Array(capacity);
-    const second = new Int32Array(capacity);
+  #widen(): void {
+    this.#slots = undefined;
+    const first = new Int32Array(this.count * 2);
+    const second = new Int32Array(this.count * 2);
     first.set(this.first);
     second.set(this.second);
     this.first = first;
     this.second = second;
+  }
+
+  #index(): Int32Array {
+    const { first, second } = this;
+    const capacity = 2 ** Math.ceil(Math.log2(first.length));
     const slots = new Int32Array(capacity * 2).fill(EMPTY);
-    const mask = capacity * 2 - 1;
+    const mask = slots.length - 1;
     for (let entry = 0; entry < this.count; entry++) {
       let slot = hashPair(first[entry] as number, second[entry] as number) & mask;
       while (slots[slot] !== EMPTY) slot = (slot + 1) & mask;
@@ -66,5 +83,6 @@ export class PairTable {
     }
     this.#slots = slots;
     this.#mask = mask;
+    return slots;
   }
 }

@@ -1,13 +1,23 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { FramePool } from '../../src/symbols/frame-pool.js';
 import { SymbolMerger } from '../../src/symbols/merge.js';
-import { type PlainKey, plainKey, symbolsOf } from '../support/symbols.js';
+import type { SymbolSource } from '../../src/symbols/source.js';
+import { type PlainKey, plainFrame, plainKey, symbolsOf } from '../support/symbols.js';
 
 const name = fc.constantFrom('main', 'run', 'parse', 'gc', 'write', 'λ');
 const plain: fc.Arbitrary<PlainKey> = fc.record({
   functions: fc.array(name, { maxLength: 6 }),
   labelSet: fc.constantFrom('', '', '[[["thread","1"]],[]]', '[[],[["bytes","16","bytes"]]]'),
 });
+/** As a block has them. */
+const inOrder = (list: readonly PlainKey[]): SymbolSource => {
+  const merger = new SymbolMerger();
+  merger.add(symbolsOf(list));
+  return merger.finish().symbols;
+};
+const keysOf = (symbols: SymbolSource): PlainKey[] =>
+  Array.from({ length: symbols.keys.count }, (_, k) => plainKey(symbols, k));
 const text = (key: PlainKey): string => JSON.stringify([key.functions, key.labelSet]);
 const distinct = fc.uniqueArray(plain, { selector: text, maxLength: 30 });
 
@@ -39,6 +49,49 @@ describe('symbol merge', () => {
         expect(dump(other)).toEqual(dump(symbols));
         expect([...other.nodes.parent]).toEqual([...symbols.nodes.parent]);
       }),
+      { numRuns: 300 },
+    );
+  });
+
+  // What a block holds is in order already, and takes shorter ways.
+  it('gives the same for sources in depth-first order, whole or in part, as for any others', () => {
+    fc.assert(
+      fc.property(
+        fc.array(distinct, { minLength: 1, maxLength: 3 }),
+        fc.infiniteStream(fc.boolean()),
+        fc.boolean(),
+        (lists, coin, isPart) => {
+          const frames = new FramePool();
+          if (isPart) frames.add(plainFrame('of another query'));
+          const merger = new SymbolMerger(frames);
+          const obvious = new SymbolMerger();
+          for (const list of lists) {
+            const ordered = inOrder(list);
+            const plainKeys = keysOf(ordered);
+            const wanted = Uint8Array.from(plainKeys, () => (isPart && coin.next().value ? 0 : 1));
+            const map = merger.add(ordered, wanted);
+            obvious.add(symbolsOf(plainKeys.filter((_, k) => wanted[k] === 1).reverse()));
+            const provisional = merger.provisional();
+            plainKeys.forEach((key, k) => {
+              if (wanted[k] === 0) expect(map[k]).toBe(-1);
+              else expect(plainKey(provisional, map[k] as number)).toEqual(key);
+            });
+          }
+          expect(merger.keyCount).toBe(merger.provisional().keys.count);
+          expect(merger.nodeCount).toBe(merger.provisional().nodes.count);
+          const sampled = Uint8Array.from({ length: merger.keyCount }, () =>
+            isPart && coin.next().value ? 0 : 1,
+          );
+          const kept = keysOf(merger.provisional()).filter((_, k) => sampled[k] === 1);
+          const want = inOrder(kept.reverse());
+          const got = merger.finish(sampled).symbols;
+          expect(keysOf(got)).toEqual(keysOf(want));
+          expect([...got.nodes.parent]).toEqual([...want.nodes.parent]);
+          expect([...got.nodes.frame]).toEqual([...want.nodes.frame]);
+          expect(got.frames.count).toBe(want.frames.count);
+          if (!isPart) expect(keysOf(got)).toEqual(keysOf(obvious.finish().symbols));
+        },
+      ),
       { numRuns: 300 },
     );
   });

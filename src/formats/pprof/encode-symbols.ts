@@ -71,10 +71,8 @@ function isBare(frame: Frame): boolean {
   );
 }
 
-const NO_LINE = new Uint8Array(0);
-
-function noteFrame(mapping: MappingEntry, { frame, isSymbolized: hasName }: FrameEntry): void {
-  mapping.hasFunctions ||= hasName;
+function noteFrame(mapping: MappingEntry, frame: Frame): void {
+  mapping.hasFunctions ||= isSymbolized(frame);
   mapping.hasFilenames ||= frame.fileName !== '';
   mapping.hasLineNumbers ||= frame.line !== 0n;
 }
@@ -99,15 +97,6 @@ export function canShareLocation(inner: Frame, outer: Frame): boolean {
   );
 }
 
-/** What a location needs of one of its frames, made once a frame. */
-interface FrameEntry {
-  readonly frame: Frame;
-  readonly isSymbolized: boolean;
-  readonly mapping: number;
-  /** Field 4 of Location, tag included; empty for a bare frame. */
-  readonly line: Uint8Array;
-}
-
 export class SymbolTablesWriter {
   readonly strings = new StringTableWriter();
   readonly #writer: WireWriter;
@@ -116,48 +105,39 @@ export class SymbolTablesWriter {
   readonly #functions = new Map<string, number>();
   readonly #mappings = new Map<string, number>();
   readonly #mappingEntries: MappingEntry[] = [];
-  /** By frame. */
-  readonly #entries: (FrameEntry | undefined)[];
+  /** By frame: id of its function and, plus 1, of its mapping; 0 where not asked yet. */
+  readonly #functionOf: Int32Array;
+  readonly #mappingOf: Int32Array;
 
   constructor(writer: WireWriter, frames: { count: number; frame(index: number): Frame }) {
     this.#writer = writer;
     this.#frameAt = (index) => frames.frame(index);
-    this.#entries = new Array<FrameEntry | undefined>(frames.count);
+    this.#functionOf = new Int32Array(frames.count);
+    this.#mappingOf = new Int32Array(frames.count);
   }
 
-  /** Writes location `id`. `frames` are the frames of its lines, innermost first, at least one. */
-  writeLocation(id: number, frames: readonly number[]): void {
+  /** Writes location `id`. `indices` are the frames of its lines, innermost first, at least one. */
+  writeLocation(id: number, indices: readonly number[]): void {
+    const frames = indices.map((index) => this.#frameAt(index));
     // The frame that is not symbolized carries the address and the mapping's range; see model/frame.ts.
-    let place: FrameEntry | undefined;
-    for (const frame of frames) {
-      const entry = this.#entry(frame);
-      if (place === undefined || (place.isSymbolized && !entry.isSymbolized)) place = entry;
-    }
+    const unsymbolized = frames.findIndex((frame) => !isSymbolized(frame));
+    const at = Math.max(0, unsymbolized);
+    const place = frames[at];
     assert(place !== undefined, 'a location without frames');
-    const message = this.#message.number(1, id).number(2, place.mapping);
-    message.number(3, place.frame.address);
-    const mapping = this.#mappingEntries[place.mapping - 1];
+    // The messages of functions come before the one that names them.
+    const lines = frames.map((frame, i) =>
+      isBare(frame) ? undefined : this.#line(indices[i]!, frame),
+    );
+    const mappingId = this.#mapping(indices[at]!, place);
+    const message = this.#message.number(1, id).number(2, mappingId).number(3, place.address);
+    const mapping = this.#mappingEntries[mappingId - 1];
     if (mapping !== undefined) mapping.hasInlineFrames ||= frames.length > 1;
-    for (const frame of frames) {
-      const entry = this.#entry(frame);
-      message.raw(entry.line);
-      if (mapping !== undefined) noteFrame(mapping, entry);
-    }
-    message.number(5, place.frame.folded).writeTo(this.#writer, FIELD.location);
-  }
-
-  #entry(index: number): FrameEntry {
-    const known = this.#entries[index];
-    if (known !== undefined) return known;
-    const frame = this.#frameAt(index);
-    const entry: FrameEntry = {
-      frame,
-      isSymbolized: isSymbolized(frame),
-      mapping: this.#mapping(frame),
-      line: isBare(frame) ? NO_LINE : this.#line(frame),
-    };
-    this.#entries[index] = entry;
-    return entry;
+    frames.forEach((frame, i) => {
+      const line = lines[i];
+      if (line !== undefined) message.message(4, line);
+      if (mapping !== undefined) noteFrame(mapping, frame);
+    });
+    message.number(5, place.folded).writeTo(this.#writer, FIELD.location);
   }
 
   /** What is known only after the last location. */
@@ -195,11 +175,14 @@ export class SymbolTablesWriter {
     return out.take();
   }
 
-  #line(frame: Frame): Uint8Array {
-    const functionId = this.#function(frame);
-    const line = this.#message.number(1, functionId).number(2, frame.line);
-    const bytes = line.number(3, frame.column).take();
-    return this.#message.message(4, bytes).take();
+  /** Field 4 of Location. */
+  #line(index: number, frame: Frame): Uint8Array {
+    let functionId = this.#functionOf[index]!;
+    if (functionId === 0) {
+      functionId = this.#function(frame);
+      this.#functionOf[index] = functionId;
+    }
+    return this.#message.number(1, functionId).number(2, frame.line).number(3, frame.column).take();
   }
 
   #function(frame: Frame): number {
@@ -220,8 +203,17 @@ export class SymbolTablesWriter {
     return id;
   }
 
+  #mapping(index: number, frame: Frame): number {
+    let plusOne = this.#mappingOf[index]!;
+    if (plusOne === 0) {
+      plusOne = this.#mappingId(frame) + 1;
+      this.#mappingOf[index] = plusOne;
+    }
+    return plusOne - 1;
+  }
+
   /** Id of the frame's mapping; 0 when nothing is known of it. */
-  #mapping(frame: Frame): number {
+  #mappingId(frame: Frame): number {
     const file = this.strings.index(frame.mappingFile);
     const buildId = this.strings.index(frame.buildId);
     const { mappingStart, mappingLimit, mappingOffset } = frame;

@@ -2,8 +2,8 @@
  * A pprof from symbols and sums by key: the way out of the store. Samples come first and in the order of the keys;
  * locations, functions and strings are numbered as samples use them, so equal input gives equal bytes.
  *
- * Steps: mark the nodes that the keys need; give each its *run* (encode-symbols.ts) and the node above that run, in
- * one forward pass, because parents come first; write each key's sample by walking up run by run; then the tables.
+ * Steps: write each key's sample by walking up its stack, *run* by run (encode-symbols.ts); then the tables. Nothing is
+ * kept by node or by key: an answer of a million stacks has several million nodes.
  */
 import { assert } from '../../base/assert.js';
 import { hashPair } from '../../base/hash.js';
@@ -62,7 +62,7 @@ export function encodePprof(input: PprofInput): Uint8Array {
   });
   const tables = new SymbolTablesWriter(writer, input.symbols.frames);
   writeHeader(input, writer, tables);
-  const runs = new Runs(input.symbols, input.key);
+  const runs = new Runs(input.symbols);
   writeSamples(input, runs, writer, tables);
   for (let id = 1; id <= runs.locationCount; id++) tables.writeLocation(id, runs.frames(id));
   tables.finish();
@@ -138,36 +138,36 @@ function writeSamples(
 
 const NONE = -1;
 
-/** Which run each node ends, and which runs became locations. */
+/** The runs of stacks, and which of them became locations. */
 class Runs {
   readonly #symbols: PprofSymbols;
-  readonly #frames: (Frame | undefined)[];
-  /** By node: the run that ends there, and the node that the run hangs from. */
-  readonly #runOf: Int32Array;
-  readonly #above: Int32Array;
   /** By run: the run of the frames that it is inlined into, or NONE; its innermost frame; its location, 0 for none. */
   #outer = new Int32Array(1024);
   #frame = new Int32Array(1024);
   #location = new Int32Array(1024);
   #count = 0;
+  /** By frame: 1 for one that is inlined. */
+  readonly #inlined: Uint8Array;
   /** Runs of one frame, by frame; the others by hash of (outer, frame): slots hold run + 1. */
   readonly #single: Int32Array;
   #slots = new Int32Array(256);
   #hashed = 0;
   /** By location id - 1. */
   readonly #runOfLocation: number[] = [];
+  /** Inlined frames on the way to the one that they may be in, innermost first; runs of those, outermost first. */
+  #chain = new Int32Array(64);
+  #chainRuns = new Int32Array(65);
   /** Location ids of the stack walked last, leaf first. */
   stack = new Int32Array(256);
+  #depth = 0;
 
-  constructor(symbols: PprofSymbols, key: Int32Array) {
-    const { nodes, frames } = symbols;
+  constructor(symbols: PprofSymbols) {
+    const { frames } = symbols;
     this.#symbols = symbols;
-    this.#frames = new Array<Frame | undefined>(frames.count);
-    this.#runOf = new Int32Array(nodes.count);
-    this.#above = new Int32Array(nodes.count);
     this.#single = new Int32Array(frames.count).fill(NONE);
-    const isNeeded = neededNodes(symbols, key);
-    for (let node = 1; node < nodes.count; node++) if (isNeeded[node] === 1) this.#place(node);
+    this.#inlined = Uint8Array.from({ length: frames.count }, (_, f) =>
+      frames.frame(f).inlined ? 1 : 0,
+    );
   }
 
   get locationCount(): number {
@@ -176,18 +176,20 @@ class Runs {
 
   /** Fills `stack` for a stack that ends at `node`; returns its length. */
   walk(node: number): number {
-    let depth = 0;
-    for (let n = node; n > 0; n = this.#above[n]!) {
-      const run = this.#runOf[n]!;
-      let id = this.#location[run]!;
-      if (id === 0) {
-        id = this.#runOfLocation.push(run);
-        this.#location[run] = id;
+    const { parent, frame } = this.#symbols.nodes;
+    this.#depth = 0;
+    for (let n = node; n > 0; n = parent[n]!) {
+      let length = 0;
+      while (this.#inlined[frame[n]!] === 1 && parent[n]! > 0) {
+        if (length === this.#chain.length) this.#growChain();
+        this.#chain[length++] = frame[n]!;
+        n = parent[n]!;
       }
-      if (depth === this.stack.length) this.stack = grown(this.stack);
-      this.stack[depth++] = id;
+      const run = this.#singleRun(frame[n]!);
+      if (length === 0) this.#visit(run);
+      else this.#visitChain(run, length);
     }
-    return depth;
+    return this.#depth;
   }
 
   /** Frames of a location, innermost first. */
@@ -199,34 +201,36 @@ class Runs {
     return out;
   }
 
-  #frameAt(index: number): Frame {
-    let frame = this.#frames[index];
-    if (frame === undefined) {
-      frame = this.#symbols.frames.frame(index);
-      this.#frames[index] = frame;
+  #visit(run: number): void {
+    let id = this.#location[run]!;
+    if (id === 0) {
+      id = this.#runOfLocation.push(run);
+      this.#location[run] = id;
     }
-    return frame;
+    if (this.#depth === this.stack.length) this.stack = grown(this.stack);
+    this.stack[this.#depth++] = id;
   }
 
-  #place(node: number): void {
-    const { nodes } = this.#symbols;
-    const frame = nodes.frame[node]!;
-    const parent = nodes.parent[node]!;
-    const content = this.#frameAt(frame);
-    if (content.inlined && parent > 0) {
-      if (canShareLocation(content, this.#frameAt(nodes.frame[parent]!))) {
-        this.#runOf[node] = this.#longer(this.#runOf[parent]!, frame);
-        this.#above[node] = this.#above[parent]!;
-        return;
-      }
+  /** Puts the inlined frames of `#chain` into the run that they hang from, or into one of their own. */
+  #visitChain(outermost: number, length: number): void {
+    let last = 0;
+    this.#chainRuns[0] = outermost;
+    for (let i = length - 1; i >= 0; i--) {
+      const frame = this.#chain[i]!;
+      const longer = this.#longer(this.#chainRuns[last]!, frame);
+      if (longer === NONE) this.#chainRuns[++last] = this.#singleRun(frame);
+      else this.#chainRuns[last] = longer;
     }
+    for (let i = last; i >= 0; i--) this.#visit(this.#chainRuns[i]!);
+  }
+
+  #singleRun(frame: number): number {
     let run = this.#single[frame]!;
     if (run === NONE) {
       run = this.#add(NONE, frame);
       this.#single[frame] = run;
     }
-    this.#runOf[node] = run;
-    this.#above[node] = parent;
+    return run;
   }
 
   #add(outer: number, frame: number): number {
@@ -241,11 +245,14 @@ class Runs {
     return run;
   }
 
+  /** The run of `frame` inlined into run `outer`; NONE where they cannot share a location. */
   #longer(outer: number, frame: number): number {
     if (this.#hashed * 4 > this.#slots.length) this.#rehash();
     const slot = this.#slot(outer, frame);
     const taken = this.#slots[slot]!;
     if (taken !== 0) return taken - 1;
+    const { frames } = this.#symbols;
+    if (!canShareLocation(frames.frame(frame), frames.frame(this.#frame[outer]!))) return NONE;
     const run = this.#add(outer, frame);
     this.#slots[slot] = run + 1;
     this.#hashed++;
@@ -270,24 +277,15 @@ class Runs {
       this.#slots[this.#slot(this.#outer[taken - 1]!, this.#frame[taken - 1]!)] = taken;
     }
   }
+
+  #growChain(): void {
+    this.#chain = grown(this.#chain);
+    this.#chainRuns = new Int32Array(this.#chain.length + 1);
+  }
 }
 
 function grown(array: Int32Array<ArrayBuffer>): Int32Array<ArrayBuffer> {
   const out = new Int32Array(array.length * 2);
   out.set(array);
   return out;
-}
-
-/** 1 for each node on the way from a key's node to the root. */
-function neededNodes(symbols: PprofSymbols, key: Int32Array): Uint8Array {
-  const { parent, count } = symbols.nodes;
-  const isNeeded = new Uint8Array(count);
-  for (let i = 0; i < key.length; i++) {
-    let node = symbols.keys.node[key[i]!]!;
-    while (node > 0 && isNeeded[node] === 0) {
-      isNeeded[node] = 1;
-      node = parent[node]!;
-    }
-  }
-  return isNeeded;
 }
