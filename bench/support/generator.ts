@@ -22,6 +22,8 @@ export interface RecordedService {
   /** Pitman-Yor strength and discount. */
   readonly theta: number;
   readonly discount: number;
+  /** Frames of the whole program, as many as come by default. */
+  readonly framesMax?: number;
 }
 
 /** Counted from the recordings: samples a profile, depth; θ and d fitted to distinct stacks after 1, 9, 36 and 71 profiles. */
@@ -194,14 +196,15 @@ export class StackGenerator {
   }
 
   #make(): number {
-    const { depthMean, depthDeviation } = this.#of;
+    const { depthMean, depthDeviation, framesMax = Infinity } = this.#of;
     const gauss =
       Math.sqrt(-2 * Math.log(1 - this.#random())) * Math.cos(2 * Math.PI * this.#random());
     const depth = Math.max(1, Math.round(depthMean + depthDeviation * gauss));
     let node = Math.floor(this.#random() * this.#parent.length);
     while ((this.#depth[node] as number) >= depth) node = this.#parent[node] as number;
     while ((this.#depth[node] as number) < depth) {
-      const known = this.#frameCount > 0 && this.#random() < REUSE;
+      const isFull = this.#frameCount >= framesMax;
+      const known = isFull || (this.#frameCount > 0 && this.#random() < REUSE);
       const frame = known ? Math.floor(this.#random() * this.#frameCount) : this.#frameCount++;
       this.#parent.push(node);
       this.#frame.push(frame);

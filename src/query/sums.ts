@@ -13,7 +13,7 @@ export class ExactSums {
   /** Makes room for `count` sums; new ones are 0. */
   reserve(count: number): void {
     if (count <= this.low.length) return;
-    const capacity = Math.max(count, this.low.length * 2);
+    const capacity = Math.max(count, Math.ceil(this.low.length * 1.5));
     const low = new Float64Array(capacity);
     const high = new Float64Array(capacity);
     low.set(this.low);

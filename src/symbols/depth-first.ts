@@ -1,11 +1,10 @@
 /**
- * Depth-first numbering of a trie, in linear time but for one sort of the distinct frames. What is in that order already,
- * as the trie of a block is, is not sorted again.
+ * Depth-first numbering of a trie: children by content id of their frame (content breaks a tie), a node's own keys, by
+ * text of their label set, before those of its children, so that a subtree is an interval of keys. What is in that order
+ * already, as the trie of a block is, is not sorted again.
  *
- * Frames are ranked by content id (content breaks a tie). Nodes are bucketed by rank, then dealt to their parents in
- * that order, which leaves each parent's children sorted without a comparison. Keys are dealt to their nodes by the
- * rank of their label set in the same way. One preorder walk then gives every number: a node's own keys come before
- * those of its children, so that a subtree is an interval of keys.
+ * Children are dealt to their parents, and keys to their nodes, by counting; then each family, mostly of one or two, is
+ * sorted alone. One preorder walk gives every number. A trie can have tens of millions of nodes: arrays by node are few.
  */
 import type { Frame } from '../model/frame.js';
 import { neededNodes } from './needed-nodes.js';
@@ -80,7 +79,6 @@ class Numbering {
   readonly #keyNode: Int32Array;
   readonly #keyLabelSet: Int32Array;
   readonly #remap: Int32Array;
-  readonly #newNode: Int32Array;
   #nextNode = 0;
   #nextKey = 0;
 
@@ -99,23 +97,22 @@ class Numbering {
     this.#keyNode = new Int32Array(keyCount);
     this.#keyLabelSet = new Int32Array(keyCount);
     this.#remap = new Int32Array(keys.count).fill(NONE);
-    this.#newNode = new Int32Array(nodes.count).fill(NONE);
   }
 
-  node(n: number): void {
-    const { parent, frame } = this.#source.nodes;
+  /** The number of source node `n` below the node that has the number `parent`. */
+  node(n: number, parent: number): number {
     const number = this.#nextNode++;
-    this.#newNode[n] = number;
-    this.#parent[number] = n === 0 ? NONE : (this.#newNode[parent[n] as number] as number);
-    this.#frame[number] = n === 0 ? NONE : this.#frames.use(frame[n] as number);
+    this.#parent[number] = parent;
+    this.#frame[number] = n === 0 ? NONE : this.#frames.use(this.#source.nodes.frame[n] as number);
+    return number;
   }
 
-  /** Its node has a number. */
-  key(k: number): void {
-    const { node, labelSet } = this.#source.keys;
+  /** Numbers source key `k`, whose node has the number `node`. */
+  key(k: number, node: number): void {
     this.#remap[k] = this.#nextKey;
-    this.#keyNode[this.#nextKey] = this.#newNode[node[k] as number] as number;
-    this.#keyLabelSet[this.#nextKey++] = this.#labelRank[labelSet[k] as number] as number;
+    this.#keyNode[this.#nextKey] = node;
+    const labelSet = this.#source.keys.labelSet[k] as number;
+    this.#keyLabelSet[this.#nextKey++] = this.#labelRank[labelSet] as number;
   }
 
   result(labelSets: LabelSetTable): MergedSymbols {
@@ -155,9 +152,25 @@ function numberInOrder(
   numbering: Numbering,
   { needed, sampled }: Wanted,
 ): void {
-  for (let n = 0; n < nodes.count; n++) if (needed[n] !== 0) numbering.node(n);
-  for (let k = 0; k < keys.count; k++) {
-    if (sampled === undefined || sampled[k] !== 0) numbering.key(k);
+  /** From the root to the last node: source nodes and their numbers. */
+  const path: number[] = [];
+  const numbers: number[] = [];
+  let k = 0;
+  for (let n = 0; n < nodes.count; n++) {
+    if (needed[n] === 0) continue;
+    while (path.length > 0 && path.at(-1) !== nodes.parent[n]) {
+      path.pop();
+      numbers.pop();
+    }
+    const number = numbering.node(n, numbers.at(-1) ?? NONE);
+    path.push(n);
+    numbers.push(number);
+    // Only keys that count are in order.
+    for (; k < keys.count; k++) {
+      if (sampled !== undefined && sampled[k] === 0) continue;
+      if (keys.node[k] !== n) break;
+      numbering.key(k, number);
+    }
   }
 }
 
@@ -168,19 +181,31 @@ function numberInPreorder(
 ): void {
   const children = dealNodes(source, needed);
   const nodeKeys = dealKeys(source, labelRank, sampled);
-  // An explicit stack: children are pushed in reverse, so the first is visited first.
-  const stack = new Int32Array(source.nodes.count + 1);
-  let depth = 1;
-  while (depth > 0) {
-    const n = stack[--depth] as number;
-    numbering.node(n);
-    for (let i = nodeKeys.start[n] as number; i < (nodeKeys.start[n + 1] as number); i++) {
-      numbering.key(nodeKeys.items[i] as number);
+  const visit = (n: number, parent: number): number => {
+    const number = numbering.node(n, parent);
+    const end = nodeKeys.start[n + 1] as number;
+    for (let i = nodeKeys.start[n] as number; i < end; i++) {
+      numbering.key(nodeKeys.items[i] as number, number);
     }
-    const first = children.start[n] as number;
-    for (let i = (children.start[n + 1] as number) - 1; i >= first; i--) {
-      stack[depth++] = children.items[i] as number;
+    return number;
+  };
+  /** From the root to the last node: numbers, the next child, and where the children end. */
+  const numbers = [visit(0, NONE)];
+  const next = [children.start[0] as number];
+  const ends = [children.start[1] as number];
+  for (let depth = 0; depth >= 0; ) {
+    const at = next[depth] as number;
+    if (at === ends[depth]) {
+      depth--;
+      continue;
     }
+    next[depth] = at + 1;
+    const n = children.items[at] as number;
+    const number = visit(n, numbers[depth] as number);
+    depth++;
+    numbers[depth] = number;
+    next[depth] = children.start[n] as number;
+    ends[depth] = children.start[n + 1] as number;
   }
 }
 
@@ -190,53 +215,74 @@ interface Buckets {
   readonly items: Int32Array;
 }
 
-/** Deals `order` into buckets, keeping its order within each. */
-function deal(order: Int32Array, bucketOf: Int32Array, bucketCount: number): Buckets {
+/** Below it insertion is faster, which most families need not even do: merged tries are nearly in order. */
+const INSERTION_MAX = 24;
+
+/** Deals the numbers from `first` up to `count` into buckets (NONE: into none), each sorted by `compare`. */
+function deal(
+  from: { readonly first: number; readonly count: number; readonly bucketCount: number },
+  bucketOf: (item: number) => number,
+  compare: (a: number, b: number) => number,
+): Buckets {
+  const { first, count, bucketCount } = from;
   const start = new Int32Array(bucketCount + 1);
-  for (const item of order) start[(bucketOf[item] as number) + 1]!++;
-  for (let b = 0; b < bucketCount; b++) start[b + 1]! += start[b] as number;
-  const next = start.slice(0, bucketCount);
-  const items = new Int32Array(order.length);
-  for (const item of order) items[next[bucketOf[item] as number]!++] = item;
+  for (let item = first; item < count; item++) {
+    const bucket = bucketOf(item);
+    if (bucket !== NONE) start[bucket]!++;
+  }
+  let total = 0;
+  for (let b = 0; b < bucketCount; b++) {
+    total += start[b] as number;
+    start[b] = total;
+  }
+  start[bucketCount] = total;
+  const items = new Int32Array(total);
+  // Backwards from each bucket's end, which leaves its start and needs no second array of places.
+  for (let item = count - 1; item >= first; item--) {
+    const bucket = bucketOf(item);
+    if (bucket !== NONE) items[--start[bucket]!] = item;
+  }
+  for (let b = 0; b < bucketCount; b++) {
+    const begin = start[b] as number;
+    const end = start[b + 1] as number;
+    if (end - begin > INSERTION_MAX) items.subarray(begin, end).sort(compare);
+    else if (end - begin > 1) insertionSort(items, begin, end, compare);
+  }
   return { start, items };
 }
 
-function dealNodes(source: SymbolSource, needed: Uint8Array): Buckets {
-  const { nodes, frames } = source;
-  const { rank, count } = rankFrames(frames, nodes, needed);
-  const live = new Int32Array(nodes.count);
-  const rankOf = new Int32Array(nodes.count);
-  let liveCount = 0;
-  for (let n = 1; n < nodes.count; n++) {
-    if (needed[n] === 0) continue;
-    live[liveCount++] = n;
-    rankOf[n] = rank[nodes.frame[n] as number] as number;
+function insertionSort(
+  items: Int32Array,
+  begin: number,
+  end: number,
+  compare: (a: number, b: number) => number,
+): void {
+  for (let i = begin + 1; i < end; i++) {
+    const item = items[i] as number;
+    let at = i;
+    for (; at > begin && compare(items[at - 1] as number, item) > 0; at--) {
+      items[at] = items[at - 1] as number;
+    }
+    items[at] = item;
   }
-  const byRank = deal(live.subarray(0, liveCount), rankOf, count);
-  return deal(byRank.items, nodes.parent, nodes.count);
 }
 
-function rankFrames(
-  frames: FrameTable,
-  nodes: SymbolSource['nodes'],
-  needed: Uint8Array,
-): { rank: Int32Array; count: number } {
-  const rank = new Int32Array(frames.count).fill(NONE);
-  const used: number[] = [];
-  for (let n = 1; n < nodes.count; n++) {
-    const f = nodes.frame[n] as number;
-    if (needed[n] === 0 || rank[f] !== NONE) continue;
-    rank[f] = 0;
-    used.push(f);
-  }
-  used.sort(
-    (a, b) =>
-      (frames.idHigh[a] as number) - (frames.idHigh[b] as number) ||
-      (frames.idLow[a] as number) - (frames.idLow[b] as number) ||
-      compareContent(frames.frame(a), frames.frame(b)),
+function dealNodes({ nodes, frames }: SymbolSource, needed: Uint8Array): Buckets {
+  const { count, parent, frame } = nodes;
+  const { idHigh, idLow } = frames;
+  return deal(
+    { first: 1, count, bucketCount: count },
+    (n) => (needed[n] === 0 ? NONE : (parent[n] as number)),
+    (a, b) => {
+      const x = frame[a] as number;
+      const y = frame[b] as number;
+      return (
+        (idHigh[x] as number) - (idHigh[y] as number) ||
+        (idLow[x] as number) - (idLow[y] as number) ||
+        compareContent(frames.frame(x), frames.frame(y))
+      );
+    },
   );
-  for (let i = 0; i < used.length; i++) rank[used[i] as number] = i;
-  return { rank, count: used.length };
 }
 
 /** Any total order by content will do: it is asked only when two contents share an id. */
@@ -278,21 +324,16 @@ function rankLabelSets(source: SymbolSource, sampled: Uint8Array | undefined): L
 }
 
 function dealKeys(
-  source: SymbolSource,
-  labelRank: LabelRank,
+  { keys, nodes }: SymbolSource,
+  { rank }: LabelRank,
   sampled: Uint8Array | undefined,
 ): Buckets {
-  const { keys, nodes } = source;
-  const live = new Int32Array(keys.count);
-  const rankOf = new Int32Array(keys.count);
-  let count = 0;
-  for (let k = 0; k < keys.count; k++) {
-    if (sampled !== undefined && sampled[k] === 0) continue;
-    live[count++] = k;
-    rankOf[k] = labelRank.rank[keys.labelSet[k] as number] as number;
-  }
-  const byLabels = deal(live.subarray(0, count), rankOf, labelRank.table.count);
-  return deal(byLabels.items, keys.node, nodes.count);
+  const { count, node, labelSet } = keys;
+  return deal(
+    { first: 0, count, bucketCount: nodes.count },
+    (k) => (sampled !== undefined && sampled[k] === 0 ? NONE : (node[k] as number)),
+    (a, b) => (rank[labelSet[a] as number] as number) - (rank[labelSet[b] as number] as number),
+  );
 }
 
 /** Numbers frames in order of first use. */

@@ -7,6 +7,13 @@
 import { hashPair } from '../base/hash.js';
 
 const EMPTY = -1;
+const GROWTH = 1.6;
+/** Of the slots at most these are taken. */
+const LOAD_MAX = 0.6;
+
+function newSlots(capacity: number): Int32Array<ArrayBuffer> {
+  return new Int32Array(2 ** Math.ceil(Math.log2(capacity / LOAD_MAX))).fill(EMPTY);
+}
 
 export class PairTable {
   /** First and second part of each entry; only the first `count` elements count. Replaced when the table grows. */
@@ -18,16 +25,20 @@ export class PairTable {
   #mask: number;
 
   constructor(expected = 1024) {
-    const capacity = Math.max(16, 2 ** Math.ceil(Math.log2(expected)));
-    this.first = new Int32Array(capacity);
-    this.second = new Int32Array(capacity);
-    this.#slots = new Int32Array(capacity * 2).fill(EMPTY);
-    this.#mask = capacity * 2 - 1;
+    this.first = new Int32Array(Math.max(16, expected));
+    this.second = new Int32Array(this.first.length);
+    this.#slots = newSlots(this.first.length);
+    this.#mask = this.#slots.length - 1;
+  }
+
+  /** Makes room for `capacity` entries in all: less is thrown away than by growing there. */
+  reserve(capacity: number): void {
+    if (capacity > this.first.length) this.#widen(capacity);
   }
 
   /** The new entry of (a, b), which must not be there. */
   append(a: number, b: number): number {
-    if (this.count === this.first.length) this.#widen();
+    if (this.count === this.first.length) this.#widen(Math.ceil(this.count * GROWTH));
     this.#slots = undefined;
     this.first[this.count] = a;
     this.second[this.count] = b;
@@ -46,7 +57,7 @@ export class PairTable {
 
   /** The entry of (a, b), made if there is none; it is new exactly when `count` has grown. */
   intern(a: number, b: number): number {
-    if (this.count === this.first.length) this.#widen();
+    if (this.count === this.first.length) this.#widen(Math.ceil(this.count * GROWTH));
     const slots = this.#slots ?? this.#index();
     let slot = hashPair(a, b) & this.#mask;
     for (; ; slot = (slot + 1) & this.#mask) {
@@ -61,10 +72,15 @@ export class PairTable {
     return entry;
   }
 
-  #widen(): void {
+  /** Gives up a third to a half of the memory; the next search takes it again. */
+  forgetSlots(): void {
     this.#slots = undefined;
-    const first = new Int32Array(this.count * 2);
-    const second = new Int32Array(this.count * 2);
+  }
+
+  #widen(capacity: number): void {
+    this.#slots = undefined;
+    const first = new Int32Array(capacity);
+    const second = new Int32Array(capacity);
     first.set(this.first);
     second.set(this.second);
     this.first = first;
@@ -73,8 +89,7 @@ export class PairTable {
 
   #index(): Int32Array {
     const { first, second } = this;
-    const capacity = 2 ** Math.ceil(Math.log2(first.length));
-    const slots = new Int32Array(capacity * 2).fill(EMPTY);
+    const slots = newSlots(first.length);
     const mask = slots.length - 1;
     for (let entry = 0; entry < this.count; entry++) {
       let slot = hashPair(first[entry] as number, second[entry] as number) & mask;

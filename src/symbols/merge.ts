@@ -45,6 +45,8 @@ export class LabelSetPool implements LabelSetTable {
 }
 
 const UNMAPPED = -1;
+/** What sources after the first may bring before tables grow. */
+const ROOM = 1.5;
 const isSet = (element: number): boolean => element !== 0;
 
 /** What grows later, as the symbols of an open segment do, shows as it is now. */
@@ -105,6 +107,8 @@ export class SymbolMerger {
     if (this.#only !== undefined) {
       const only = this.#only;
       this.#only = undefined;
+      this.#nodes.reserve(Math.ceil(only.nodes.count * ROOM));
+      this.#keys.reserve(Math.ceil(only.keys.count * ROOM));
       this.#merge(only, neededNodes(only));
     }
     return this.#merge(source, needed, wanted);
@@ -171,6 +175,10 @@ export class SymbolMerger {
 
   /** Numbers everything depth-first. Keys whose `sampled` element is 0 are left out (remap -1), with nodes that only they need. */
   finish(sampled?: Uint8Array): MergedSymbols {
-    return numberDepthFirst(this.provisional(), sampled);
+    const provisional = this.provisional();
+    // Numbering needs the room, and a search makes them again.
+    this.#nodes.forgetSlots();
+    this.#keys.forgetSlots();
+    return numberDepthFirst(provisional, sampled);
   }
 }

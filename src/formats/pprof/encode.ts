@@ -146,8 +146,8 @@ class Runs {
   #frame = new Int32Array(1024);
   #location = new Int32Array(1024);
   #count = 0;
-  /** By frame: 1 for one that is inlined. */
-  readonly #inlined: Uint8Array;
+  /** By frame: 1 for one that is inlined, 0 for another, NONE where not asked yet. */
+  readonly #inlined: Int8Array;
   /** Runs of one frame, by frame; the others by hash of (outer, frame): slots hold run + 1. */
   readonly #single: Int32Array;
   #slots = new Int32Array(256);
@@ -165,9 +165,7 @@ class Runs {
     const { frames } = symbols;
     this.#symbols = symbols;
     this.#single = new Int32Array(frames.count).fill(NONE);
-    this.#inlined = Uint8Array.from({ length: frames.count }, (_, f) =>
-      frames.frame(f).inlined ? 1 : 0,
-    );
+    this.#inlined = new Int8Array(frames.count).fill(NONE);
   }
 
   get locationCount(): number {
@@ -180,7 +178,7 @@ class Runs {
     this.#depth = 0;
     for (let n = node; n > 0; n = parent[n]!) {
       let length = 0;
-      while (this.#inlined[frame[n]!] === 1 && parent[n]! > 0) {
+      while (this.#isInlined(frame[n]!) && parent[n]! > 0) {
         if (length === this.#chain.length) this.#growChain();
         this.#chain[length++] = frame[n]!;
         n = parent[n]!;
@@ -199,6 +197,14 @@ class Runs {
       out.push(this.#frame[run]!);
     }
     return out;
+  }
+
+  #isInlined(frame: number): boolean {
+    const known = this.#inlined[frame]!;
+    if (known !== NONE) return known === 1;
+    const { inlined } = this.#symbols.frames.frame(frame);
+    this.#inlined[frame] = inlined ? 1 : 0;
+    return inlined;
   }
 
   #visit(run: number): void {
