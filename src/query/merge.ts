@@ -3,6 +3,7 @@
  * step for each distinct key into the merged numbering. Only keys with a value reach the merged trie.
  */
 import { corrupt } from '../base/errors.js';
+import { collectGarbage } from '../env/collect-garbage.js';
 import type { StringLabel } from '../model/sample-labels.js';
 import type { FramePool } from '../symbols/frame-pool.js';
 import { SymbolMerger } from '../symbols/merge.js';
@@ -23,6 +24,9 @@ import { filteredKeys, isOpen, type SampleFilter } from './sample-filter.js';
 import { labelsOfSeries } from './series-labels.js';
 import { profileCount, type ProfileSource, type Slice } from './source.js';
 import type { ExactSums } from './sums.js';
+
+/** From so many nodes on, what a step of an answer leaves behind is worth the time that it takes to collect it. */
+export const WIDE_NODES = 500_000;
 
 /** Sums by a source's keys. Without `high`, `low` is the whole value (below 2^53); with it they are normalised words. */
 export interface LocalSums {
@@ -139,6 +143,7 @@ export class MergedKeys {
   readonly merger: SymbolMerger;
   readonly #context: QueryContext;
   readonly #whole = new Map<SymbolSource, Int32Array>();
+  #nodesCollected = 0;
 
   constructor(frames: FramePool, context: QueryContext) {
     this.merger = new SymbolMerger(frames);
@@ -147,7 +152,7 @@ export class MergedKeys {
 
   add(symbols: SymbolSource, wanted: Uint8Array): Int32Array {
     const keyOf = this.merger.add(symbols, wanted);
-    this.#context.checkNodes(this.merger.nodeCount);
+    this.#check();
     return keyOf;
   }
 
@@ -156,9 +161,17 @@ export class MergedKeys {
     const known = this.#whole.get(symbols);
     if (known !== undefined) return known;
     const keyOf = this.merger.add(symbols);
-    this.#context.checkNodes(this.merger.nodeCount);
+    this.#check();
     this.#whole.set(symbols, keyOf);
     return keyOf;
+  }
+
+  #check(): void {
+    const { nodeCount } = this.merger;
+    this.#context.checkNodes(nodeCount);
+    if (nodeCount - this.#nodesCollected < WIDE_NODES) return;
+    collectGarbage();
+    this.#nodesCollected = nodeCount;
   }
 }
 

@@ -1,7 +1,9 @@
 /** The keys of an answer that have a value, numbered depth-first, so that equal data gives equal bytes wherever it lay. */
+import { collectGarbage } from '../../env/collect-garbage.js';
 import { numberDepthFirst } from '../../symbols/depth-first.js';
 import type { SymbolSource } from '../../symbols/source.js';
 import type { MergedValues } from '../aggregate.js';
+import { WIDE_NODES } from '../merge.js';
 import { storeWords } from '../sums.js';
 
 export interface SampledKeys {
@@ -22,5 +24,6 @@ export function sampledKeys({ symbols, sums }: MergedValues): SampledKeys {
     const key = numbered.remap[k]!;
     if (key >= 0) storeWords(words, key, sums.low[k]!, sums.high[k]!);
   }
+  if (symbols.nodes.count > WIDE_NODES) collectGarbage();
   return { symbols: numbered.symbols, values };
 }

@@ -1,0 +1,18 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
+
+let collect: (() => void) | undefined;
+
+/**
+ * Collects garbage now: 10 to 150 ms. For work that has just let go of hundreds of megabytes of arrays: V8 sees their
+ * small handles, and collects only when it would make room in its own heap (measured in docs/benchmarks.md).
+ */
+export function collectGarbage(): void {
+  if (collect === undefined) {
+    // The flag counts for contexts made after it.
+    setFlagsFromString('--expose-gc');
+    collect = runInNewContext('gc') as () => void;
+    setFlagsFromString('--no-expose-gc');
+  }
+  collect();
+}
