@@ -63,6 +63,8 @@ export const COMPACTOR_SETTINGS: CompactorSettings = {
 export interface CompactorRunOptions {
   /** All tenants when absent. */
   readonly tenantId?: string;
+  /** Tenants whose turn is left out. */
+  readonly except?: readonly string[] | undefined;
   /** Also looks for orphans. */
   readonly isSweep?: boolean;
   readonly signal?: AbortSignal;
@@ -147,7 +149,7 @@ export class Compactor implements AsyncDisposable {
       failures: [],
     };
     const run = { options, isFull, report };
-    const failed = new Set<string>();
+    const failed = new Set(given.except);
     const attempt = async (tenantId: string, work: () => Promise<void>): Promise<void> => {
       if (failed.has(tenantId)) return;
       try {

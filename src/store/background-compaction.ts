@@ -2,6 +2,7 @@
 import { StoreError } from '../base/errors.js';
 import type { CompactionCounts } from '../compaction/report.js';
 import type { Clock } from '../env/clock.js';
+import { FailingTenants } from './failing-tenants.js';
 import type { StoreParts } from './parts.js';
 
 export interface BackgroundOptions {
@@ -22,10 +23,12 @@ export interface CompactionTotals {
 /** After this long without work the compaction thread is ended: its memory never shrinks while it lives. */
 const REST_AFTER_MS = 30_000;
 const FAILURE_DELAY_MS_MAX = 60_000;
+const TENANT_DELAY_MS_MAX = 10 * 60_000;
 
 export class BackgroundCompaction {
   readonly #options: BackgroundOptions;
   readonly #stop = new AbortController();
+  readonly #failing: FailingTenants;
   readonly #loop: Promise<void>;
   #tail: Promise<unknown> = Promise.resolve();
   #totals: CompactionTotals = {
@@ -38,6 +41,10 @@ export class BackgroundCompaction {
 
   constructor(options: BackgroundOptions) {
     this.#options = options;
+    this.#failing = new FailingTenants({
+      delayMsMin: options.intervalMs,
+      delayMsMax: Math.max(options.intervalMs, TENANT_DELAY_MS_MAX),
+    });
     this.#loop = this.#run();
   }
 
@@ -95,11 +102,17 @@ export class BackgroundCompaction {
     const position = await parts.ingest.position();
     if (!this.#mayHaveWork(position.segments.some((s) => s.sealed))) return false;
     const isSweep = this.#isSweepDue();
-    const report = await parts.compact({ position, isFull: false, isSweep, signal });
+    const { clock } = this.#options;
+    const except = this.#failing.waiting(clock.monotonicMs());
+    const report = await parts.compact({ position, isFull: false, isSweep, except, signal });
     const { failures, twoWriters: _, orphansKept, ...counts } = report;
-    this.#count(counts, failures[0]?.error);
     if (isSweep) this.#totals = { ...this.#totals, orphansKept };
-    if (failures[0] !== undefined) throw failures[0].error;
+    const ofLog = failures.find(({ tenantId }) => tenantId === '');
+    const ofTenants = failures.filter((failure) => failure !== ofLog);
+    const failed = ofTenants.map(({ tenantId }) => tenantId);
+    this.#failing.ran(except, failed, clock.monotonicMs());
+    this.#count(counts, ofTenants[0]?.error);
+    if (ofLog !== undefined) throw ofLog.error;
     return counts.levelZeroCompactions + counts.merges + counts.objectsDeleted > 0;
   }
 

@@ -15,6 +15,8 @@ export interface CompactRun {
   readonly isFull: boolean;
   /** Also looks for orphans, which a full run always does. */
   readonly isSweep?: boolean;
+  /** Tenants that are left out. */
+  readonly except?: readonly string[] | undefined;
   readonly signal?: AbortSignal | undefined;
   readonly onProgress?: ((progress: CompactionProgress) => void) | undefined;
 }
@@ -57,6 +59,7 @@ export async function openInlineParts(options: InlineOptions): Promise<StorePart
       run = given;
       const callOptions = {
         isSweep: given.isSweep === true,
+        except: given.except,
         ...(given.signal === undefined ? {} : { signal: given.signal }),
         ...(given.onProgress === undefined ? {} : { onProgress: given.onProgress }),
       };

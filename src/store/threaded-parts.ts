@@ -139,11 +139,9 @@ function threadedCompaction(
   const run = async (call: CompactRun): Promise<CompactionReport> => {
     const thread = await slot.get();
     onProgress = call.onProgress;
-    const answer = await thread.call(
-      'run',
-      { position: call.position, isFull: call.isFull, isSweep: call.isSweep === true },
-      { signal: call.signal },
-    );
+    const { position, isFull, isSweep = false, except } = call;
+    const { signal } = call;
+    const answer = await thread.call('run', { position, isFull, isSweep, except }, { signal });
     await consuming;
     const failures = answer.failures.map((f) => ({ ...f, error: errorFromValue(f.error) }));
     return { ...answer, failures };

@@ -19,6 +19,7 @@ export interface CompactionCall {
   readonly position: LogPosition;
   readonly isFull: boolean;
   readonly isSweep: boolean;
+  readonly except: readonly string[] | undefined;
 }
 
 /** A report that survives the way between threads. */
@@ -43,9 +44,9 @@ async function handlers() {
         position: async () => position,
         consumed: async (tenantId, sequence) => notify('consumed', { tenantId, sequence }),
       });
-      const { isSweep } = call;
+      const { isSweep, except } = call;
       const onProgress = (progress: unknown): void => notify('progress', progress);
-      const options = { isSweep, signal, onProgress };
+      const options = { isSweep, except, signal, onProgress };
       const report = call.isFull
         ? await compactor.runFull(options)
         : await compactor.runOnce(options);
