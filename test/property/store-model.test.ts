@@ -1,6 +1,6 @@
 /**
  * The whole store against the obvious one (test/support/model-store.ts): random profiles, written, retried, deleted,
- * sent again, flushed, compacted, reopened and queried in random order. Every merge must be equal to the last unit (I1,
+ * sent again, past their age, flushed, compacted, reopened and queried in random order. Every merge must be equal to the last unit (I1,
  * I2, I3).
  */
 import fc from 'fast-check';
@@ -8,7 +8,10 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { nodeFileSystem } from '../../src/env/node-files.js';
+import { systemRng } from '../../src/env/rng.js';
 import { openStore, type Store } from '../../src/index.js';
+import type { RetentionRule } from '../../src/manifest/retention.js';
 import type { Aggregation } from '../../src/query/api.js';
 import {
   type ModelProfile,
@@ -17,9 +20,12 @@ import {
   stackText,
 } from '../support/model-store.js';
 import { plainPprof } from '../support/plain-pprof.js';
+import { WallClock } from '../support/wall-clock.js';
 
 const RUNS = Number(process.env['BASALT_PROPERTY_RUNS'] ?? 300);
 const BASE_MS = 1_790_000_000_000;
+/** After the last profile. Between two minutes, so that no age ends at a profile's start. */
+const NOW_MS = BASE_MS + 4_401 * 60_000 + 30_000;
 
 interface Shape {
   readonly name: string;
@@ -190,11 +196,27 @@ const deletion = fc.record({
 });
 type ModelDelete = typeof deletion extends fc.Arbitrary<infer T> ? T : never;
 
+/** Most histories keep everything, so that the rest of the store is met with much data. */
+const retention: fc.Arbitrary<readonly RetentionRule[]> = fc.oneof(
+  { weight: 2, arbitrary: fc.constant([]) },
+  {
+    weight: 1,
+    arbitrary: fc.array(
+      fc.record({
+        selector: fc.constantFrom('', '{service_name="api"}', '{pod!="p1"}', '{__name__="memory"}'),
+        keepMs: fc.integer({ min: 1, max: 100 }).map((hours) => hours * 3_600_000),
+      }),
+      { minLength: 1, maxLength: 3 },
+    ),
+  },
+);
+
 type Action =
   | { readonly kind: 'delete'; readonly deletion: ModelDelete }
   | { readonly kind: 'write'; readonly profiles: readonly ModelProfile[] }
   | { readonly kind: 'retry'; readonly index: number }
   | { readonly kind: 'flush' | 'compact' | 'compactFull' | 'reopen' }
+  | { readonly kind: 'pass'; readonly minutes: number }
   | { readonly kind: 'query'; readonly question: Question };
 type Question = typeof question extends fc.Arbitrary<infer T> ? T : never;
 
@@ -208,6 +230,7 @@ const action: fc.Arbitrary<Action> = fc.oneof(
   { weight: 2, arbitrary: counting.map((profiles) => ({ kind: 'write' as const, profiles })) },
   { weight: 2, arbitrary: fc.nat().map((index) => ({ kind: 'retry' as const, index })) },
   { weight: 3, arbitrary: deletion.map((d) => ({ kind: 'delete' as const, deletion: d })) },
+  { weight: 2, arbitrary: fc.nat(2_000).map((minutes) => ({ kind: 'pass' as const, minutes })) },
   { weight: 1, arbitrary: fc.constant({ kind: 'flush' as const }) },
   { weight: 2, arbitrary: fc.constant({ kind: 'compact' as const }) },
   { weight: 1, arbitrary: fc.constant({ kind: 'compactFull' as const }) },
@@ -238,11 +261,29 @@ class Run {
   readonly #dir = mkdtempSync(join(tmpdir(), 'basalt-model-'));
   readonly #model = new ModelStore();
   readonly #written: ModelProfile[] = [];
+  readonly #retention: readonly RetentionRule[];
+  readonly #clock = new WallClock(NOW_MS);
   #hasCuts = false;
   #store: Store | undefined;
 
+  constructor(rules: readonly RetentionRule[]) {
+    this.#retention = rules;
+  }
+
   async open(): Promise<void> {
-    this.#store = await openStore({ dir: this.#dir, threads: false, compaction: 'manual' });
+    this.#store = await openStore({
+      dir: this.#dir,
+      threads: false,
+      compaction: 'manual',
+      retention: this.#retention,
+      environment: { files: nodeFileSystem, clock: this.#clock, rng: systemRng },
+    });
+  }
+
+  #isPast({ labels, name, startMs }: ModelProfile): boolean {
+    const series = { ...labels, __name__: name };
+    const rule = this.#retention.find(({ selector = '' }) => matcherOf(selector)(series));
+    return rule !== undefined && startMs < this.#clock.nowMs() - rule.keepMs;
   }
 
   async close(): Promise<void> {
@@ -251,6 +292,8 @@ class Run {
   }
 
   async #write(given: ModelProfile): Promise<void> {
+    // Whether what is past its age is still known, and so a duplicate, depends on when it leaves the disk.
+    if (this.#isPast(given)) return;
     const shape = SHAPES.find((s) => s.name === given.name) as Shape;
     const result = await (this.#store as Store).write({
       labels: [
@@ -278,6 +321,10 @@ class Run {
         if (again !== undefined) await this.#write(again);
         return;
       }
+      case 'pass':
+        this.#clock.wallMs += act.minutes * 60_000;
+        this.#model.expire((p) => this.#isPast(p));
+        return;
       case 'flush':
         await store.flush();
         return;
@@ -362,8 +409,9 @@ describe('the whole store', () => {
       fc.asyncProperty(
         fc.array(action, { minLength: 4, maxLength: 24 }),
         question,
-        async (actions, last) => {
-          const run = new Run();
+        retention,
+        async (actions, last, rules) => {
+          const run = new Run(rules);
           try {
             await run.open();
             for (const act of actions) await run.step(act);

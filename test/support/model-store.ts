@@ -44,6 +44,8 @@ interface Entry {
   settled?: readonly Rows[];
   /** Deleted whole. Stays for the deltas until it is settled. */
   isDeleted: boolean;
+  /** Past its age: hidden for good, but no reason to forget what the next delta is from. */
+  isExpired: boolean;
   /** Deletions of samples. */
   cuts: ((labels: Labels) => boolean)[];
 }
@@ -114,7 +116,7 @@ export class ModelStore {
     this.#series.set(key, state);
     const order = `${String(profile.startMs).padStart(15, '0')}/${profile.id}`;
     if (state.entries.some((entry) => entry.order === order && !entry.isDeleted)) return false;
-    state.entries.push({ profile, order, isDeleted: false, cuts: [] });
+    state.entries.push({ profile, order, isDeleted: false, isExpired: false, cuts: [] });
     const rank = (entry: Entry): string => `${entry.order} ${entry.isDeleted ? 1 : 0}`;
     state.entries.sort((a, b) => (rank(a) < rank(b) ? -1 : 1));
     return true;
@@ -135,6 +137,13 @@ export class ModelStore {
         else entry.cuts.push(matches);
       }
       if (isWhole && carry !== undefined && isIn(carry.profile)) carry.isDeleted = true;
+    }
+  }
+
+  /** Time passes: what `isPast` is gone. It must not come back. */
+  expire(isPast: (profile: ModelProfile) => boolean): void {
+    for (const { entries } of this.#series.values()) {
+      for (const entry of entries) entry.isExpired ||= isPast(entry.profile);
     }
   }
 
@@ -159,7 +168,7 @@ export class ModelStore {
     const out = new Set<string>();
     for (const state of this.#series.values()) {
       for (const entry of state.entries) {
-        if (!entry.isDeleted) out.add(entry.profile.labels['service_name'] as string);
+        if (!isGone(entry)) out.add(entry.profile.labels['service_name'] as string);
       }
     }
     return [...out].sort();
@@ -176,7 +185,7 @@ export class ModelStore {
         (entry) =>
           entry.profile.startMs >= query.startMs &&
           entry.profile.startMs < query.endMs &&
-          !entry.isDeleted &&
+          !isGone(entry) &&
           isLive(entry, rowsOfEntry(entry)),
       );
       for (let t = 0; t < (inRange[0]?.profile.types.length ?? 0); t++) {
@@ -207,9 +216,13 @@ function cutRows(rows: Rows, entry: Entry): Rows {
   return new Map([...rows].filter(([, row]) => !isCut(entry, row.labels)));
 }
 
+function isGone({ isDeleted, isExpired }: Entry): boolean {
+  return isDeleted || isExpired;
+}
+
 /** A profile is gone with its last sample; one that never had any, if a sample without labels would be. */
 function isLive(entry: Entry, rows: readonly Rows[]): boolean {
-  if (entry.isDeleted) return false;
+  if (isGone(entry)) return false;
   const sampled = rows.flatMap((r) => [...r.values()]).filter((row) => row.value !== 0n);
   if (sampled.length === 0) return !isCut(entry, {});
   return sampled.some((row) => !isCut(entry, row.labels));
