@@ -14,8 +14,13 @@ export class ThreadSlot<H extends Handlers> {
 
   async get(): Promise<Thread<H>> {
     if (this.#isClosed) throw closedStore();
-    const known = await this.#thread;
-    if (known !== undefined && known.status === 'open') return known;
+    const known = this.#thread;
+    if (known !== undefined) {
+      const thread = await known;
+      if (thread.status === 'open') return thread;
+      if (this.#thread === known) this.#thread = undefined;
+      return this.get();
+    }
     const starting = startThread<H>(this.#start);
     this.#thread = starting;
     starting.catch(() => {

@@ -6,13 +6,12 @@ import { ByteRing } from '../env/byte-ring.js';
 import { startThread, type Thread } from '../env/threads.js';
 import type { ForeignBody, IngestApi, WriteRequest, WriteResult } from '../ingest/api.js';
 import type { LogPosition } from '../log/segment-view.js';
-import type { QueryApi, RangeQuery } from '../query/api.js';
 import type { CompactRun, StoreParts } from './parts.js';
 import type { PartSettings } from './options.js';
+import { QueryThreads } from './query-threads.js';
 import { ThreadSlot } from './thread-slot.js';
 import type { CompactionHandlers } from './threads/compaction-thread.js';
 import type { IngestHandlers, IngestThreadData } from './threads/ingest-thread.js';
-import type { QueryHandlers } from './threads/query-thread.js';
 
 /** V8's default young generation grows to three times 16 MB in each thread; profiles are decoded outside of it. */
 const YOUNG_GENERATION_MB = 16;
@@ -85,38 +84,6 @@ class ThreadedIngest implements IngestApi {
   }
 }
 
-function threadedQuery(slot: ThreadSlot<QueryHandlers>, box: PositionBox): QueryApi {
-  const ask = <K extends keyof QueryApi>(method: K) => {
-    const call = async (query: RangeQuery): Promise<unknown> => {
-      const { signal, ...plain } = query;
-      const thread = await slot.get();
-      const args = { query: plain, position: box.newest };
-      return thread.call(method, args as never, { signal });
-    };
-    return call as QueryApi[K];
-  };
-  return {
-    profileTypes: ask('profileTypes'),
-    labelNames: ask('labelNames'),
-    labelValues: ask('labelValues'),
-    series: ask('series'),
-    profileBounds: ask('profileBounds'),
-    mergeTree: ask('mergeTree'),
-    mergeTop: ask('mergeTop'),
-    mergeSandwich: ask('mergeSandwich'),
-    mergeRendered: ask('mergeRendered'),
-    mergePprof: ask('mergePprof'),
-    mergeFolded: ask('mergeFolded'),
-    timeSeries: ask('timeSeries'),
-    items: ask('items'),
-    heatmap: ask('heatmap'),
-    explain: ask('explain'),
-    diff: ask('diff'),
-    beforeOom: ask('beforeOom'),
-    regressions: ask('regressions'),
-  };
-}
-
 function threadedCompaction(
   settings: PartSettings,
   ingest: IngestApi,
@@ -169,30 +136,27 @@ export async function openThreadedParts(
     },
   });
   const ingest = new ThreadedIngest(thread, ring);
-  const querySlot = new ThreadSlot<QueryHandlers>({
-    entry: new URL('./threads/query-thread.js', import.meta.url),
-    name: 'basalt-query',
-    data: settings,
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
-  });
-  box.onSegments = (position) => {
-    if (!querySlot.isStarted) return;
-    void querySlot
-      .get()
-      .then((t) => t.call('position', position))
-      .catch(() => undefined);
-  };
+  const queries = new QueryThreads(
+    {
+      entry: new URL('./threads/query-thread.js', import.meta.url),
+      name: 'basalt-query',
+      data: settings,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    },
+    () => box.newest,
+  );
+  box.onSegments = (position) => queries.tell(position);
   const compaction = threadedCompaction(settings, ingest);
   await ingest.position();
   return {
     ingest,
-    query: threadedQuery(querySlot, box),
+    query: queries.api,
     report: () => thread.call('report', undefined),
     compact: compaction.run,
     rest: compaction.rest,
     close: async () => {
       await compaction.close();
-      await querySlot.close();
+      await queries.close();
       await ingest.close();
     },
   };

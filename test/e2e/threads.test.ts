@@ -104,6 +104,23 @@ describe('a store with threads', () => {
     expect(await answers(inline)).toEqual(threaded);
   });
 
+  it('answers two tenants at once on two threads, each with what is its own', async () => {
+    const store = await open();
+    await Promise.all(numbers(0, MARKED).map((n) => store.write(markedWrite(n), 'even')));
+    await Promise.all(numbers(0, 5).map((n) => store.write(markedWrite(n), 'odd')));
+    const workers = openResources()['MessagePort'] ?? 0;
+    const rounds = numbers(0, 20).map(async (i) => {
+      const isEven = i % 2 === 0;
+      const { marked, missing } = await readMarked(store.query, isEven ? 'even' : 'odd');
+      expect(missing).toEqual([]);
+      expect(marked.size).toBe(isEven ? MARKED : 5);
+      // A new segment, of which both threads must hear.
+      if (i === 10) await store.compact();
+    });
+    await Promise.all(rounds);
+    expect(openResources()['MessagePort'] ?? 0).toBeGreaterThanOrEqual(workers + 2);
+  });
+
   it('carries errors over with kind and code', async () => {
     const store = await open();
     await expect(

@@ -1,0 +1,122 @@
+/**
+ * The threads that answer queries. One is enough while one tenant asks; another is started when somebody asks while a
+ * thread is busy with another tenant's queries, so that a scan of one keeps no other waiting (I7).
+ */
+import { systemClock } from '../env/clock.js';
+import type { ThreadStart } from '../env/threads.js';
+import type { LogPosition } from '../log/segment-view.js';
+import type { QueryApi, RangeQuery } from '../query/api.js';
+import { ThreadSlot } from './thread-slot.js';
+import type { QueryHandlers } from './threads/query-thread.js';
+
+/** Each has caches of its own, and there are seldom more cores to spare. */
+const THREADS_MAX = 2;
+/** After this long without a query a thread beside the first is ended: its caches are memory. */
+const REST_AFTER_MS = 60_000;
+
+interface QueryThread {
+  readonly slot: ThreadSlot<QueryHandlers>;
+  /** Queries that are on, by tenant. */
+  readonly running: Map<string, number>;
+  /** Queries so far. */
+  asked: number;
+}
+
+export class QueryThreads {
+  readonly api: QueryApi;
+  readonly #threads: readonly QueryThread[];
+  readonly #position: () => LogPosition;
+
+  constructor(start: ThreadStart, position: () => LogPosition) {
+    this.#threads = Array.from({ length: THREADS_MAX }, () => ({
+      slot: new ThreadSlot<QueryHandlers>(start),
+      running: new Map<string, number>(),
+      asked: 0,
+    }));
+    this.#position = position;
+    this.api = this.#api();
+  }
+
+  /** For queries that plan again: segments were sealed or removed. */
+  tell(position: LogPosition): void {
+    for (const { slot } of this.#threads) {
+      if (!slot.isStarted) continue;
+      void slot
+        .get()
+        .then((thread) => thread.call('position', position))
+        .catch(() => undefined);
+    }
+  }
+
+  async close(): Promise<void> {
+    for (const { slot } of this.#threads) await slot.close();
+  }
+
+  #api(): QueryApi {
+    const ask = <K extends keyof QueryApi>(method: K) => {
+      const call = (query: RangeQuery): Promise<unknown> => {
+        const { signal, ...plain } = query;
+        return this.#on(pickThread(this.#threads, query.tenantId), query.tenantId, async (slot) => {
+          const thread = await slot.get();
+          const args = { query: plain, position: this.#position() };
+          return thread.call(method, args as never, { signal });
+        });
+      };
+      return call as QueryApi[K];
+    };
+    return {
+      profileTypes: ask('profileTypes'),
+      labelNames: ask('labelNames'),
+      labelValues: ask('labelValues'),
+      series: ask('series'),
+      profileBounds: ask('profileBounds'),
+      mergeTree: ask('mergeTree'),
+      mergeTop: ask('mergeTop'),
+      mergeSandwich: ask('mergeSandwich'),
+      mergeRendered: ask('mergeRendered'),
+      mergePprof: ask('mergePprof'),
+      mergeFolded: ask('mergeFolded'),
+      timeSeries: ask('timeSeries'),
+      items: ask('items'),
+      heatmap: ask('heatmap'),
+      explain: ask('explain'),
+      diff: ask('diff'),
+      beforeOom: ask('beforeOom'),
+      regressions: ask('regressions'),
+    };
+  }
+
+  async #on<T>(
+    thread: QueryThread,
+    tenantId: string,
+    work: (slot: ThreadSlot<QueryHandlers>) => Promise<T>,
+  ): Promise<T> {
+    const { slot, running } = thread;
+    running.set(tenantId, (running.get(tenantId) ?? 0) + 1);
+    thread.asked++;
+    try {
+      return await work(slot);
+    } finally {
+      const left = (running.get(tenantId) ?? 1) - 1;
+      if (left > 0) running.set(tenantId, left);
+      else running.delete(tenantId);
+      if (running.size === 0 && thread !== this.#threads[0]) void restLater(thread);
+    }
+  }
+}
+
+async function restLater(thread: QueryThread): Promise<void> {
+  const { asked } = thread;
+  await systemClock.sleep(REST_AFTER_MS);
+  if (thread.asked === asked) await thread.slot.rest();
+}
+
+/** The first that nobody else uses; else the one with the fewest queries of others. */
+export function pickThread<T extends { readonly running: ReadonlyMap<string, number> }>(
+  threads: readonly T[],
+  tenantId: string,
+): T {
+  const others = ({ running }: T): number =>
+    [...running].reduce((sum, [id, count]) => sum + (id === tenantId ? 0 : count), 0);
+  return threads.reduce((best, thread) => (others(thread) < others(best) ? thread : best));
+}
