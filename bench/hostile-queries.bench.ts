@@ -112,6 +112,7 @@ try {
   const attack = hostile(server.http, stop.signal);
   // The first hostile answers bring their data into the caches.
   await delay(isQuick ? 1_000 : 10_000);
+  await quiet(server.http);
   const beside = await quiet(server.http);
   stop.abort();
   const answers = Object.fromEntries(await attack);

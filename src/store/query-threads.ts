@@ -1,6 +1,6 @@
 /**
- * The threads that answer queries. One is enough while one tenant asks; another is started when somebody asks while a
- * thread is busy with another tenant's queries, so that a scan of one keeps no other waiting (I7).
+ * The threads that answer queries. One is enough while one tenant asks; another is started when a second one does, and takes
+ * its queries while the first is busy with those of others, so that a scan of one keeps no other waiting (I7).
  */
 import { systemClock } from '../env/clock.js';
 import type { ThreadStart } from '../env/threads.js';
@@ -12,7 +12,7 @@ import type { QueryHandlers } from './threads/query-thread.js';
 /** Each has caches of its own, and there are seldom more cores to spare. */
 const THREADS_MAX = 2;
 /** After this long without a query a thread beside the first is ended: its caches are memory. */
-const REST_AFTER_MS = 60_000;
+const REST_AFTER_MS = 10 * 60_000;
 
 interface QueryThread {
   readonly slot: ThreadSlot<QueryHandlers>;
@@ -26,6 +26,7 @@ export class QueryThreads {
   readonly api: QueryApi;
   readonly #threads: readonly QueryThread[];
   readonly #position: () => LogPosition;
+  #lastTenantId: string | undefined;
 
   constructor(start: ThreadStart, position: () => LogPosition) {
     this.#threads = Array.from({ length: THREADS_MAX }, () => ({
@@ -56,7 +57,9 @@ export class QueryThreads {
     const ask = <K extends keyof QueryApi>(method: K) => {
       const call = (query: RangeQuery): Promise<unknown> => {
         const { signal, ...plain } = query;
-        return this.#on(pickThread(this.#threads, query.tenantId), query.tenantId, async (slot) => {
+        const { tenantId } = query;
+        this.#meet(tenantId);
+        return this.#on(pickThread(this.#threads, tenantId), tenantId, async (slot) => {
           const thread = await slot.get();
           const args = { query: plain, position: this.#position() };
           return thread.call(method, args as never, { signal });
@@ -84,6 +87,15 @@ export class QueryThreads {
       beforeOom: ask('beforeOom'),
       regressions: ask('regressions'),
     };
+  }
+
+  /** A start takes most of a second: not only when it is needed. */
+  #meet(tenantId: string): void {
+    const isOther = this.#lastTenantId !== undefined && this.#lastTenantId !== tenantId;
+    this.#lastTenantId = tenantId;
+    const [, second] = this.#threads;
+    if (!isOther || second === undefined || second.slot.isStarted) return;
+    void this.#on(second, tenantId, (slot) => slot.get()).catch(() => undefined);
   }
 
   async #on<T>(
