@@ -1,4 +1,4 @@
-/** Crashes all along a full compaction, and copies of a prefix, on a real S3 server. */
+/** Crashes all along a full compaction and a deletion, and copies of a prefix, on a real S3 server. */
 import { mkdtempSync, cpSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -22,6 +22,14 @@ async function expectWhole(store: Store): Promise<void> {
   const { marked, steps, missing } = await readMarked(store.query);
   expect(missing).toEqual([]);
   expect(marked.size).toBe(MARKED);
+  expect(steps.size).toBe(STEPS - 1);
+}
+
+/** Everything but the profiles with an odd number, whose pod is `pod-1`. */
+async function expectEven(store: Store): Promise<void> {
+  const { marked, steps, missing } = await readMarked(store.query);
+  expect(missing).toEqual([]);
+  expect([...marked].sort((a, b) => a - b)).toEqual(numbers(0, MARKED).filter((n) => n % 2 === 0));
   expect(steps.size).toBe(STEPS - 1);
 }
 
@@ -98,6 +106,47 @@ describe.skipIf(!hasS3Server())('on S3', () => {
         await expectWhole(again);
         await again.compact({ full: true });
         await expectWhole(again);
+        expect(await again.verify()).toEqual([]);
+        expect(await unnamedIn(bucket)).toEqual([]);
+        await again.close();
+      } catch (error) {
+        throw new Error(`crash at ${crashAt} of ${counting.changes}`, { cause: error });
+      }
+      await bucket.close();
+    }
+  }, 180_000);
+
+  it('a crash anywhere in a deletion and the compaction that applies it deletes all or nothing', async () => {
+    const selector = '{pod="pod-1"}';
+    const reference = await copy();
+    const counting = new CrashingBucket(reference.bucket, Number.POSITIVE_INFINITY, false);
+    const store = await open(reference.dir, counting);
+    await store.delete({ selector });
+    await store.compact({ full: true });
+    await store.close();
+    expect(counting.changes).toBeGreaterThan(30);
+    // The first changes are the deletion itself.
+    const places = [1, 2, 3, ...numbers(4, counting.changes + 1).filter((n) => n % STEP === 0)];
+    for (const crashAt of places) {
+      const { bucket, dir } = await copy();
+      const crashing = new CrashingBucket(bucket, crashAt, crashAt % 2 === 0);
+      const dying = await open(dir, crashing);
+      const isDeleted = await dying.delete({ selector }).then(
+        () => true,
+        () => false,
+      );
+      await dying.compact({ full: true }).catch(() => undefined);
+      expect(crashing.isDead).toBe(true);
+      await dying.close().catch(() => undefined);
+      try {
+        const again = await open(dir, bucket);
+        const { marked } = await readMarked(again.query);
+        if (isDeleted || marked.size !== MARKED) await expectEven(again);
+        await again.delete({ selector });
+        await expectEven(again);
+        await again.compact({ full: true });
+        await expectEven(again);
+        expect(await again.deletions()).toEqual([]);
         expect(await again.verify()).toEqual([]);
         expect(await unnamedIn(bucket)).toEqual([]);
         await again.close();
