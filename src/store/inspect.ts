@@ -1,3 +1,5 @@
+import { isKind } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
 import { openBlock } from '../block/reader.js';
 import { blockTableSizes } from '../block/table-sizes.js';
 import { SegmentReader } from '../head/segment-reader.js';
@@ -53,7 +55,18 @@ function sum(numbers: Iterable<number>): number {
   return total;
 }
 
-export async function inspectPlace(place: Place): Promise<Inspection> {
+/** Looks anew, a few times, when a compaction or its garbage collection took away what was looked at. */
+export async function inspectPlace(find: () => Promise<Place>): Promise<Inspection> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await inspectOnce(await find());
+    } catch (error) {
+      if (!isKind(error, 'not-found') || attempt >= LIMITS.queryAttemptsMax) throw error;
+    }
+  }
+}
+
+async function inspectOnce(place: Place): Promise<Inspection> {
   const { bucket, environment, position } = place;
   const manifests = new ManifestStore({ bucket, clock: environment.clock, rng: environment.rng });
   const loaded: Manifest[] = [];

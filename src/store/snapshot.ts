@@ -33,8 +33,8 @@ export async function openSnapshot(
   const place = async () => ({ layout, bucket, environment, position: await position() });
   return {
     query: openQueryPart({ layout, bucket, environment, position }),
-    inspect: async () => inspectPlace(await place()),
-    verify: async () => verifyPlace(await place()),
+    inspect: () => inspectPlace(place),
+    verify: () => verifyPlace(place),
     close: () => bucket.close(),
   };
 }

@@ -202,18 +202,16 @@ export class Store implements AsyncDisposable {
 
   /** What the store holds and what it costs on disk, by block, table and column. */
   async inspect(): Promise<Inspection> {
-    const parts = this.#open();
-    const position = await parts.ingest.position();
+    const { ingest } = this.#open();
     const { inspectPlace } = await import('./inspect.js');
-    return inspectPlace({ ...this.#where(), position });
+    return inspectPlace(async () => ({ ...this.#where(), position: await ingest.position() }));
   }
 
   /** Checks every checksum and invariant. Empty when all is well. */
   async verify(): Promise<readonly Finding[]> {
-    const parts = this.#open();
-    const position = await parts.ingest.position();
+    const { ingest } = this.#open();
     const { verifyPlace } = await import('./verify.js');
-    return verifyPlace({ ...this.#where(), position });
+    return verifyPlace(async () => ({ ...this.#where(), position: await ingest.position() }));
   }
 
   /** Waits for what is running, then lets go of the directory. Idempotent. */

@@ -16,8 +16,12 @@ export interface Finding {
   readonly message: string;
 }
 
-/** Checks manifests, blocks, carries and segments: every checksum, and every invariant that can be seen in one object. */
-export async function verifyPlace(place: Place): Promise<readonly Finding[]> {
+/**
+ * Checks manifests, blocks, carries and segments: every checksum, and every invariant that can be seen in one object.
+ * `find` is asked again when a segment is gone: compaction may have deleted it meanwhile.
+ */
+export async function verifyPlace(find: () => Promise<Place>): Promise<readonly Finding[]> {
+  const place = await find();
   const { bucket, environment } = place;
   const findings: Finding[] = [];
   const check = async (part: string, work: () => Promise<unknown>): Promise<void> => {
@@ -50,7 +54,7 @@ export async function verifyPlace(place: Place): Promise<readonly Finding[]> {
   for (const tenantId of await tenantsWithBlocks(bucket)) {
     await check(`manifest of ${tenantId}`, () => checkNotLost(bucket, manifests, tenantId));
   }
-  await verifySegments(place, check, findings);
+  await verifySegments(find, place, check, findings);
   return findings;
 }
 
@@ -86,6 +90,7 @@ async function checkNotLost(
 }
 
 async function verifySegments(
+  find: () => Promise<Place>,
   place: Place,
   check: (part: string, work: () => Promise<unknown>) => Promise<void>,
   findings: Finding[],
@@ -94,7 +99,16 @@ async function verifySegments(
   const reader = new SegmentReader({ files, dir: place.layout.logDir, cacheBytesMax: 0 });
   for (const position of place.position.segments) {
     const part = `segment ${position.instance}/${position.sequence}`;
-    await check(part, () => reader.view(position));
+    await check(part, async () => {
+      try {
+        await reader.view(position);
+      } catch (error) {
+        if (!isKind(error, 'not-found')) throw error;
+        const { instance, sequence } = position;
+        const { segments } = (await find()).position;
+        if (segments.some((s) => s.instance === instance && s.sequence === sequence)) throw error;
+      }
+    });
     const dir = `${place.layout.logDir}/${position.instance}`;
     try {
       for (const { name } of await files.list(dir)) {
