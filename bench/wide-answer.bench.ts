@@ -1,6 +1,6 @@
 /**
  * The memory of a server that answers with a pprof of very many stacks: 12 profiles of 100,000 stacks each, all
- * different, asked for as they lie in level 0, in one block a profile and in one block. No file is needed.
+ * different, asked for as they lie in level 0, in a few blocks and in one. No file is needed.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -26,7 +26,7 @@ const WIDE: RecordedService = {
   framesMax: 60_000,
 };
 
-type Layout = 'level 0' | 'one block a profile' | 'one block';
+type Layout = 'level 0' | 'a few blocks' | 'one block';
 
 async function fill(dir: string, startMs: number, layout: Layout): Promise<void> {
   const store = await openStore({ dir, threads: false, compaction: 'manual' });
@@ -37,7 +37,7 @@ async function fill(dir: string, startMs: number, layout: Layout): Promise<void>
   ];
   for (let i = 0; i < PROFILES; i++) {
     await store.write({ labels, profile: generator.pprof(startMs + i * STEP_MS) });
-    if (layout === 'one block a profile') await store.compact();
+    if (layout === 'a few blocks') await store.compact();
   }
   if (layout === 'one block') await store.compact({ full: true });
   await store.close();
@@ -77,6 +77,6 @@ async function measure(layout: Layout): Promise<void> {
   }
 }
 
-for (const layout of ['level 0', 'one block a profile', 'one block'] as const) {
+for (const layout of ['level 0', 'a few blocks', 'one block'] as const) {
   await measure(layout);
 }

@@ -3,7 +3,7 @@
  * step for each distinct key into the merged numbering. Only keys with a value reach the merged trie.
  */
 import { corrupt } from '../base/errors.js';
-import { collectGarbage } from '../env/collect-garbage.js';
+import { releaseMemory } from '../env/release-memory.js';
 import type { StringLabel } from '../model/sample-labels.js';
 import type { FramePool } from '../symbols/frame-pool.js';
 import { SymbolMerger } from '../symbols/merge.js';
@@ -170,7 +170,7 @@ export class MergedKeys {
     const { nodeCount } = this.merger;
     this.#context.checkNodes(nodeCount);
     if (nodeCount - this.#nodesCollected < WIDE_NODES) return;
-    collectGarbage();
+    releaseMemory();
     this.#nodesCollected = nodeCount;
   }
 }

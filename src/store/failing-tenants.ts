@@ -1,7 +1,7 @@
 /** Tenants whose compaction fails wait longer and longer, and keep nobody else waiting. */
 
 export interface FailingTenantsOptions {
-  /** After the first failure; doubled with each one in a row. */
+  /** Doubled with each failure in a row, the first one included. */
   readonly delayMsMin: number;
   readonly delayMsMax: number;
 }

@@ -20,12 +20,15 @@ interface QueryThread {
   readonly running: Map<string, number>;
   /** Queries so far. */
   asked: number;
+  /** Somebody waits until it has nothing to do. */
+  isWatched: boolean;
 }
 
 export class QueryThreads {
   readonly api: QueryApi;
   readonly #threads: readonly QueryThread[];
   readonly #position: () => LogPosition;
+  readonly #closing = new AbortController();
   #lastTenantId: string | undefined;
 
   constructor(start: ThreadStart, position: () => LogPosition) {
@@ -33,6 +36,7 @@ export class QueryThreads {
       slot: new ThreadSlot<QueryHandlers>(start),
       running: new Map<string, number>(),
       asked: 0,
+      isWatched: false,
     }));
     this.#position = position;
     this.api = this.#api();
@@ -50,6 +54,7 @@ export class QueryThreads {
   }
 
   async close(): Promise<void> {
+    this.#closing.abort();
     for (const { slot } of this.#threads) await slot.close();
   }
 
@@ -112,15 +117,25 @@ export class QueryThreads {
       const left = (running.get(tenantId) ?? 1) - 1;
       if (left > 0) running.set(tenantId, left);
       else running.delete(tenantId);
-      if (running.size === 0 && thread !== this.#threads[0]) void restLater(thread);
+      if (thread !== this.#threads[0] && !thread.isWatched) void this.#restWhenIdle(thread);
     }
   }
-}
 
-async function restLater(thread: QueryThread): Promise<void> {
-  const { asked } = thread;
-  await systemClock.sleep(REST_AFTER_MS);
-  if (thread.asked === asked) await thread.slot.rest();
+  /** One watch a thread, however many queries end. */
+  async #restWhenIdle(thread: QueryThread): Promise<void> {
+    thread.isWatched = true;
+    try {
+      for (let asked = -1; asked !== thread.asked || thread.running.size > 0; ) {
+        asked = thread.asked;
+        await systemClock.sleep(REST_AFTER_MS, this.#closing.signal);
+      }
+      await thread.slot.rest();
+    } catch {
+      // Closed.
+    } finally {
+      thread.isWatched = false;
+    }
+  }
 }
 
 /** The first that nobody else uses; else the one with the fewest queries of others. */

@@ -22,13 +22,11 @@ export class PairTable {
   count = 0;
   /** Undefined while some entry is in no slot. */
   #slots: Int32Array | undefined;
-  #mask: number;
 
   constructor(expected = 1024) {
     this.first = new Int32Array(Math.max(16, expected));
     this.second = new Int32Array(this.first.length);
     this.#slots = newSlots(this.first.length);
-    this.#mask = this.#slots.length - 1;
   }
 
   /** Makes room for `capacity` entries in all: less is thrown away than by growing there. */
@@ -48,7 +46,8 @@ export class PairTable {
   /** The entry of (a, b), or -1. */
   find(a: number, b: number): number {
     const slots = this.#slots ?? this.#index();
-    for (let slot = hashPair(a, b) & this.#mask; ; slot = (slot + 1) & this.#mask) {
+    const mask = slots.length - 1;
+    for (let slot = hashPair(a, b) & mask; ; slot = (slot + 1) & mask) {
       const entry = slots[slot] as number;
       if (entry === EMPTY) return -1;
       if (this.first[entry] === a && this.second[entry] === b) return entry;
@@ -59,8 +58,9 @@ export class PairTable {
   intern(a: number, b: number): number {
     if (this.count === this.first.length) this.#widen(Math.ceil(this.count * GROWTH));
     const slots = this.#slots ?? this.#index();
-    let slot = hashPair(a, b) & this.#mask;
-    for (; ; slot = (slot + 1) & this.#mask) {
+    const mask = slots.length - 1;
+    let slot = hashPair(a, b) & mask;
+    for (; ; slot = (slot + 1) & mask) {
       const entry = slots[slot] as number;
       if (entry === EMPTY) break;
       if (this.first[entry] === a && this.second[entry] === b) return entry;
@@ -97,7 +97,6 @@ export class PairTable {
       slots[slot] = entry;
     }
     this.#slots = slots;
-    this.#mask = mask;
     return slots;
   }
 }

@@ -29,14 +29,17 @@ export function isTrieInOrder(nodes: NodeTable, frames: FrameTable): boolean {
   return true;
 }
 
-/** True if the trie is in order and no key is there twice, keys by ascending node and number of label set. */
+/**
+ * True if the trie is in order and no key is there twice, keys by ascending node and number of label set. False where
+ * labels were put on the sets: then set 0 is not empty, or two sets have become equal.
+ */
 export function areSymbolsInOrder({ nodes, frames, keys, labelSets }: SymbolSource): boolean {
   const { count, node, labelSet } = keys;
   for (let k = 1; k < count; k++) {
     const step = node[k]! - node[k - 1]!;
     if (step < 0 || (step === 0 && labelSet[k]! <= labelSet[k - 1]!)) return false;
   }
-  // Sets of other numbers may have become equal, when labels were put on them.
+  if (labelSets.key(0) !== '') return false;
   const texts = new Set<string>();
   for (let set = 0; set < labelSets.count; set++) texts.add(labelSets.key(set));
   return texts.size === labelSets.count && isTrieInOrder(nodes, frames);

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { withLabels } from '../../src/query/series-labels.js';
 import { FramePool } from '../../src/symbols/frame-pool.js';
 import { SymbolMerger } from '../../src/symbols/merge.js';
 import type { SymbolSource } from '../../src/symbols/source.js';
@@ -94,6 +95,17 @@ describe('symbol merge', () => {
       ),
       { numRuns: 300 },
     );
+  });
+
+  it('keeps set 0 the empty one where every set of the only source has labels', () => {
+    const labels = [{ name: 'pod', value: 'a' }];
+    const source = withLabels(inOrder([{ functions: ['main'], labelSet: '' }]), labels);
+    const merger = new SymbolMerger();
+    merger.add(source);
+    for (const { labelSets, keys } of [merger.provisional(), merger.finish().symbols]) {
+      expect(labelSets.key(0)).toBe('');
+      expect(labelSets.labels(keys.labelSet[0] as number).strings).toEqual(labels);
+    }
   });
 
   it('numbers depth-first: a subtree is an interval of keys, a node’s own keys first', () => {

@@ -1,5 +1,5 @@
 /** The keys of an answer that have a value, numbered depth-first, so that equal data gives equal bytes wherever it lay. */
-import { collectGarbage } from '../../env/collect-garbage.js';
+import { releaseMemory } from '../../env/release-memory.js';
 import { numberDepthFirst } from '../../symbols/depth-first.js';
 import type { SymbolSource } from '../../symbols/source.js';
 import type { MergedValues } from '../aggregate.js';
@@ -24,6 +24,6 @@ export function sampledKeys({ symbols, sums }: MergedValues): SampledKeys {
     const key = numbered.remap[k]!;
     if (key >= 0) storeWords(words, key, sums.low[k]!, sums.high[k]!);
   }
-  if (symbols.nodes.count > WIDE_NODES) collectGarbage();
+  if (symbols.nodes.count > WIDE_NODES) releaseMemory();
   return { symbols: numbered.symbols, values };
 }

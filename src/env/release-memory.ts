@@ -7,12 +7,11 @@ let collect: (() => void) | undefined;
  * Collects garbage now: 10 to 150 ms. For work that has just let go of hundreds of megabytes of arrays: V8 sees their
  * small handles, and collects only when it would make room in its own heap (measured in docs/benchmarks.md).
  */
-export function collectGarbage(): void {
+export function releaseMemory(): void {
   if (collect === undefined) {
-    // The flag counts for contexts made after it.
+    // The flag counts for contexts made after it. It stays: it is the process's, and another thread may be between these lines.
     setFlagsFromString('--expose-gc');
     collect = runInNewContext('gc') as () => void;
-    setFlagsFromString('--no-expose-gc');
   }
   collect();
 }
