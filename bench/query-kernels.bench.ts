@@ -28,6 +28,7 @@ const STATS = {
   tileRows: 0,
   blocks: 0,
   segments: 0,
+  sums: '' as const,
   missing: [],
 };
 

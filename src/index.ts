@@ -36,7 +36,7 @@ export type {
   TopTable,
   TreeQuery,
 } from './query/api.js';
-export type { DeleteRequest, Deletion } from './store/deletion.js';
+export type { DeleteRequest, Deletion, DeletionResult } from './store/deletion.js';
 export { parseRetentionRule, type RetentionRule } from './manifest/retention.js';
 export type { IngestReport } from './store/ingest-part.js';
 export type { InspectedBlock, Inspection } from './store/inspect.js';

@@ -2,7 +2,9 @@
 -- first, for example: SET VARIABLE blocks = 'data/blocks/anonymous';
 -- docs/format/block.md says what the columns mean.
 
-CREATE VIEW profiles AS SELECT * FROM read_parquet(getvariable('blocks') || '/*/profiles.parquet');
+-- Blocks with sums of old profiles have a column more, profile_count; elsewhere it is absent or NULL and means 1.
+CREATE VIEW profiles AS
+SELECT * FROM read_parquet(getvariable('blocks') || '/*/profiles.parquet', union_by_name = true);
 CREATE VIEW samples AS SELECT * FROM read_parquet(getvariable('blocks') || '/*/samples.parquet');
 CREATE VIEW keys AS SELECT * FROM read_parquet(getvariable('blocks') || '/*/keys.parquet');
 CREATE VIEW nodes AS SELECT * FROM read_parquet(getvariable('blocks') || '/*/nodes.parquet');

@@ -6,24 +6,33 @@ import {
   type BlockMeta as BlockMetaMessage,
   BlockMetaSchema,
   type BlockRollup as BlockRollupMessage,
+  type BlockSums as BlockSumsMessage,
   type BlockTable as BlockTableMessage,
 } from '../gen/basalt/storage/v1/block_pb.js';
 import { type EnvelopeKind, seal, unseal } from '../manifest/envelope.js';
 import { decodeBlockLineage, encodeBlockLineage } from '../manifest/lineage-codec.js';
-import { BLOCK_FORMAT_VERSION, BLOCK_TABLES, ROLLUP_TABLES, ROLLUP_WIDTHS } from './schemas.js';
+import {
+  BLOCK_FORMAT_VERSION,
+  BLOCK_TABLES,
+  ROLLUP_TABLES,
+  SUMS_FORMAT_VERSION,
+} from './schemas.js';
 import type {
   BlockMeta,
+  BlockSums,
   ColumnChunkMeta,
   RollupMeta,
   RowGroupMeta,
   ServiceMeta,
   TableMeta,
 } from './types.js';
+import { ROLLUP_WIDTHS, type RollupWidth } from '../model/rollup-width.js';
 
 const META: EnvelopeKind = {
   noun: 'block meta',
   magic: 'BSLTBLCK',
-  version: BLOCK_FORMAT_VERSION,
+  version: SUMS_FORMAT_VERSION,
+  oldestVersion: BLOCK_FORMAT_VERSION,
   sizeBytesMax: LIMITS.blockMetaBytesMax,
 };
 
@@ -71,8 +80,11 @@ export function encodeBlockMeta(meta: BlockMeta): Uint8Array {
       })),
     })),
     lineage: encodeBlockLineage(meta.lineage),
+    ...(meta.sums === undefined
+      ? {}
+      : { sums: { width: meta.sums.width, droppedLabels: [...meta.sums.droppedLabels] } }),
   });
-  return seal(META, toBinary(BlockMetaSchema, message));
+  return seal({ ...META, version: meta.formatVersion }, toBinary(BlockMetaSchema, message));
 }
 
 /** Throws `corrupt` PS_ENVELOPE_*, PS_BLOCK_META. */
@@ -92,7 +104,7 @@ export function decodeBlockMeta(bytes: Uint8Array): BlockMeta {
   const magnitudes = message.valueMagnitudeMax;
   if (magnitudes.length !== 4) throw badMeta(`${magnitudes.length} magnitudes`, '4');
   return {
-    formatVersion: BLOCK_FORMAT_VERSION,
+    formatVersion: message.sums === undefined ? BLOCK_FORMAT_VERSION : SUMS_FORMAT_VERSION,
     blockId: message.blockId,
     tenantId: message.tenantId,
     level: message.level,
@@ -115,6 +127,7 @@ export function decodeBlockMeta(bytes: Uint8Array): BlockMeta {
     ),
     tables: decodeTables(message.tables),
     lineage: decodeBlockLineage(message.lineage),
+    ...(message.sums === undefined ? {} : { sums: decodeSums(message.sums) }),
   };
 }
 
@@ -122,12 +135,20 @@ function badMeta(got: string, want: string): StoreError {
   return corrupt('PS_BLOCK_META', `cannot read block meta: got ${got}; want ${want}`);
 }
 
+function decodeWidth(text: string): RollupWidth {
+  const width = ROLLUP_WIDTHS.find((known) => known === text);
+  if (width === undefined) throw badMeta(`a bucket of ${text}`, ROLLUP_WIDTHS.join());
+  return width;
+}
+
+function decodeSums({ width, droppedLabels }: BlockSumsMessage): BlockSums {
+  return { width: decodeWidth(width), droppedLabels };
+}
+
 function decodeRollup(message: BlockRollupMessage): RollupMeta {
-  const width = ROLLUP_WIDTHS.find((known) => known === message.width);
-  if (width === undefined) throw badMeta(`a rollup to ${message.width}`, ROLLUP_WIDTHS.join());
   return {
     profileName: message.profileName,
-    width,
+    width: decodeWidth(message.width),
     firstTile: Number(message.firstTile),
     tileCount: message.tileCount,
     hasRows: message.hasRows,

@@ -38,13 +38,15 @@ export class ProfileBuffer {
   readonly #keepFrames: TextColumn;
   readonly #defaultSampleType: TextColumn;
   readonly #docUrl: TextColumn;
+  /** In a block with sums. */
+  readonly #profileCount: Int32Array | undefined;
   #profileId: string[] = [];
   #comments: (readonly string[])[] = [];
   /** Number of the first row. */
   #first = 0;
   #rowCount = 0;
 
-  constructor(blockId: string, capacity: number) {
+  constructor(blockId: string, capacity: number, hasSums: boolean) {
     const int32 = (): Int32Array => new Int32Array(capacity);
     const int64 = (): BigInt64Array => new BigInt64Array(capacity);
     const text = (): TextColumn => new TextColumn(capacity);
@@ -65,6 +67,7 @@ export class ProfileBuffer {
     this.#keepFrames = text();
     this.#defaultSampleType = text();
     this.#docUrl = text();
+    this.#profileCount = hasSums ? int32() : undefined;
   }
 
   get rowCount(): number {
@@ -97,6 +100,7 @@ export class ProfileBuffer {
     this.#keepFrames.set(at, rows.metadata.keepFrames);
     this.#defaultSampleType.set(at, rows.metadata.defaultSampleType);
     this.#docUrl.set(at, rows.metadata.docUrl);
+    if (this.#profileCount !== undefined) this.#profileCount[at] = rows.profileCount ?? 1;
   }
 
   /** The rows, which the buffer then forgets; its arrays are reused, so the result is valid until the next `add`. */
@@ -123,6 +127,7 @@ export class ProfileBuffer {
       this.#keepFrames.take(),
       this.#defaultSampleType.take(),
       this.#docUrl.take(),
+      ...(this.#profileCount === undefined ? [] : [int32(this.#profileCount)]),
     ];
     this.#profileId = [];
     this.#comments = [];

@@ -24,6 +24,7 @@ import { blockObjects, metaKey, tableKey } from './object-keys.js';
 import { type OpenTable, readNumbers, readTableParts, rowGroupsOf } from './read-rows.js';
 import { readTileMetadata, readTiles } from './rollup-tiles.js';
 import { BLOCK_TABLES, ROLLUP_TABLES } from './schemas.js';
+import { profilesTable } from './sums.js';
 import type {
   BaseTableName,
   BlockFrames,
@@ -83,7 +84,8 @@ export const METADATA_COLUMNS = [
 ];
 
 export function openTable(bucket: Bucket, meta: BlockMeta, name: TableName): OpenTable {
-  const table = [...BLOCK_TABLES, ...ROLLUP_TABLES].find((t) => t.name === name);
+  const known = [...BLOCK_TABLES, ...ROLLUP_TABLES].find((t) => t.name === name);
+  const table = name === 'profiles' ? profilesTable(meta) : known;
   const tableMeta = meta.tables.find((t) => t.table === name);
   if (table === undefined || tableMeta === undefined) {
     throw corrupt('PS_BLOCK_META', `cannot open block ${meta.blockId}: got no ${name}; want it`);
@@ -165,6 +167,7 @@ class BucketBlockReader implements BlockReader {
       'total_4',
       'sample_count',
       'first_row',
+      ...(this.meta.sums === undefined ? [] : ['profile_count']),
     ];
     const columns = await readNumbers(this.#tables.profiles, range, names, signal);
     const int32 = (name: string): Int32Array => columns[names.indexOf(name)] as Int32Array;
@@ -176,6 +179,7 @@ class BucketBlockReader implements BlockReader {
       durationNs: int64('duration_ns'),
       period: int64('period'),
       flags: Uint8Array.from(int32('flags')),
+      ...(this.meta.sums === undefined ? {} : { profileCounts: int32('profile_count') }),
       totals: [int64('total_1'), int64('total_2'), int64('total_3'), int64('total_4')],
       firstRow: Float64Array.from(int64('first_row'), Number),
       rowCount: int32('sample_count'),

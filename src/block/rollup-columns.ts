@@ -6,7 +6,8 @@ import type { RolledRows } from './rollup-accumulator.js';
 import { bucketStartNs, coarser, type RollupGroup } from './rollup-group.js';
 
 import type { TableRows } from './table-writer.js';
-import type { BlockSeries, BlockTiles, RollupWidth } from './types.js';
+import type { BlockSeries, BlockTiles } from './types.js';
+import type { RollupWidth } from '../model/rollup-width.js';
 
 export interface RollupPlace {
   readonly blockId: string;
@@ -115,10 +116,10 @@ export function groupTiles(
   };
   starts.forEach((start, t) => {
     const end = starts[t + 1] ?? profiles.count;
-    tiles.profileCount[t] = end - start;
     const texts = new Set<string>();
     let periodMax = profiles.period[start]!;
     for (let p = start; p < end; p++) {
+      tiles.profileCount[t]! += profiles.profileCounts?.[p] ?? 1;
       tiles.durationNs[t]! += profiles.durationNs[p]!;
       if (profiles.period[p]! > periodMax) periodMax = profiles.period[p]!;
       tiles.totals.forEach((column, c) => {

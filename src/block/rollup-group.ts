@@ -1,6 +1,6 @@
 /** The profiles of one profile name of a service as rollups see them: which bucket and which rollup series each is of. */
-import { ROLLUP_WIDTHS, ROLLUP_WIDTH_NS } from './schemas.js';
-import type { BlockSeries, RollupWidth } from './types.js';
+import type { BlockSeries } from './types.js';
+import { ROLLUP_WIDTHS, ROLLUP_WIDTH_NS, type RollupWidth } from '../model/rollup-width.js';
 
 /** Parallel arrays, in the order of the block: (series, start, id). */
 export interface GroupProfiles {
@@ -13,6 +13,8 @@ export interface GroupProfiles {
   readonly totals: readonly BigInt64Array[];
   readonly rowCount: Int32Array;
   readonly firstRow: Float64Array;
+  /** As in BlockProfiles. */
+  readonly profileCounts?: Int32Array | undefined;
 }
 
 export interface RollupGroup {

@@ -4,10 +4,10 @@ import { accumulatorKeyBytes } from './rollup-accumulator.js';
 import { coarser, forEachBucket, type RollupGroup } from './rollup-group.js';
 import type { RollupSettings } from './rollup-series.js';
 import type { VisitProfile } from './rollup-walk.js';
-import { ROLLUP_WIDTHS } from './schemas.js';
-import type { RollupWidth } from './types.js';
+import { ROLLUP_WIDTHS, type RollupWidth } from '../model/rollup-width.js';
 
 const INT64_MAX = 2n ** 63n - 1n;
+const INT32_MAX = 2 ** 31 - 1;
 
 /** Rollups of these profiles cannot overflow 64 bits, whatever is added up. */
 export function fitsRollups(
@@ -16,11 +16,13 @@ export function fitsRollups(
   keyCount: number,
 ): boolean {
   let durations = 0n;
+  let counted = 0;
   const totals = [0n, 0n, 0n, 0n];
   for (let p = 0; p < profiles.count; p++) {
     const duration = profiles.durationNs[p]!;
     if (duration < 0n) return false;
     durations += duration;
+    counted += profiles.profileCounts?.[p] ?? 1;
     profiles.totals.forEach((column, c) => {
       const total = column[p]!;
       totals[c]! += total < 0n ? -total : total;
@@ -28,6 +30,7 @@ export function fitsRollups(
   }
   const values = magnitudeMax.map((most) => most * BigInt(profiles.count));
   if ([durations, ...totals, ...values].some((most) => most > INT64_MAX)) return false;
+  if (counted > INT32_MAX) return false;
   const columns = magnitudeMax.filter((most) => most !== 0n).length;
   const bytes = keyCount * accumulatorKeyBytes(columns) * ROLLUP_WIDTHS.length;
   return bytes <= LIMITS.rollupAccumulatorBytesMax;

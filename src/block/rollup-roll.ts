@@ -4,12 +4,11 @@
  */
 import { RollupAccumulator } from './rollup-accumulator.js';
 import type { RolledBucket } from './rollup-columns.js';
-import { bucketStartNs, coarser, type RollupGroup } from './rollup-group.js';
+import { bucketStartNs, coarser, type RollupGroup, type RollupUnit } from './rollup-group.js';
 import type { ProfileWalk } from './rollup-walk.js';
+import type { RollupWidth } from '../model/rollup-width.js';
 
-import type { RollupWidth } from './types.js';
-
-export interface RollRequest {
+export interface RollerOptions {
   readonly group: RollupGroup;
   /** Fine to coarse, one or more. */
   readonly widths: readonly RollupWidth[];
@@ -17,9 +16,10 @@ export interface RollRequest {
   /** Value columns that are not 0 all over the block, ascending. */
   readonly columns: readonly number[];
   readonly walk: ProfileWalk;
-  /** Takes the buckets that ended, in the order of (rollup series, bucket) for each width. */
-  take(width: RollupWidth, buckets: readonly RolledBucket[]): Promise<void>;
 }
+
+/** Takes the buckets that ended, in the order of time for each width; valid until it returns. */
+export type TakeBuckets = (width: RollupWidth, buckets: readonly RolledBucket[]) => Promise<void>;
 
 interface Level {
   readonly width: RollupWidth;
@@ -29,49 +29,68 @@ interface Level {
   ended: RolledBucket[];
 }
 
-export async function rollGroup(request: RollRequest): Promise<void> {
-  const { group, widths, keyCount, columns } = request;
-  const isUsed = [0, 1, 2, 3].map((c) => columns.includes(c));
-  const levels = widths.map(
-    (width): Level => ({
-      width,
-      sums: new RollupAccumulator(keyCount, isUsed),
-      bucket: undefined,
-      ended: [],
-    }),
-  );
-  for (const { number, order } of group.units) {
-    const close = (level: Level, coarserLevel: Level | undefined): void => {
-      if (level.bucket === undefined) return;
-      coarserLevel?.sums.addAll(level.sums);
-      const bucketNs = bucketStartNs(level.bucket, level.width);
-      level.ended.push({ unit: number, bucketNs, rows: level.sums.take() });
-      level.bucket = undefined;
-    };
-    const enter = (bucket: number): void => {
-      for (let l = 0; l < levels.length; l++) {
-        const level = levels[l]!;
-        const own = coarser(bucket, level.width);
-        if (level.bucket !== own) close(level, levels[l + 1]);
-        level.bucket = own;
-      }
-    };
+/** Rolls up one rollup series of a group after another. One at a time. */
+export class Roller {
+  readonly #options: RollerOptions;
+  readonly #levels: readonly Level[];
+
+  constructor(options: RollerOptions) {
+    const { widths, keyCount, columns } = options;
+    const isUsed = [0, 1, 2, 3].map((c) => columns.includes(c));
+    this.#options = options;
+    this.#levels = widths.map(
+      (width): Level => ({
+        width,
+        sums: new RollupAccumulator(keyCount, isUsed),
+        bucket: undefined,
+        ended: [],
+      }),
+    );
+  }
+
+  async roll({ number, order }: RollupUnit, take: TakeBuckets): Promise<void> {
+    const { group, columns, walk } = this.#options;
+    const levels = this.#levels;
     const flush = async (): Promise<void> => {
       for (const level of levels) {
         const { ended } = level;
         level.ended = [];
-        if (ended.length > 0) await request.take(level.width, ended);
+        if (ended.length > 0) await take(level.width, ended);
       }
     };
     const { firstRow, rowCount } = group.profiles;
-    await request.walk.visit(
+    await walk.visit(
       { order, firstRow, rowCount, columns, afterPart: flush },
       (profile, { key, words }, start, end) => {
-        enter(group.bucket[profile]!);
+        this.#enter(group.bucket[profile]!, number);
         levels[0]?.sums.add(key, words, start, end);
       },
     );
-    for (let l = 0; l < levels.length; l++) close(levels[l]!, levels[l + 1]);
+    for (let l = 0; l < levels.length; l++) this.#close(l, number);
     await flush();
   }
+
+  #enter(bucket: number, unit: number): void {
+    for (let l = 0; l < this.#levels.length; l++) {
+      const level = this.#levels[l]!;
+      const own = coarser(bucket, level.width);
+      if (level.bucket !== own) this.#close(l, unit);
+      level.bucket = own;
+    }
+  }
+
+  #close(l: number, unit: number): void {
+    const level = this.#levels[l]!;
+    if (level.bucket === undefined) return;
+    this.#levels[l + 1]?.sums.addAll(level.sums);
+    const bucketNs = bucketStartNs(level.bucket, level.width);
+    level.ended.push({ unit, bucketNs, rows: level.sums.take() });
+    level.bucket = undefined;
+  }
+}
+
+/** All rollup series of the group, in its order. */
+export async function rollGroup(options: RollerOptions, take: TakeBuckets): Promise<void> {
+  const roller = new Roller(options);
+  for (const unit of options.group.units) await roller.roll(unit, take);
 }

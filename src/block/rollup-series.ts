@@ -4,8 +4,7 @@
  */
 import type { Labels } from '../model/labels.js';
 import { type Series, seriesKey } from '../model/series.js';
-
-import type { RollupWidth } from './types.js';
+import type { RollupWidth } from '../model/rollup-width.js';
 
 export interface RollupSettings {
   /** Labels that rollups keep; all others are dropped. */

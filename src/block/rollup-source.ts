@@ -57,6 +57,10 @@ const PROFILE_COLUMNS = [
   'first_row',
 ];
 
+function profileColumns({ sums }: BlockMeta): readonly string[] {
+  return sums === undefined ? PROFILE_COLUMNS : [...PROFILE_COLUMNS, 'profile_count'];
+}
+
 /** Reads the tables that every block has, which must be there. */
 export async function rolledBlock(bucket: Bucket, meta: BlockMeta): Promise<RolledBlock> {
   const reader = blockReader(bucket, meta);
@@ -66,9 +70,10 @@ export async function rolledBlock(bucket: Bucket, meta: BlockMeta): Promise<Roll
     series: await reader.series(),
     walk: new ProfileWalk((request, visit) => reader.scan(request, visit)),
     profiles: async (range) => {
-      const columns = await readNumbers(open, range, PROFILE_COLUMNS);
-      const int32 = (name: string) => columns[PROFILE_COLUMNS.indexOf(name)] as Int32Array;
-      const int64 = (name: string) => columns[PROFILE_COLUMNS.indexOf(name)] as BigInt64Array;
+      const names = profileColumns(meta);
+      const columns = await readNumbers(open, range, names);
+      const int32 = (name: string) => columns[names.indexOf(name)] as Int32Array;
+      const int64 = (name: string) => columns[names.indexOf(name)] as BigInt64Array;
       return {
         count: range.end - range.start,
         series: int32('series'),
@@ -78,6 +83,7 @@ export async function rolledBlock(bucket: Bucket, meta: BlockMeta): Promise<Roll
         totals: [int64('total_1'), int64('total_2'), int64('total_3'), int64('total_4')],
         rowCount: int32('sample_count'),
         firstRow: Float64Array.from(int64('first_row'), Number),
+        ...(meta.sums === undefined ? {} : { profileCounts: int32('profile_count') }),
       };
     },
     metadata: async (range, visit) => {

@@ -18,7 +18,8 @@ import type { RolledBlock, SeriesGroup } from './rollup-source.js';
 import { WrittenRows } from './rollup-written.js';
 import { ROLLUPS } from './schemas.js';
 import { readTiles } from './rollup-tiles.js';
-import type { BlockMeta, RollupMeta, RollupWidth, TableName } from './types.js';
+import type { BlockMeta, RollupMeta, TableName } from './types.js';
+import type { RollupWidth } from '../model/rollup-width.js';
 
 function wrong(what: string, got: string, want: string): StoreError {
   return corrupt('PS_BLOCK_ROLLUP', `cannot accept ${what}: got ${got}; want ${want}`);
@@ -75,17 +76,12 @@ async function verifyGroup(
   for (const { width, firstRow } of withRows) written.begin(width, firstRow);
   const { keyCount } = meta.services.find((s) => s.service === of.group.service) ?? { keyCount: 0 };
   if (withRows.length > 0) {
-    await rollGroup({
-      group,
-      widths: withRows.map((r) => r.width),
-      keyCount,
-      columns: usedColumns(meta),
-      walk: block.walk,
-      take: async (width, buckets) => {
-        const { firstRow, rowCount } = written.of(width);
-        await compareRows(bucket, meta, { width, firstRow: firstRow + rowCount, buckets });
-        written.add(width, buckets);
-      },
+    const widths = withRows.map((r) => r.width);
+    const columns = usedColumns(meta);
+    await rollGroup({ group, widths, keyCount, columns, walk: block.walk }, async (width, own) => {
+      const { firstRow, rowCount } = written.of(width);
+      await compareRows(bucket, meta, { width, firstRow: firstRow + rowCount, buckets: own });
+      written.add(width, own);
     });
   }
   for (const rollup of of.rollups) {

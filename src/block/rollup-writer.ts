@@ -17,9 +17,10 @@ import {
   usedColumns,
 } from './rollup-source.js';
 import { WrittenRows } from './rollup-written.js';
-import { type BlockTable, ROLLUP_TABLES, ROLLUP_WIDTHS, ROLLUPS } from './schemas.js';
+import { type BlockTable, ROLLUP_TABLES, ROLLUPS } from './schemas.js';
 import { TableWriter } from './table-writer.js';
-import type { BlockMeta, RollupMeta, RollupWidth, TableMeta } from './types.js';
+import type { BlockMeta, RollupMeta, TableMeta } from './types.js';
+import { ROLLUP_WIDTHS, type RollupWidth } from '../model/rollup-width.js';
 
 export class RollupTables {
   readonly #bucket: Bucket;
@@ -109,17 +110,11 @@ export class RollupTables {
     for (const width of widths) {
       written.begin(width, this.#writer(block.meta, ROLLUPS[width].rows).rowCount);
     }
-    await rollGroup({
-      group,
-      widths,
-      keyCount,
-      columns: usedColumns(block.meta),
-      walk: block.walk,
-      take: async (width, buckets) => {
-        written.add(width, buckets);
-        const writer = this.#writer(block.meta, ROLLUPS[width].rows);
-        await writer.append(rolledColumns(place, buckets));
-      },
+    const columns = usedColumns(block.meta);
+    await rollGroup({ group, widths, keyCount, columns, walk: block.walk }, async (width, own) => {
+      written.add(width, own);
+      const writer = this.#writer(block.meta, ROLLUPS[width].rows);
+      await writer.append(rolledColumns(place, own));
     });
     return written;
   }

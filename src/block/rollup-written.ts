@@ -1,6 +1,5 @@
 import type { RolledBucket, RowsOfBucket } from './rollup-columns.js';
-import { ROLLUP_WIDTH_NS } from './schemas.js';
-import type { RollupWidth } from './types.js';
+import { ROLLUP_WIDTH_NS, type RollupWidth } from '../model/rollup-width.js';
 
 /** Where the rows of each bucket were written. */
 export class WrittenRows {

@@ -1,12 +1,15 @@
 /**
- * The tables of a block, format version 1 (docs/format/block.md). A field id is never used again for something else.
+ * The tables of a block, format versions 1 and 2 (docs/format/block.md). A field id is never used again for something else.
  * Columns that most reads take together lie together, so that one ranged read gets them.
  */
 import type { ColumnType, TableSchema } from '../columnar/table.js';
 import type { ColumnEncoding } from '../parquet/writer.js';
-import type { RollupWidth, TableName } from './types.js';
+import { ROLLUP_WIDTHS, type RollupWidth } from '../model/rollup-width.js';
+import type { TableName } from './types.js';
 
 export const BLOCK_FORMAT_VERSION = 1;
+/** Of a block with sums. */
+export const SUMS_FORMAT_VERSION = 2;
 
 export interface BlockTable {
   readonly name: TableName;
@@ -65,6 +68,17 @@ export const PROFILES: BlockTable = {
     sample_count: 'delta',
     first_row: 'delta',
     profile_id: 'plain',
+  },
+};
+
+/** `profiles` of a block with sums. */
+export const PROFILES_WITH_SUMS: BlockTable = {
+  ...PROFILES,
+  schema: {
+    fields: [
+      ...PROFILES.schema.fields,
+      { name: 'profile_count', type: 'int32', id: PROFILES.schema.fields.length + 1 },
+    ],
   },
 };
 
@@ -183,15 +197,6 @@ export const SERIES: BlockTable = {
   ),
   rowGroupRows: SMALL_ROW_GROUP_ROWS,
   encodings: { series: 'delta', rollup_series: 'delta' },
-};
-
-/** Lengths of the buckets of rollups, fine to coarse; a coarser one is a multiple of each finer one. */
-export const ROLLUP_WIDTHS = ['5m', '1h', '1d'] as const satisfies readonly RollupWidth[];
-
-export const ROLLUP_WIDTH_NS: Readonly<Record<RollupWidth, bigint>> = {
-  '5m': 300_000_000_000n,
-  '1h': 3_600_000_000_000n,
-  '1d': 86_400_000_000_000n,
 };
 
 /** Values of a rollup series in a bucket, by key. */

@@ -3,9 +3,7 @@ import type { BlockLineage } from '../manifest/lineage.js';
 import type { Labels } from '../model/labels.js';
 import type { Series } from '../model/series.js';
 import type { FrameTable, SymbolSource } from '../symbols/source.js';
-
-/** Length of the buckets of a rollup. */
-export type RollupWidth = '5m' | '1h' | '1d';
+import type { RollupWidth } from '../model/rollup-width.js';
 
 /** The tables of a block; each is one Parquet file `<table>.parquet` (docs/format/block.md). */
 export type TableName = BaseTableName | `rollup_${RollupWidth}` | `tiles_${RollupWidth}`;
@@ -63,6 +61,14 @@ export interface RollupMeta {
   readonly rowCount: number;
 }
 
+/** Of a block in which rows of `profiles` stand for many profiles (manifest/retention.ts). */
+export interface BlockSums {
+  /** The widest. */
+  readonly width: RollupWidth;
+  /** Labels of series that sums do not tell apart, sorted. */
+  readonly droppedLabels: readonly string[];
+}
+
 /** The `meta` object of a block: one read opens it. */
 export interface BlockMeta {
   readonly formatVersion: number;
@@ -81,6 +87,8 @@ export interface BlockMeta {
   readonly services: readonly ServiceMeta[];
   readonly tables: readonly TableMeta[];
   readonly lineage: BlockLineage;
+  /** Absent where each row of `profiles` is a profile as it was sent. */
+  readonly sums?: BlockSums | undefined;
 }
 
 /** One series of a block; its position in `BlockReader.series()` is its number in the block. */
@@ -104,6 +112,8 @@ export interface BlockProfiles {
   readonly durationNs: BigInt64Array;
   readonly period: BigInt64Array;
   readonly flags: Uint8Array;
+  /** Profiles behind each, in a block with sums; one each when absent. */
+  readonly profileCounts?: Int32Array | undefined;
   /** Sum of each value column, modulo 2^64 is never needed: writing one that overflows is refused. */
   readonly totals: readonly [BigInt64Array, BigInt64Array, BigInt64Array, BigInt64Array];
   /** Rows [firstRow, firstRow + rowCount) of `samples`. */
@@ -204,6 +214,8 @@ export interface ProfileRows {
   readonly durationNs: bigint;
   readonly period: bigint;
   readonly flags: number;
+  /** Profiles that it stands for. Default 1. */
+  readonly profileCount?: number;
   readonly metadata: ProfileMetadata;
   readonly rowCount: number;
   /** First `rowCount` elements count; copied before the call returns. */

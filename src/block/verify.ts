@@ -16,6 +16,7 @@ import { type OpenTable, readNumbers, readTableParts } from './read-rows.js';
 import { openBlock, openTable } from './reader.js';
 import { verifyRollups } from './rollup-verify.js';
 import { summarize } from './sample-buffer.js';
+import { isWider, sumWidthOf } from './sums.js';
 import { trieColumns } from './trie-columns.js';
 import type {
   BlockMeta,
@@ -26,6 +27,7 @@ import type {
   TableMeta,
   TableName,
 } from './types.js';
+import { ROLLUP_WIDTH_NS } from '../model/rollup-width.js';
 
 /** One thing that is wrong with a block. */
 export interface BlockFinding {
@@ -134,6 +136,7 @@ async function verifyTables({ bucket, meta, reader, check }: Verification): Prom
     const ids = await reader.profileIds();
     verifySeries(meta, series, profiles);
     verifyProfileOrder(meta, profiles, ids);
+    verifySums(meta, profiles);
     await verifySamples(open('samples'), { meta, series, profiles });
   });
   let frames: FrameTable | undefined;
@@ -201,6 +204,24 @@ function verifyProfileOrder(
   }
   if (min !== meta.startNsMin || max !== meta.startNsMax) {
     throw wrong('profiles', `starts ${min} to ${max}`, `${meta.startNsMin} to ${meta.startNsMax}`);
+  }
+}
+
+function verifySums(
+  { sums }: BlockMeta,
+  { count, flags, startNs, profileCounts }: BlockProfiles,
+): void {
+  for (let p = 0; p < count; p++) {
+    const width = sumWidthOf(flags[p] as number);
+    const counted = profileCounts?.[p] ?? 1;
+    const isSound =
+      width === undefined
+        ? counted === 1
+        : sums !== undefined &&
+          !isWider(width, sums.width) &&
+          counted >= 1 &&
+          (startNs[p] as bigint) % ROLLUP_WIDTH_NS[width] === 0n;
+    if (!isSound) throw wrong(`profile ${p}`, `a sum of ${counted}`, 'one that meta knows');
   }
 }
 

@@ -29,19 +29,21 @@ import {
   FRAMES,
   KEYS,
   NODES,
-  PROFILES,
   PROFILE_ROW_GROUP_ROWS,
   ROLLUP_TABLES,
   SAMPLES,
   SAMPLE_ROW_GROUP_ROWS,
   SERIES,
+  SUMS_FORMAT_VERSION,
 } from './schemas.js';
+import { profilesTable, sumWidthOf } from './sums.js';
 import { frameColumns, keyColumns, nodeColumns, seriesColumns } from './symbol-columns.js';
 import { TableWriter } from './table-writer.js';
 import type {
   BaseTableName,
   BlockMeta,
   BlockSeries,
+  BlockSums,
   BlockWriter,
   ProfileRows,
   ServiceMeta,
@@ -58,6 +60,8 @@ export interface BlockWriterOptions {
   readonly lineage?: BlockLineage;
   /** What is rolled up; nothing when absent. */
   readonly rollups?: RollupSettings;
+  /** Needed where a profile is a sum. */
+  readonly sums?: BlockSums | undefined;
 }
 
 const INT64_MAX = 2n ** 63n - 1n;
@@ -104,14 +108,15 @@ class BucketBlockWriter implements BlockWriter {
       new TableWriter({ bucket, tenantId, blockId, table });
     this.#tables = {
       series: writer(SERIES),
-      profiles: writer(PROFILES),
+      profiles: writer(profilesTable(options)),
       samples: writer(SAMPLES),
       keys: writer(KEYS),
       nodes: writer(NODES),
       frames: writer(FRAMES),
     };
     this.#samples = new SampleBuffer(blockId, SAMPLE_ROW_GROUP_ROWS);
-    this.#profiles = new ProfileBuffer(blockId, PROFILE_ROW_GROUP_ROWS);
+    const hasSums = options.sums !== undefined;
+    this.#profiles = new ProfileBuffer(blockId, PROFILE_ROW_GROUP_ROWS, hasSums);
   }
 
   /** After a failure some table lacks rows: only `abort` is left. */
@@ -193,6 +198,7 @@ class BucketBlockWriter implements BlockWriter {
       assert(service !== undefined && progress !== undefined, 'a profile must have a series');
       this.#checkOrder(rows);
       this.#checkRows(rows);
+      this.#checkSum(rows);
       const totals = this.#total(rows);
       const series = this.#firstSeries + rows.series;
       const { profileName } = progress.series;
@@ -271,6 +277,13 @@ class BucketBlockWriter implements BlockWriter {
     assert(!hasZero, 'rows that are 0 in every column must be left out');
   }
 
+  #checkSum({ flags, profileCount = 1 }: ProfileRows): void {
+    const isSum = sumWidthOf(flags) !== undefined;
+    const isKnown = this.#options.sums !== undefined;
+    assert(profileCount >= 1 && profileCount <= INT32_MAX, 'a profile counts at least once');
+    assert(isSum ? isKnown : profileCount === 1, 'a sum is of a block with sums');
+  }
+
   #total({ values, rowCount }: ProfileRows): bigint[] {
     return values.map((column, c) => {
       const { sum, magnitudeMax } = summarize(column, rowCount);
@@ -289,7 +302,7 @@ class BucketBlockWriter implements BlockWriter {
     return this.#guard(async () => {
       assert(this.#profileCount > 0, 'a block must have profiles');
       await this.#endService();
-      const { bucket, tenantId, blockId, level, createdMs, lineage = NO_LINEAGE } = this.#options;
+      const { tenantId, blockId, level, createdMs, lineage = NO_LINEAGE, sums } = this.#options;
       const { samples, profiles, frames } = this.#tables;
       if (this.#samples.rowCount > 0) await samples.append(this.#samples.take());
       if (this.#profiles.rowCount > 0) await profiles.append(this.#profiles.take());
@@ -300,7 +313,7 @@ class BucketBlockWriter implements BlockWriter {
       const tables = [];
       for (const name of BASE_TABLES) tables.push(await this.#tables[name].finish());
       const meta = await this.#rollUp({
-        formatVersion: BLOCK_FORMAT_VERSION,
+        formatVersion: sums === undefined ? BLOCK_FORMAT_VERSION : SUMS_FORMAT_VERSION,
         blockId,
         tenantId,
         level,
@@ -313,8 +326,9 @@ class BucketBlockWriter implements BlockWriter {
         services: this.#services,
         tables,
         lineage,
+        sums,
       });
-      await bucket.put(metaKey(tenantId, blockId), encodeBlockMeta(meta));
+      await this.#options.bucket.put(metaKey(tenantId, blockId), encodeBlockMeta(meta));
       this.#status = 'finished';
       return meta;
     });

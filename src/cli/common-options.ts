@@ -58,5 +58,5 @@ export const parallelOption = {
 export const retentionOption = {
   type: 'list',
   placeholder: 'RULE',
-  help: 'how long profiles are kept: 30d, team-a=7d, {env="dev"}=12h; the first that fits a series decides; repeatable',
+  help: 'how long profiles are kept: 30d, team-a=7d, {env="dev"}=12h, 7d/1h:1y (then sums of 1h until 1y); the first that fits a series decides; repeatable',
 } as const satisfies ListOption;

@@ -120,8 +120,13 @@ async function inDirectory(
   }
 }
 
-function deletionText({ id, selector, startMs, endMs, blocks }: Deletion): string {
-  return `${id}  ${selector}  ${timeText(startMs)} to ${timeText(endMs)}  ${blocks} blocks to rewrite\n`;
+/** `sumsKept` only of one that has just been made. */
+function deletionText(deletion: Deletion & { readonly sumsKept?: number }): string {
+  const { id, selector, startMs, endMs, blocks, sumsKept = 0 } = deletion;
+  const range = `${timeText(startMs)} to ${timeText(endMs)}`;
+  const line = `${id}  ${selector}  ${range}  ${blocks} blocks to rewrite\n`;
+  if (sumsKept === 0) return line;
+  return `${line}${sumsKept} blocks hold old profiles as sums without a label that it names: those stay\n`;
 }
 
 /** Years of more than four digits stand for no bound. */

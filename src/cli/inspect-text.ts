@@ -28,9 +28,17 @@ function blockLines(block: InspectedBlock): string[] {
   const to = new Date(block.end).toISOString();
   return [
     `  ${block.id}  level ${block.level}  ${from} to ${to}  ${block.samples} samples  ${bytesText(block.bytes.total)}`,
+    ...sumsLine(block),
     `    tables   ${sizes(tables)}`,
     `    columns  ${sizes(columns.slice(0, COLUMNS_SHOWN))}`,
   ];
+}
+
+function sumsLine({ sums }: InspectedBlock): string[] {
+  if (sums === undefined) return [];
+  const { width, droppedLabels } = sums;
+  const without = droppedLabels.length === 0 ? '' : `, without ${droppedLabels.join(', ')}`;
+  return [`    old profiles as sums of up to ${width}${without}`];
 }
 
 function sizes(entries: readonly (readonly [string, number])[]): string {

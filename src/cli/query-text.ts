@@ -244,6 +244,7 @@ function planText(plan: QueryPlan): string {
     `read ${bytesText(bytes)} in ${requests} requests`,
     `blocks ${stats.blocks} of ${blocksInRange} in the range, segments ${stats.segments} of ${segmentsInRange}`,
     `profiles ${stats.profiles} of ${stats.series} series, rows ${stats.rows}, rows of rollups ${stats.tileRows}`,
+    ...(stats.sums === '' ? [] : [`old profiles are kept as sums of up to ${stats.sums}`]),
   ];
   const rows = parts.map((part) => [
     part.part,

@@ -17,6 +17,7 @@ export interface CursorProfile {
   readonly durationNs: bigint;
   readonly period: bigint;
   readonly flags: number;
+  readonly profileCount: number;
   readonly metadata: ProfileMetadata;
   readonly firstRow: number;
   readonly rowCount: number;
@@ -89,6 +90,7 @@ export class BlockCursor {
       durationNs: profiles.durationNs[p]!,
       period: profiles.period[p]!,
       flags: profiles.flags[p]!,
+      profileCount: profiles.profileCounts?.[p] ?? 1,
       metadata: profiles.metadata[p]!,
       firstRow,
       rowCount,

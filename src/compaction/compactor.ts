@@ -7,23 +7,16 @@
  */
 import { assert } from '../base/assert.js';
 import { isKind, StoreError } from '../base/errors.js';
-import type { BlockMeta } from '../block/types.js';
 import type { SegmentPosition } from '../log/segment-view.js';
 import type { ManifestChange } from '../manifest/manifest-store.js';
 import { Retention, type RetentionRule } from '../manifest/retention.js';
-import type { Manifest, ManifestBlock, SeriesTombstone } from '../manifest/types.js';
+import type { Manifest, SeriesTombstone } from '../manifest/types.js';
 import { advanced, sequenceOf } from '../manifest/watermarks.js';
 import { collectGarbage } from './collect-garbage.js';
 import type { CompactionDependencies } from './dependencies.js';
 import { compactLevelZero } from './level-zero.js';
-import {
-  compactCarry,
-  idleTombstones,
-  markBlock,
-  marksSince,
-  tombstonesSince,
-} from './deletions.js';
-import { isTouched, levelOf, mergeBlocks } from './merge-blocks.js';
+import { compactCarry, idleTombstones, markBlock, tombstonesSince } from './deletions.js';
+import { levelOf } from './merge-blocks.js';
 import {
   type CarrySpec,
   COMPACTION_SETTINGS,
@@ -33,7 +26,6 @@ import {
   type LevelZeroSpec,
   type MergeSpec,
   batchesOf,
-  newestAgeMs,
   planBlocks,
   planLevelZero,
 } from './plan.js';
@@ -43,6 +35,7 @@ import {
   type CompactionReport,
   noCounts,
 } from './report.js';
+import { isRewriteValid, manifestBlock, markRewritten, rewrite } from './rewrite.js';
 
 export interface CompactorSettings extends CompactionSettings {
   /** How long the objects of merged blocks stay for queries that planned before. Longer than any query. */
@@ -355,7 +348,9 @@ export class Compactor implements AsyncDisposable {
       carryAgeNsMax: BigInt(this.#settings.carryAgeMsMax) * 1_000_000n,
       onProfiles: progressOf(run, spec, { level: 1, total: 0 }),
     });
-    const blocks = await Promise.all(output.blocks.map((meta) => this.#manifestBlock(meta)));
+    const blocks = await Promise.all(
+      output.blocks.map((meta) => manifestBlock(this.#dependencies, meta)),
+    );
     const touched = new Set(output.carries.map((c) => c.service));
     const replaced = base.carries.filter((c) => touched.has(c.service));
     const since = (now: Manifest): readonly SeriesTombstone[] | undefined =>
@@ -394,40 +389,28 @@ export class Compactor implements AsyncDisposable {
   }
 
   async #merge(base: Manifest, spec: MergeSpec, run: ExecutorRun): Promise<void> {
-    const { tenantId, blocks: inputs } = spec;
     const nowMs = this.#dependencies.clock.nowMs();
-    const cutoffOf = this.#retention.cutoffOf(tenantId, nowMs);
-    const merged = new Set(inputs.map((input) => input.blockId));
-    const isValid = (now: Manifest): boolean =>
-      now.blocks.filter((live) => merged.has(live.blockId)).length === merged.size;
-    /** What stands for the inputs: marked with what came since, and with the ages that were applied. */
-    const replaced = (now: Manifest, made: ManifestBlock | undefined): ManifestBlock[] => {
-      const others = now.blocks.filter((live) => !merged.has(live.blockId));
-      if (made === undefined) return others;
-      const seriesTombstones = marksSince(base, now, merged);
-      const retentionStamp = this.#retention.stamp(tenantId, newestAgeMs(made, nowMs));
-      return [...others, { ...made, seriesTombstones, retentionStamp }];
-    };
-    const [only] = inputs;
-    if (inputs.length === 1 && only !== undefined) {
-      if (!(await isTouched(this.#dependencies, base, { block: only, cutoffOf }))) {
-        await this.#commit(run, base, isValid, (now) => ({ ...now, blocks: replaced(now, only) }));
-        return;
-      }
-    }
-    const total = inputs.reduce((sum, block) => sum + block.profileCount, 0);
-    const output = await mergeBlocks(this.#dependencies, base, spec, {
-      cutoffOf,
+    const retention = this.#retention;
+    const inputs = new Set(spec.blocks.map((input) => input.blockId));
+    const total = spec.blocks.reduce((sum, block) => sum + block.profileCount, 0);
+    const output = await rewrite(this.#dependencies, base, spec, {
+      retention,
+      nowMs,
       undo: run.undo,
       signal: run.options.signal,
       onProfiles: progressOf(run, spec, { level: levelOf(spec), total }),
     });
-    const block = output.block === undefined ? undefined : await this.#manifestBlock(output.block);
+    const isValid = (now: Manifest): boolean => isRewriteValid(base, now, output, inputs);
+    const isKept = output.kind === 'kept';
     await this.#commit(run, base, isValid, (now) => ({
       ...now,
-      blocks: replaced(now, block),
-      tombstones: [...now.tombstones, ...this.#blockTombstones(spec)],
+      blocks: [
+        ...now.blocks.filter((live) => !inputs.has(live.blockId)),
+        ...markRewritten(base, now, output, { retention, nowMs, inputs }),
+      ],
+      tombstones: [...now.tombstones, ...(isKept ? [] : this.#blockTombstones(spec))],
     }));
+    if (isKept) return;
     run.report.merges++;
     run.report.profiles += total - output.duplicateCount;
     run.report.duplicates += output.duplicateCount;
@@ -513,29 +496,6 @@ export class Compactor implements AsyncDisposable {
         if (!isKind(error, 'conflict') || attempt >= COMMIT_ATTEMPTS) throw error;
       }
     }
-  }
-
-  async #manifestBlock(meta: BlockMeta): Promise<ManifestBlock> {
-    const { bucket, blocks } = this.#dependencies;
-    let sizeBytes = 0;
-    for await (const object of bucket.list({
-      prefix: blocks.prefix(meta.tenantId, meta.blockId),
-    })) {
-      sizeBytes += object.sizeBytes;
-    }
-    const { blockId, level, startNsMin, startNsMax, profileCount, sampleCount, createdMs } = meta;
-    return {
-      blockId,
-      level,
-      startNsMin,
-      startNsMax,
-      profileCount,
-      sampleCount,
-      sizeBytes,
-      createdMs,
-      seriesTombstones: [],
-      retentionStamp: '',
-    };
   }
 
   #blockTombstones({ tenantId, blocks }: MergeSpec | DropSpec): Manifest['tombstones'] {

@@ -1,7 +1,7 @@
 /** What compaction needs of others, as narrow as it needs it. The real ones are wired in `src/store`. */
 import type { Clock } from '../env/clock.js';
 import type { Rng } from '../env/rng.js';
-import type { BlockReader, BlockWriter } from '../block/types.js';
+import type { BlockReader, BlockSums, BlockWriter } from '../block/types.js';
 import type { LogPosition, SegmentPosition, SegmentView } from '../log/segment-view.js';
 import type { BlockLineage } from '../manifest/lineage.js';
 import type { ManifestStore } from '../manifest/manifest-store.js';
@@ -13,6 +13,8 @@ export interface NewBlock {
   readonly level: number;
   readonly createdMs: number;
   readonly lineage: BlockLineage;
+  /** Needed where a profile is a sum. */
+  readonly sums?: BlockSums | undefined;
 }
 
 /** Blocks in the bucket. */

@@ -6,6 +6,7 @@
  * input is left out for good, symbols included: a service that they touch is read twice, first for what stays of it.
  */
 import { corrupt, type StoreError } from '../base/errors.js';
+import { mergedSums } from '../block/sums.js';
 import type { BlockMeta, BlockReader, BlockSeries, BlockWriter } from '../block/types.js';
 import { ulid } from '../env/rng.js';
 import { mergedLineage } from '../manifest/lineage.js';
@@ -102,6 +103,7 @@ async function mergeRows(
       base,
       inputs.map(({ reader }) => reader.meta.lineage),
     ),
+    sums: mergedSums(inputs.map(({ reader }) => reader.meta)),
   });
   options.undo.push(() => writer.abort());
   const run = new MergeRun(writer, options);
@@ -256,6 +258,7 @@ class MergeRun {
         durationNs: profile.durationNs,
         period: profile.period,
         flags: profile.flags,
+        profileCount: profile.profileCount,
         metadata: profile.metadata,
         rowCount: rows.rowCount,
         key,

@@ -19,6 +19,8 @@ export interface EnvelopeKind {
   /** Eight ASCII characters. */
   readonly magic: string;
   readonly version: number;
+  /** The oldest that is still read. Default: `version`. */
+  readonly oldestVersion?: number;
   readonly sizeBytesMax: number;
 }
 
@@ -49,8 +51,11 @@ export function unseal(kind: EnvelopeKind, bytes: Uint8Array): Uint8Array {
     fail('PS_ENVELOPE_MAGIC', JSON.stringify(magic), JSON.stringify(kind.magic));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const version = view.getUint32(8, true);
-  if (version !== kind.version)
-    fail('PS_ENVELOPE_VERSION', `version ${version}`, `${kind.version}`);
+  const { oldestVersion = kind.version } = kind;
+  if (version < oldestVersion || version > kind.version) {
+    const known = oldestVersion === kind.version ? '' : `${oldestVersion} to `;
+    fail('PS_ENVELOPE_VERSION', `version ${version}`, `${known}${kind.version}`);
+  }
   const body = bytes.subarray(ENVELOPE_BYTES);
   const sum = crc32c(body);
   const want = view.getUint32(12, true);

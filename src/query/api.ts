@@ -1,4 +1,5 @@
 import type { Temporality } from '../model/series.js';
+import type { RollupWidth } from '../model/rollup-width.js';
 import type { FormatOptions, MergeFormat, RenderFormat } from './formats.js';
 import type { SampleFilter } from './key-filter.js';
 import type { ITEM_KINDS, TIME_SERIES_MEASURES } from './option-tables.js';
@@ -272,7 +273,15 @@ export interface QueryStats {
   readonly tileRows: number;
   readonly blocks: number;
   readonly segments: number;
-  /** Blocks or segments that were damaged or missing: the answer is partial. Empty when it is whole. */
+  /**
+   * The widest sums among the blocks behind the answer: such a sum counts where its bucket starts. Empty where all profiles
+   * are there as they were sent.
+   */
+  readonly sums: RollupWidth | '';
+  /**
+   * Blocks or segments that were damaged or missing, and sums that cannot answer: the answer is partial. Empty when it is
+   * whole.
+   */
   readonly missing: readonly MissingPart[];
 }
 

@@ -9,7 +9,6 @@ import type {
   BlockSeries,
   BlockTiles,
   RollupMeta,
-  RollupWidth,
   RowGroupMeta,
   RowRange,
 } from '../block/types.js';
@@ -17,6 +16,7 @@ import type { ProfileMetadata } from '../log/segment-view.js';
 import type { SymbolSource } from '../symbols/source.js';
 import type { WeightedCache } from './cache.js';
 import { wordsOf } from './kernels.js';
+import type { RollupWidth } from '../model/rollup-width.js';
 
 /** A run of rows: elements [start, end) of `key` and of the words of the values; the first is row `firstRow` of the table. */
 export interface RowRun {

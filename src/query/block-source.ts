@@ -1,5 +1,6 @@
 /** One service of one block as a source of rows. */
 import type { BlockProfiles } from '../block/types.js';
+import type { RollupWidth } from '../model/rollup-width.js';
 import type { ProfileMetadata } from '../log/segment-view.js';
 import type { SymbolSource } from '../symbols/source.js';
 import type { BlockHandle, RowRun } from './block-handle.js';
@@ -9,6 +10,7 @@ import type { ProfileSource, ScanCall, Slice } from './source.js';
 
 export class BlockSource implements ProfileSource {
   readonly part: string;
+  readonly sums: RollupWidth | undefined;
   readonly profiles: BlockProfiles;
   readonly slices: readonly Slice[];
   readonly #handle: BlockHandle;
@@ -19,7 +21,9 @@ export class BlockSource implements ProfileSource {
     service: string,
     tables: { profiles: BlockProfiles; slices: readonly Slice[] },
   ) {
-    this.part = `block ${handle.reader.meta.blockId}`;
+    const { blockId, sums } = handle.reader.meta;
+    this.part = `block ${blockId}`;
+    this.sums = sums?.width;
     this.profiles = tables.profiles;
     this.slices = tables.slices;
     this.#handle = handle;

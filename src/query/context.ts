@@ -66,9 +66,13 @@ export class QueryContext {
       if (this.signal.aborted) throw this.stopReason();
       const e = StoreError.from(error);
       if (e.kind !== 'corrupt' && !(e.kind === 'not-found' && this.lastAttempt)) throw error;
-      this.#missing.set(name, { part: name, code: e.code, message: e.message });
+      this.noteMissing({ part: name, code: e.code, message: e.message });
       return undefined;
     }
+  }
+
+  noteMissing(missing: MissingPart): void {
+    this.#missing.set(missing.part, missing);
   }
 
   checkRows(rows: number): void {

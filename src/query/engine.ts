@@ -1,11 +1,13 @@
 /** The query engine: admission, attempts, and the way from a request to an answer. */
 import { isKind, StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { isWider } from '../block/sums.js';
 import type { Clock } from '../env/clock.js';
 import { meterReads } from '../env/read-meter.js';
 import { Retention, type RetentionRule } from '../manifest/retention.js';
 import { parseProfileType, profileTypesOf } from '../model/profile-type.js';
 import { PROFILE_NAME, PROFILE_TYPE, SERVICE_NAME } from '../model/labels.js';
+import type { RollupWidth } from '../model/rollup-width.js';
 import { queriedTenantIds } from '../model/tenant-id.js';
 import { FramePool } from '../symbols/frame-pool.js';
 import { aggregate } from './aggregate.js';
@@ -83,6 +85,7 @@ import type { SelectedSources, SnapshotParts } from './snapshot.js';
 import { Snapshots } from './snapshots.js';
 import { compileFilter } from './stacks/filter.js';
 import { stackShape } from './stacks/shape.js';
+import type { SumUse } from './block-sums.js';
 import { profileCount } from './source.js';
 import type { TileUse } from './tiles.js';
 import { timeSeries } from './time-series.js';
@@ -208,7 +211,12 @@ export class QueryEngine implements QueryApi {
       const steps = { kind: 'steps', aggregation, labels: groupBy, startNs, stepNs } as const;
       // A rollup's rows stand for any number of samples.
       const tiles = filter === undefined && measure === 'value' ? steps : undefined;
-      const selected = await this.#select(query, { context, snapshot, tiles }, this.#pool());
+      // A sum of many profiles tells neither their samples apart nor those that have one that passes.
+      const isCount = measure !== 'value';
+      const areSumsUseful = !isCount || (measure === 'profiles' && filter === undefined);
+      const sums = areSumsUseful ? { aggregation, labels: groupBy, isCount } : undefined;
+      const scope = { context, snapshot, tiles, sums };
+      const selected = await this.#select(query, scope, this.#pool());
       watch?.lap('select');
       const { series, hiddenSeries, rows } = await timeSeries({
         sources: selected.sources,
@@ -427,7 +435,8 @@ export class QueryEngine implements QueryApi {
       const frames = this.#pool();
       const { aggregation, rootLabel: labels = [] } = query;
       const tiles = { kind: 'merge', aggregation, labels } as const;
-      const selected = await this.#select(query, { context, snapshot, tiles }, frames);
+      const sums = { aggregation, labels, isCount: false };
+      const selected = await this.#select(query, { context, snapshot, tiles, sums }, frames);
       watch?.lap('select');
       const merged = await aggregate({
         sources: selected.sources,
@@ -452,13 +461,24 @@ export class QueryEngine implements QueryApi {
 
   async #select(
     query: MergeQuery,
-    { context, snapshot, tiles }: Scope & { readonly tiles?: TileUse | undefined },
+    {
+      context,
+      snapshot,
+      tiles,
+      sums,
+    }: Scope & { readonly tiles?: TileUse | undefined; readonly sums?: SumUse | undefined },
     frames: FramePool,
   ): Promise<SelectedSources & { readonly selector: CompiledSelector }> {
     const selector = compileSelector(query.selector);
     const { profileIds, profileType: typeId } = query;
-    const use = this.#usesRollups && profileIds === undefined ? tiles : undefined;
-    const all = await snapshot.select({ selector, typeId, tiles: use }, frames);
+    const areSingle = profileIds !== undefined;
+    const request = {
+      selector,
+      typeId,
+      tiles: this.#usesRollups && !areSingle ? tiles : undefined,
+      sums: areSingle ? undefined : sums,
+    };
+    const all = await snapshot.select(request, frames);
     const selected =
       profileIds === undefined ? all : await withProfileIds(all, profileIds, context);
     return { ...selected, selector };
@@ -542,8 +562,10 @@ function statsOf(selected: SelectedSources, context: QueryContext, rows: number)
   let profiles = 0;
   let tiles = 0;
   let tileRows = 0;
+  let widest: RollupWidth | undefined;
   for (const source of selected.sources) {
     for (const slice of source.slices) profiles += profileCount(source.profiles, slice);
+    if (source.sums !== undefined && isWider(source.sums, widest)) widest = source.sums;
     if (source.rolledUp === undefined) continue;
     tiles += source.rolledUp.tiles;
     for (const slice of source.slices) tileRows += source.rowCount(slice);
@@ -556,6 +578,7 @@ function statsOf(selected: SelectedSources, context: QueryContext, rows: number)
     tileRows,
     blocks: selected.blocks,
     segments: selected.segments,
+    sums: widest ?? '',
     missing: context.missing,
   };
 }

@@ -9,7 +9,8 @@ import {
 } from '../manifest/series-removal.js';
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
 import { type CompiledSelector, matchSeries, typeIdsOf } from '../symbols/select.js';
-import type { SeriesRegistry, Slice } from './source.js';
+import { type SummedSeries, withoutSums } from './block-sums.js';
+import { profileCount, type SeriesRegistry, type Slice } from './source.js';
 
 /** Half-open, unix nanoseconds. */
 export interface TimeRange {
@@ -103,26 +104,46 @@ export function planBlock(
     readonly removals: Removals;
     /** What is read of a series that rollups cover in part, by its number. */
     readonly rawOf?: ReadonlyMap<number, { readonly raw: readonly TimeRange[] }>;
+    /** Of which series sums do not count. */
+    readonly leavesSumsOut?: ((series: SummedSeries) => boolean) | undefined;
+    /** Told how many profiles such sums stand for. */
+    readonly onLeftOut?: (profiles: number) => void;
   },
 ): ReadonlyMap<string, readonly Slice[]> {
+  const { profiles } = tables;
   const byService = new Map<string, Slice[]>();
   for (const { number, column, deferred } of matchBlock(tables.series, request)) {
     const { series } = tables.series[number]!;
     for (const range of parts.rawOf?.get(number)?.raw ?? [request.range]) {
-      const { first, end } = profilesInRange(tables.profiles, number, range);
+      const { first, end } = profilesInRange(profiles, number, range);
       if (first === end) continue;
-      const kept = keptRanges(tables.profiles.startNs, { first, end }, parts.removals.of(series));
+      const live = keptRanges(profiles.startNs, { first, end }, parts.removals.of(series));
+      const own = { series, typeId: request.typeId, column, deferred };
+      const kept = parts.leavesSumsOut?.(own) === true ? sentRanges(profiles, live, parts) : live;
       if (kept.length === 0) continue;
       const querySeries = parts.registry.of(series, column, request.typeId);
       const slices = byService.get(series.service) ?? [];
       byService.set(series.service, slices);
       for (const part of kept) {
-        querySeries.profileCount += part.end - part.first;
+        querySeries.profileCount += profileCount(profiles, part);
         slices.push({ series: querySeries, column, deferred, ...part });
       }
     }
   }
   return byService;
+}
+
+/** `live` without sums. */
+function sentRanges(
+  profiles: BlockProfiles,
+  live: readonly KeptRange[],
+  { onLeftOut }: { readonly onLeftOut?: (profiles: number) => void },
+): readonly KeptRange[] {
+  return live.flatMap((range) => {
+    const { runs, leftOut } = withoutSums(profiles, range);
+    if (leftOut > 0) onLeftOut?.(leftOut);
+    return runs.map((run) => ({ ...range, ...run }));
+  });
 }
 
 export interface KeptRange {

@@ -4,7 +4,8 @@ import { NOTHING_REMOVED, type Removals } from '../manifest/series-removal.js';
 import type { BlockHandle } from './block-handle.js';
 import { BlockSource } from './block-source.js';
 import { withoutEmptied } from './live-profiles.js';
-import { type BlockRequest, matchBlock, planBlock } from './plan.js';
+import { type SumUse, sumsLeftOut } from './block-sums.js';
+import { type BlockRequest, matchBlock, type MatchedSeries, planBlock } from './plan.js';
 import { profileCount, type ProfileSource, type SeriesRegistry, type Slice } from './source.js';
 import { TileSource, tilesInRange } from './tile-source.js';
 import { planTiles, type SeriesCover, type TileUse } from './tiles.js';
@@ -12,6 +13,8 @@ import { planTiles, type SeriesCover, type TileUse } from './tiles.js';
 export interface SelectRequest extends BlockRequest {
   /** Without it nothing but profiles will do. */
   readonly tiles?: TileUse | undefined;
+  /** Without it no sum will do for the profiles that it stands for. */
+  readonly sums?: SumUse | undefined;
 }
 
 export interface BlockParts {
@@ -19,6 +22,8 @@ export interface BlockParts {
   readonly removals: Removals;
   readonly registry: SeriesRegistry;
   readonly signal: AbortSignal;
+  /** Told how many profiles the block has as sums that do not answer the request. */
+  readonly onLeftOut: (profiles: number) => void;
 }
 
 export async function selectBlock(
@@ -30,8 +35,12 @@ export async function selectBlock(
   if (!services.some((s) => s.profileTypes.includes(request.typeId))) return [];
   const series = await handle.series();
   const matched = matchBlock(series, request);
+  const { meta } = handle.reader;
+  const leavesSumsOut = sumsLeftOut(meta.sums, request.selector, request.sums);
+  const isSent = ({ number, ...own }: MatchedSeries): boolean =>
+    leavesSumsOut?.({ ...series[number]!, ...own, typeId: request.typeId }) !== true;
   const covers =
-    request.tiles === undefined
+    request.tiles === undefined || !matched.every(isSent)
       ? new Map<number, SeriesCover>()
       : planTiles({ services, series, removals }, matched, { ...request, use: request.tiles });
   // Everything is read before anything is noted, so that damage leaves no trace but itself.
@@ -41,7 +50,8 @@ export async function selectBlock(
   const isTotals = request.tiles?.kind === 'steps';
   if (isRawRead) {
     const profiles = await handle.profiles();
-    const rest = { registry, removals, rawOf: covers };
+    const { onLeftOut } = parts;
+    const rest = { registry, removals, rawOf: covers, leavesSumsOut, onLeftOut };
     for (const [service, slices] of planBlock({ series, profiles }, request, rest)) {
       sources.push(await liveSource(parts, service, { profiles, slices }));
     }
@@ -86,7 +96,9 @@ async function liveSource(
   const source = new BlockSource(handle, service, tables);
   if (tables.slices.every((slice) => slice.removed.length === 0)) return source;
   const slices = await withoutEmptied(source, signal);
-  for (const slice of tables.slices) slice.series.profileCount -= slice.end - slice.first;
-  for (const slice of slices) slice.series.profileCount += slice.end - slice.first;
+  for (const slice of tables.slices) {
+    slice.series.profileCount -= profileCount(tables.profiles, slice);
+  }
+  for (const slice of slices) slice.series.profileCount += profileCount(tables.profiles, slice);
   return new BlockSource(handle, service, { ...tables, slices });
 }

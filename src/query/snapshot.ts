@@ -10,6 +10,7 @@ import { coversSegment, Removals, tombstonesOf } from '../manifest/series-remova
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { FramePool } from '../symbols/frame-pool.js';
+import type { MissingPart } from './api.js';
 import { BlockHandle } from './block-handle.js';
 import type { WeightedCache } from './cache.js';
 import type { QueryContext } from './context.js';
@@ -149,7 +150,13 @@ export class Snapshot {
     let blocks = 0;
     await this.forEachBlock(async (handle, removals) => {
       const { signal } = this.#context;
-      const own = await selectBlock({ handle, removals, registry, signal }, { ...request, range });
+      let leftOut = 0;
+      const onLeftOut = (profiles: number): void => {
+        leftOut += profiles;
+      };
+      const parts = { handle, removals, registry, signal, onLeftOut };
+      const own = await selectBlock(parts, { ...request, range });
+      if (leftOut > 0) this.#context.noteMissing(sumsPart(handle, leftOut));
       sources.push(...own);
       if (own.length > 0) blocks++;
     });
@@ -228,6 +235,17 @@ export class Snapshot {
     });
     return withDeletions(carry, new Removals(tombstonesOf(this.#manifest, ref)));
   }
+}
+
+/** Says that profiles are there as sums only, which do not answer the request. */
+function sumsPart({ reader }: BlockHandle, profiles: number): MissingPart {
+  const { blockId, sums } = reader.meta;
+  const dropped = sums?.droppedLabels.join(', ') ?? '';
+  return {
+    part: `sums of block ${blockId}`,
+    code: 'PS_SUMS',
+    message: `cannot count ${profiles} profiles that are kept as sums of up to ${sums?.width}: got a request for single profiles, last, max or one of the labels that sums do not have (${dropped}); want sum or avg by other labels`,
+  };
 }
 
 /** JSON keeps a tenant's name from running into the block's. */

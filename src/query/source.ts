@@ -2,7 +2,6 @@
  * Where rows come from, blocks and level 0 alike: profiles at positions 0 ... count - 1, those of one series next to
  * one another in the order of (start, id), and a scan over the rows of some of them.
  */
-import type { RollupWidth } from '../block/types.js';
 import type { ProfileMetadata } from '../log/segment-view.js';
 import type { SampleRemoval } from '../manifest/series-removal.js';
 import type { Series, Temporality } from '../model/series.js';
@@ -10,6 +9,7 @@ import type { SymbolSource } from '../symbols/source.js';
 import type { RowRun } from './block-handle.js';
 import type { CompiledSelector } from '../symbols/select.js';
 import { keyOfSeries } from '../symbols/select.js';
+import type { RollupWidth } from '../model/rollup-width.js';
 
 /** One series with one of its value columns, wherever its profiles lie. */
 export interface QuerySeries {
@@ -38,7 +38,7 @@ export interface SourceProfiles {
   readonly durationNs: BigInt64Array;
   readonly period: BigInt64Array;
   /** Profiles behind each position, of which `startNs` is the first and the others are sums; one each when absent. */
-  readonly profileCounts?: Int32Array;
+  readonly profileCounts?: Int32Array | undefined;
 }
 
 export interface ScanCall {
@@ -51,6 +51,8 @@ export interface ScanCall {
 export interface ProfileSource {
   /** Present for buckets of a rollup: how many of them stand for the selected profiles. */
   readonly rolledUp?: { readonly tiles: number; readonly width: RollupWidth };
+  /** Present where the block has sums: the widest. */
+  readonly sums?: RollupWidth | undefined;
   /** For people, and for `QueryStats.missing`. */
   readonly part: string;
   readonly profiles: SourceProfiles;

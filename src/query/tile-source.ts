@@ -2,13 +2,14 @@
  * Buckets of a rollup as a source: a position is the bucket of one series, its profiles are those that lie in it. Series
  * that are rolled up together share the rows of a bucket, so all of them are selected or none.
  */
-import type { BlockTiles, RollupMeta, RollupWidth, RowRange } from '../block/types.js';
+import type { BlockTiles, RollupMeta, RowRange } from '../block/types.js';
 import type { ProfileMetadata } from '../log/segment-view.js';
 import type { SymbolSource } from '../symbols/source.js';
 import type { BlockHandle, RowRun } from './block-handle.js';
 import { wordsOf } from './kernels.js';
 import { lowerBound } from './plan.js';
 import type { ProfileSource, ScanCall, Slice, SourceProfiles } from './source.js';
+import type { RollupWidth } from '../model/rollup-width.js';
 
 /** Positions [first, end) of the buckets of a series that start in [startNs, endNs). */
 export function tilesInRange(
@@ -24,6 +25,7 @@ export function tilesInRange(
 
 export class TileSource implements ProfileSource {
   readonly part: string;
+  readonly sums: RollupWidth | undefined;
   readonly profiles: SourceProfiles;
   readonly slices: readonly Slice[];
   readonly rolledUp: { readonly tiles: number; readonly width: RollupWidth };
@@ -46,7 +48,9 @@ export class TileSource implements ProfileSource {
     },
   ) {
     const { tiles } = of;
-    this.part = `block ${handle.reader.meta.blockId}`;
+    const { blockId, sums } = handle.reader.meta;
+    this.part = `block ${blockId}`;
+    this.sums = sums?.width;
     this.slices = of.slices;
     this.profiles = {
       startNs: tiles.startNsMin,

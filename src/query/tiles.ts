@@ -4,13 +4,13 @@
  * are rolled up together answer the request alike.
  * What buckets do not cover is read as it was sent.
  */
-import { ROLLUP_WIDTH_NS } from '../block/schemas.js';
 import type { BlockSeries, RollupMeta, ServiceMeta } from '../block/types.js';
 import type { Removals, SeriesRemoval } from '../manifest/series-removal.js';
 import { deferredKey, seriesLabel } from '../symbols/select.js';
 import { aggregationOf } from './aggregate.js';
 import type { Aggregation } from './api.js';
 import type { BlockRequest, MatchedSeries, TimeRange } from './plan.js';
+import { ROLLUP_WIDTH_NS } from '../model/rollup-width.js';
 
 /** What a request does with profiles, as far as it decides whether sums of them are enough. */
 export type TileUse =

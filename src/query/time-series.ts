@@ -177,7 +177,7 @@ function addTotals(request: TimeSeriesRequest, work: SeriesWork, piece: Piece): 
   for (let p = slice.first; p < slice.end; p++) {
     const step = stepOf(source.profiles.startNs[p]!);
     if (request.measure === 'profiles') {
-      target.add(step, 1, 0);
+      target.add(step, source.profiles.profileCounts?.[p] ?? 1, 0);
       continue;
     }
     const low = totals[2 * p]! >>> 0;

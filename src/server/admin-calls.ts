@@ -34,7 +34,10 @@ export function adminCalls(admin: AdminApi): AdminCalls {
         ...(startMs === undefined ? {} : { startMs: safeNumber('start_ms', startMs) }),
         ...(endMs === undefined ? {} : { endMs: safeNumber('end_ms', endMs) }),
       });
-      return create(DeleteResponseSchema, { deletion: deletionMessage(deletion) });
+      return create(DeleteResponseSchema, {
+        deletion: deletionMessage(deletion),
+        sumsKept: BigInt(deletion.sumsKept),
+      });
     },
     async deletions({ tenantId }) {
       const deletions = await admin.deletions(tenantId);
@@ -43,7 +46,11 @@ export function adminCalls(admin: AdminApi): AdminCalls {
     async retention({ tenantId }) {
       const rules = admin.retention
         .filter((rule) => (rule.tenantId ?? tenantId) === tenantId)
-        .map(({ selector = '', keepMs }) => ({ selector, keepMs: BigInt(keepMs) }));
+        .map(({ selector = '', keepMs = 0, sums = [] }) => ({
+          selector,
+          keepMs: BigInt(keepMs),
+          sums: sums.map(({ afterMs, width }) => ({ afterMs: BigInt(afterMs), width })),
+        }));
       return create(RetentionResponseSchema, { rules });
     },
   };

@@ -20,18 +20,26 @@ export interface AdminApi {
     readonly selector: string;
     readonly startMs?: number;
     readonly endMs?: number;
-  }): Promise<ServedDeletion>;
+  }): Promise<ServedDeletionResult>;
   /** Deletions that compaction has not applied everywhere yet. */
   deletions(tenantId: string): Promise<readonly ServedDeletion[]>;
   /** In force. */
   readonly retention: readonly ServedRetentionRule[];
 }
 
+/** What a call that deletes answers. */
+export interface ServedDeletionResult extends ServedDeletion {
+  readonly sumsKept: number;
+}
+
 /** How long something is kept; the first rule that fits a series decides. */
 export interface ServedRetentionRule {
   readonly tenantId?: string;
   readonly selector?: string;
-  readonly keepMs: number;
+  /** Absent: for ever. */
+  readonly keepMs?: number;
+  /** From which ages on sums of which width stand for profiles. */
+  readonly sums?: readonly { readonly afterMs: number; readonly width: string }[];
 }
 
 export interface AdminCall {

@@ -121,9 +121,9 @@ function json(body: Uint8Array): Reply {
 
 /** Stats of an answer whose body has no place for them; ASCII, as headers have to be. */
 function statsHeaders(stats: QueryStats): Record<string, string> {
-  const { profiles, series, rows, tiles, tileRows, blocks, segments, missing } = stats;
+  const { missing, ...counts } = stats;
   return {
-    'basalt-stats': JSON.stringify({ profiles, series, rows, tiles, tileRows, blocks, segments }),
+    'basalt-stats': JSON.stringify(counts),
     'basalt-partial': String(missing.length > 0),
   };
 }

@@ -47,11 +47,10 @@ export function sortedJson(labels: SeriesLabels): SeriesLabels {
 
 /** The end of an answer. */
 export function writeStats(text: JsonText, stats: QueryStats): JsonText {
-  const { profiles, series, rows, tiles, tileRows, blocks, segments, missing } = stats;
   return text
     .raw(',"stats":')
-    .value({ profiles, series, rows, tiles, tileRows, blocks, segments, missing })
-    .raw(`,"partial":${missing.length > 0}}`);
+    .value(stats)
+    .raw(`,"partial":${stats.missing.length > 0}}`);
 }
 
 export function treeJson(tree: FlameTree): Buffer {

@@ -157,6 +157,7 @@ export function statsMessage(stats: QueryStats): QueryStatsMessage {
     rows: BigInt(stats.rows),
     tiles: BigInt(stats.tiles),
     tileRows: BigInt(stats.tileRows),
+    sums: stats.sums,
     blocks: BigInt(stats.blocks),
     segments: BigInt(stats.segments),
     missing: stats.missing.map(({ part, code, message }) => ({

@@ -13,6 +13,7 @@ import { PROFILE_TYPE, PROFILE_TYPE_PARTS, SERVICE_NAME } from '../model/labels.
 import { TENANT_DEFAULT, checkTenantId } from '../model/tenant-id.js';
 import type { Bucket } from '../objstore/bucket.js';
 import { compileSelector } from '../symbols/select.js';
+import { checkSums } from './deletion-sums.js';
 import type { Environment } from './options.js';
 
 /** Profile starts [startMs, endMs), unix milliseconds. */
@@ -39,6 +40,14 @@ export interface Deletion {
   readonly blocks: number;
 }
 
+/** What a call that deletes answers. */
+export interface DeletionResult extends Deletion {
+  /**
+   * Blocks that hold old profiles as sums without a label that the selector names: what it takes stays in those sums.
+   */
+  readonly sumsKept: number;
+}
+
 /** Greatest time in milliseconds whose nanoseconds fit in 64 bits. */
 const TIME_MS_MAX = 9_223_372_036_854;
 const COMMIT_ATTEMPTS = 16;
@@ -52,7 +61,7 @@ export interface DeletionPlace {
 export async function deleteProfiles(
   { ingest, ...place }: DeletionPlace & { readonly ingest: IngestApi },
   request: DeleteRequest,
-): Promise<Deletion> {
+): Promise<DeletionResult> {
   const manifests = manifestsOf(place);
   const { tenantId, selector, startMs, endMs } = checked(request);
   // Sealed, so that a segment lies before the deletion or after it, and never on both sides.
@@ -66,10 +75,13 @@ export async function deleteProfiles(
       const createdMs = place.environment.clock.nowMs();
       const tombstone = { id, selector, startMs, endMs, createdMs, covered };
       try {
+        const sumsKept = await checkSums(place.bucket, base, { selector, startMs, endMs });
         const next = await manifests.commit(base, (now) => withTombstone(now, tombstone));
-        return deletionOf(next, tombstone);
+        return { ...deletionOf(next, tombstone), sumsKept };
       } catch (error) {
-        if (!isKind(error, 'conflict') || attempt >= COMMIT_ATTEMPTS) throw error;
+        // Another commit came first, or a block that was looked at has been compacted away.
+        const isRace = isKind(error, 'conflict') || isKind(error, 'not-found');
+        if (!isRace || attempt >= COMMIT_ATTEMPTS) throw error;
       }
     }
   } finally {

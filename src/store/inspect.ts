@@ -1,6 +1,7 @@
 import { isKind } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { openBlock } from '../block/reader.js';
+import type { BlockSums } from '../block/types.js';
 import { blockTableSizes } from '../block/table-sizes.js';
 import { SegmentReader } from '../head/segment-reader.js';
 import { ManifestStore } from '../manifest/manifest-store.js';
@@ -31,6 +32,8 @@ export interface InspectedBlock {
   readonly end: number;
   readonly profiles: number;
   readonly samples: number;
+  /** Present where old profiles are there as sums, each of which counts as one in `profiles`. */
+  readonly sums?: BlockSums;
   readonly bytes: {
     readonly total: number;
     readonly tables: Readonly<Record<string, number>>;
@@ -112,6 +115,7 @@ async function inspectBlock(
     end: Number(block.startNsMax / 1_000_000n),
     profiles: block.profileCount,
     samples: block.sampleCount,
+    ...(meta.sums === undefined ? {} : { sums: meta.sums }),
     bytes: { total: block.sizeBytes, tables, columns },
   };
 }

@@ -10,7 +10,7 @@ import type { QueryApi } from '../query/api.js';
 import { BackgroundCompaction } from './background-compaction.js';
 import type { Inspection } from './inspect.js';
 import type { IngestReport } from './ingest-part.js';
-import type { DeleteRequest, Deletion } from './deletion.js';
+import type { DeleteRequest, Deletion, DeletionResult } from './deletion.js';
 import { dataLayout, openStoreBucket } from './layout.js';
 import {
   checkRollupLabels,
@@ -182,7 +182,7 @@ export class Store implements AsyncDisposable {
    * Deletes what `selector` takes in a range, as far as it was written before: at once for queries, for good when
    * compaction has passed. The same data may be written again afterwards, and is there then.
    */
-  async delete(request: DeleteRequest): Promise<Deletion> {
+  async delete(request: DeleteRequest): Promise<DeletionResult> {
     const { ingest } = this.#open();
     const { deleteProfiles } = await import('./deletion.js');
     return deleteProfiles({ ...this.#where(), ingest }, request);

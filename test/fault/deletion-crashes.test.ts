@@ -152,4 +152,24 @@ describe('a crash anywhere', () => {
       },
     });
   }, 120_000);
+
+  it('where old profiles become sums: each counts once, and nothing that was deleted before', async () => {
+    await crashEverywhere({
+      options: { retention: [{ sums: [{ afterMs: DAY_MS, width: '1h' }] }] },
+      run: async (store) => {
+        await store.delete(DELETED);
+        await store.compact({ full: true });
+      },
+      check: async (store) => {
+        const { marked } = await readMarked(store.query);
+        expect([MARKED, KEPT.length]).toContain(marked.size);
+        await expectMarked(store, marked.size === MARKED ? ALL : KEPT, STEPS - 1);
+        await store.delete(DELETED);
+        await store.compact({ full: true });
+        await expectMarked(store, KEPT, STEPS - 1);
+        const { blocks } = await store.inspect();
+        expect(blocks.map((block) => block.sums?.width)).toEqual(['1h']);
+      },
+    });
+  }, 120_000);
 });

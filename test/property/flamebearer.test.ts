@@ -67,6 +67,7 @@ function treeOf(stacks: Readonly<Record<string, bigint>>, depthMax = 100): Flame
       tileRows: 0,
       blocks: 0,
       segments: 0,
+      sums: '',
       missing: [],
     },
   };

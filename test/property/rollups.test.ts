@@ -4,8 +4,7 @@ import { columnOf, int32Values, int64Values, timestampValues } from '../../src/c
 import { readTableParts } from '../../src/block/read-rows.js';
 import { openBlock, openTable } from '../../src/block/reader.js';
 import { ROLLUP_SETTINGS, type RollupSettings } from '../../src/block/rollup-series.js';
-import { ROLLUP_WIDTH_NS, ROLLUP_WIDTHS } from '../../src/block/schemas.js';
-import type { BlockMeta, BlockReader, RollupWidth } from '../../src/block/types.js';
+import type { BlockMeta, BlockReader } from '../../src/block/types.js';
 import { verifyBlock } from '../../src/block/verify.js';
 import { createBlockWriter } from '../../src/block/writer.js';
 import { seriesKey } from '../../src/model/series.js';
@@ -17,6 +16,7 @@ import {
   spread,
   writePlain,
 } from '../support/random-blocks.js';
+import { ROLLUP_WIDTHS, ROLLUP_WIDTH_NS, type RollupWidth } from '../../src/model/rollup-width.js';
 
 /** Rollups of everything, however little they save. */
 const ALWAYS: RollupSettings = {

@@ -125,11 +125,13 @@ function showMessage(text, isError) {
 }
 
 function showSummary(tree) {
-  const { profiles, series, rows, missing } = tree.stats;
+  const { profiles, series, rows, sums, missing } = tree.stats;
   const total = formatValue(Number(tree.total), tree.unit);
   byId('summary').textContent =
     `${total} in ${profiles.toLocaleString()} profiles of ${series.toLocaleString()} series (${rows.toLocaleString()} rows read)`;
   const notes = missing.map((part) => `Missing: ${part.part} (${part.code}) ${part.message}`);
+  if (sums !== '')
+    notes.push(`Old profiles are kept as sums of up to ${sums}: each counts where it starts.`);
   if (tree.hidden.nodes > 0) {
     const value = formatValue(Number(tree.hidden.value), tree.unit);
     notes.push(`${tree.hidden.nodes.toLocaleString()} small frames (${value}) are not drawn.`);

@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import type { RollupMeta, RollupWidth } from '../../../src/block/types.js';
+import type { RollupMeta } from '../../../src/block/types.js';
 import { coverRange } from '../../../src/query/tiles.js';
+import type { RollupWidth } from '../../../src/model/rollup-width.js';
 
 const MINUTE = 60_000_000_000n;
 const HOUR = 60n * MINUTE;

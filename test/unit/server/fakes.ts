@@ -32,6 +32,7 @@ export const STATS: QueryStats = {
   tileRows: 0,
   blocks: 1,
   segments: 1,
+  sums: '',
   missing: [],
 };
 

@@ -12,7 +12,7 @@ afterEach(() => void calls.splice(0));
 const admin: AdminApi = {
   delete: async (request) => {
     calls.push(request);
-    return { id: 3, startMs: 1, endMs: 2, createdMs: NOW_MS, blocks: 4, ...request };
+    return { id: 3, startMs: 1, endMs: 2, createdMs: NOW_MS, blocks: 4, sumsKept: 0, ...request };
   },
   deletions: async (tenantId) => [
     { id: 3, tenantId, selector: '{a="b"}', startMs: 1, endMs: 2, createdMs: 5, blocks: 0 },

@@ -10,7 +10,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file basalt/v1/admin.proto.
  */
 export const file_basalt_v1_admin: GenFile = /*@__PURE__*/
-  fileDesc("ChViYXNhbHQvdjEvYWRtaW4ucHJvdG8SCWJhc2FsdC52MSJlCg1EZWxldGVSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhUKCHN0YXJ0X21zGAIgASgDSACIAQESEwoGZW5kX21zGAMgASgDSAGIAQFCCwoJX3N0YXJ0X21zQgkKB19lbmRfbXMiNwoORGVsZXRlUmVzcG9uc2USJQoIZGVsZXRpb24YASABKAsyEy5iYXNhbHQudjEuRGVsZXRpb24ibgoIRGVsZXRpb24SCgoCaWQYASABKAQSEAoIc2VsZWN0b3IYAiABKAkSEAoIc3RhcnRfbXMYAyABKAMSDgoGZW5kX21zGAQgASgDEhIKCmNyZWF0ZWRfbXMYBSABKAMSDgoGYmxvY2tzGAYgASgEIhIKEERlbGV0aW9uc1JlcXVlc3QiOwoRRGVsZXRpb25zUmVzcG9uc2USJgoJZGVsZXRpb25zGAEgAygLMhMuYmFzYWx0LnYxLkRlbGV0aW9uIhIKEFJldGVudGlvblJlcXVlc3QiPAoRUmV0ZW50aW9uUmVzcG9uc2USJwoFcnVsZXMYASADKAsyGC5iYXNhbHQudjEuUmV0ZW50aW9uUnVsZSIyCg1SZXRlbnRpb25SdWxlEhAKCHNlbGVjdG9yGAEgASgJEg8KB2tlZXBfbXMYAiABKAQy3QEKDEFkbWluU2VydmljZRI9CgZEZWxldGUSGC5iYXNhbHQudjEuRGVsZXRlUmVxdWVzdBoZLmJhc2FsdC52MS5EZWxldGVSZXNwb25zZRJGCglEZWxldGlvbnMSGy5iYXNhbHQudjEuRGVsZXRpb25zUmVxdWVzdBocLmJhc2FsdC52MS5EZWxldGlvbnNSZXNwb25zZRJGCglSZXRlbnRpb24SGy5iYXNhbHQudjEuUmV0ZW50aW9uUmVxdWVzdBocLmJhc2FsdC52MS5SZXRlbnRpb25SZXNwb25zZWIGcHJvdG8z");
+  fileDesc("ChViYXNhbHQvdjEvYWRtaW4ucHJvdG8SCWJhc2FsdC52MSJlCg1EZWxldGVSZXF1ZXN0EhAKCHNlbGVjdG9yGAEgASgJEhUKCHN0YXJ0X21zGAIgASgDSACIAQESEwoGZW5kX21zGAMgASgDSAGIAQFCCwoJX3N0YXJ0X21zQgkKB19lbmRfbXMiSgoORGVsZXRlUmVzcG9uc2USJQoIZGVsZXRpb24YASABKAsyEy5iYXNhbHQudjEuRGVsZXRpb24SEQoJc3Vtc19rZXB0GAIgASgEIm4KCERlbGV0aW9uEgoKAmlkGAEgASgEEhAKCHNlbGVjdG9yGAIgASgJEhAKCHN0YXJ0X21zGAMgASgDEg4KBmVuZF9tcxgEIAEoAxISCgpjcmVhdGVkX21zGAUgASgDEg4KBmJsb2NrcxgGIAEoBCISChBEZWxldGlvbnNSZXF1ZXN0IjsKEURlbGV0aW9uc1Jlc3BvbnNlEiYKCWRlbGV0aW9ucxgBIAMoCzITLmJhc2FsdC52MS5EZWxldGlvbiISChBSZXRlbnRpb25SZXF1ZXN0IjwKEVJldGVudGlvblJlc3BvbnNlEicKBXJ1bGVzGAEgAygLMhguYmFzYWx0LnYxLlJldGVudGlvblJ1bGUiUwoNUmV0ZW50aW9uUnVsZRIQCghzZWxlY3RvchgBIAEoCRIPCgdrZWVwX21zGAIgASgEEh8KBHN1bXMYAyADKAsyES5iYXNhbHQudjEuU3VtQWdlIikKBlN1bUFnZRIQCghhZnRlcl9tcxgBIAEoBBINCgV3aWR0aBgCIAEoCTLdAQoMQWRtaW5TZXJ2aWNlEj0KBkRlbGV0ZRIYLmJhc2FsdC52MS5EZWxldGVSZXF1ZXN0GhkuYmFzYWx0LnYxLkRlbGV0ZVJlc3BvbnNlEkYKCURlbGV0aW9ucxIbLmJhc2FsdC52MS5EZWxldGlvbnNSZXF1ZXN0GhwuYmFzYWx0LnYxLkRlbGV0aW9uc1Jlc3BvbnNlEkYKCVJldGVudGlvbhIbLmJhc2FsdC52MS5SZXRlbnRpb25SZXF1ZXN0GhwuYmFzYWx0LnYxLlJldGVudGlvblJlc3BvbnNlYgZwcm90bzM");
 
 /**
  * @generated from message basalt.v1.DeleteRequest
@@ -53,6 +53,13 @@ export type DeleteResponse = Message<"basalt.v1.DeleteResponse"> & {
    * @generated from field: basalt.v1.Deletion deletion = 1;
    */
   deletion?: Deletion | undefined;
+
+  /**
+   * Blocks that hold old profiles as sums without a label that the selector names: what it takes stays in those sums.
+   *
+   * @generated from field: uint64 sums_kept = 2;
+   */
+  sumsKept: bigint;
 };
 
 /**
@@ -180,9 +187,18 @@ export type RetentionRule = Message<"basalt.v1.RetentionRule"> & {
   selector: string;
 
   /**
+   * 0: for ever.
+   *
    * @generated from field: uint64 keep_ms = 2;
    */
   keepMs: bigint;
+
+  /**
+   * From which ages on sums stand for profiles, rising.
+   *
+   * @generated from field: repeated basalt.v1.SumAge sums = 3;
+   */
+  sums: SumAge[];
 };
 
 /**
@@ -191,6 +207,30 @@ export type RetentionRule = Message<"basalt.v1.RetentionRule"> & {
  */
 export const RetentionRuleSchema: GenMessage<RetentionRule> = /*@__PURE__*/
   messageDesc(file_basalt_v1_admin, 7);
+
+/**
+ * @generated from message basalt.v1.SumAge
+ */
+export type SumAge = Message<"basalt.v1.SumAge"> & {
+  /**
+   * @generated from field: uint64 after_ms = 1;
+   */
+  afterMs: bigint;
+
+  /**
+   * `5m`, `1h` or `1d`.
+   *
+   * @generated from field: string width = 2;
+   */
+  width: string;
+};
+
+/**
+ * Describes the message basalt.v1.SumAge.
+ * Use `create(SumAgeSchema)` to create a new message.
+ */
+export const SumAgeSchema: GenMessage<SumAge> = /*@__PURE__*/
+  messageDesc(file_basalt_v1_admin, 8);
 
 /**
  * What changes or shows the store as a whole. The tenant is the metadata `x-scope-orgid`, or `anonymous`.

@@ -12,7 +12,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file basalt/storage/v1/block.proto.
  */
 export const file_basalt_storage_v1_block: GenFile = /*@__PURE__*/
-  fileDesc("Ch1iYXNhbHQvc3RvcmFnZS92MS9ibG9jay5wcm90bxIRYmFzYWx0LnN0b3JhZ2UudjEi3QIKCUJsb2NrTWV0YRIQCghibG9ja19pZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDQoFbGV2ZWwYAyABKA0SEgoKY3JlYXRlZF9tcxgEIAEoAxIUCgxzdGFydF9uc19taW4YBSABKBASFAoMc3RhcnRfbnNfbWF4GAYgASgQEhUKDXByb2ZpbGVfY291bnQYByABKAQSFAoMc2FtcGxlX2NvdW50GAggASgEEhsKE3ZhbHVlX21hZ25pdHVkZV9tYXgYCSADKAQSMQoIc2VydmljZXMYCiADKAsyHy5iYXNhbHQuc3RvcmFnZS52MS5CbG9ja1NlcnZpY2USLQoGdGFibGVzGAsgAygLMh0uYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tUYWJsZRIwCgdsaW5lYWdlGBAgASgLMh8uYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tMaW5lYWdlIr0BCgxCbG9ja1NlcnZpY2USDwoHc2VydmljZRgBIAEoCRIVCg1maXJzdF9rZXlfcm93GAIgASgEEhEKCWtleV9jb3VudBgDIAEoDRIWCg5maXJzdF9ub2RlX3JvdxgEIAEoBBISCgpub2RlX2NvdW50GAUgASgNEhUKDXByb2ZpbGVfdHlwZXMYBiADKAkSLwoHcm9sbHVwcxgHIAMoCzIeLmJhc2FsdC5zdG9yYWdlLnYxLkJsb2NrUm9sbHVwIpIBCgtCbG9ja1JvbGx1cBIUCgxwcm9maWxlX25hbWUYASABKAkSDQoFd2lkdGgYAiABKAkSEgoKZmlyc3RfdGlsZRgDIAEoBBISCgp0aWxlX2NvdW50GAQgASgNEhAKCGhhc19yb3dzGAUgASgIEhEKCWZpcnN0X3JvdxgGIAEoBBIRCglyb3dfY291bnQYByABKAQimAEKCkJsb2NrVGFibGUSDAoEbmFtZRgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgEEhEKCXJvd19jb3VudBgDIAEoBBIOCgZmb290ZXIYBCABKAwSDwoHY29sdW1ucxgFIAMoCRI0Cgpyb3dfZ3JvdXBzGAYgAygLMiAuYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tSb3dHcm91cCJGCg1CbG9ja1Jvd0dyb3VwEhEKCXJvd19jb3VudBgBIAEoDRISCgpzaXplX2J5dGVzGAIgAygNEg4KBmNyYzMyYxgDIAMoB2IGcHJvdG8z", [file_basalt_storage_v1_lineage]);
+  fileDesc("Ch1iYXNhbHQvc3RvcmFnZS92MS9ibG9jay5wcm90bxIRYmFzYWx0LnN0b3JhZ2UudjEiiQMKCUJsb2NrTWV0YRIQCghibG9ja19pZBgBIAEoCRIRCgl0ZW5hbnRfaWQYAiABKAkSDQoFbGV2ZWwYAyABKA0SEgoKY3JlYXRlZF9tcxgEIAEoAxIUCgxzdGFydF9uc19taW4YBSABKBASFAoMc3RhcnRfbnNfbWF4GAYgASgQEhUKDXByb2ZpbGVfY291bnQYByABKAQSFAoMc2FtcGxlX2NvdW50GAggASgEEhsKE3ZhbHVlX21hZ25pdHVkZV9tYXgYCSADKAQSMQoIc2VydmljZXMYCiADKAsyHy5iYXNhbHQuc3RvcmFnZS52MS5CbG9ja1NlcnZpY2USLQoGdGFibGVzGAsgAygLMh0uYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tUYWJsZRIwCgdsaW5lYWdlGBAgASgLMh8uYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tMaW5lYWdlEioKBHN1bXMYESABKAsyHC5iYXNhbHQuc3RvcmFnZS52MS5CbG9ja1N1bXMiMgoJQmxvY2tTdW1zEg0KBXdpZHRoGAEgASgJEhYKDmRyb3BwZWRfbGFiZWxzGAIgAygJIr0BCgxCbG9ja1NlcnZpY2USDwoHc2VydmljZRgBIAEoCRIVCg1maXJzdF9rZXlfcm93GAIgASgEEhEKCWtleV9jb3VudBgDIAEoDRIWCg5maXJzdF9ub2RlX3JvdxgEIAEoBBISCgpub2RlX2NvdW50GAUgASgNEhUKDXByb2ZpbGVfdHlwZXMYBiADKAkSLwoHcm9sbHVwcxgHIAMoCzIeLmJhc2FsdC5zdG9yYWdlLnYxLkJsb2NrUm9sbHVwIpIBCgtCbG9ja1JvbGx1cBIUCgxwcm9maWxlX25hbWUYASABKAkSDQoFd2lkdGgYAiABKAkSEgoKZmlyc3RfdGlsZRgDIAEoBBISCgp0aWxlX2NvdW50GAQgASgNEhAKCGhhc19yb3dzGAUgASgIEhEKCWZpcnN0X3JvdxgGIAEoBBIRCglyb3dfY291bnQYByABKAQimAEKCkJsb2NrVGFibGUSDAoEbmFtZRgBIAEoCRISCgpzaXplX2J5dGVzGAIgASgEEhEKCXJvd19jb3VudBgDIAEoBBIOCgZmb290ZXIYBCABKAwSDwoHY29sdW1ucxgFIAMoCRI0Cgpyb3dfZ3JvdXBzGAYgAygLMiAuYmFzYWx0LnN0b3JhZ2UudjEuQmxvY2tSb3dHcm91cCJGCg1CbG9ja1Jvd0dyb3VwEhEKCXJvd19jb3VudBgBIAEoDRISCgpzaXplX2J5dGVzGAIgAygNEg4KBmNyYzMyYxgDIAMoB2IGcHJvdG8z", [file_basalt_storage_v1_lineage]);
 
 /**
  * The `meta` object of a block: one read opens the block. docs/format/block.md explains it.
@@ -85,6 +85,13 @@ export type BlockMeta = Message<"basalt.storage.v1.BlockMeta"> & {
    * @generated from field: basalt.storage.v1.BlockLineage lineage = 16;
    */
   lineage?: BlockLineage | undefined;
+
+  /**
+   * Present where profiles are kept as sums: format version 2.
+   *
+   * @generated from field: basalt.storage.v1.BlockSums sums = 17;
+   */
+  sums?: BlockSums | undefined;
 };
 
 /**
@@ -93,6 +100,34 @@ export type BlockMeta = Message<"basalt.storage.v1.BlockMeta"> & {
  */
 export const BlockMetaSchema: GenMessage<BlockMeta> = /*@__PURE__*/
   messageDesc(file_basalt_storage_v1_block, 0);
+
+/**
+ * What is known of the sums that stand for profiles.
+ *
+ * @generated from message basalt.storage.v1.BlockSums
+ */
+export type BlockSums = Message<"basalt.storage.v1.BlockSums"> & {
+  /**
+   * The widest: `5m`, `1h` or `1d`.
+   *
+   * @generated from field: string width = 1;
+   */
+  width: string;
+
+  /**
+   * Labels of series that sums do not tell apart, sorted.
+   *
+   * @generated from field: repeated string dropped_labels = 2;
+   */
+  droppedLabels: string[];
+};
+
+/**
+ * Describes the message basalt.storage.v1.BlockSums.
+ * Use `create(BlockSumsSchema)` to create a new message.
+ */
+export const BlockSumsSchema: GenMessage<BlockSums> = /*@__PURE__*/
+  messageDesc(file_basalt_storage_v1_block, 1);
 
 /**
  * Where the symbols of one service lie.
@@ -145,7 +180,7 @@ export type BlockService = Message<"basalt.storage.v1.BlockService"> & {
  * Use `create(BlockServiceSchema)` to create a new message.
  */
 export const BlockServiceSchema: GenMessage<BlockService> = /*@__PURE__*/
-  messageDesc(file_basalt_storage_v1_block, 1);
+  messageDesc(file_basalt_storage_v1_block, 2);
 
 /**
  * The rollup of one profile name of a service to buckets of one width.
@@ -202,7 +237,7 @@ export type BlockRollup = Message<"basalt.storage.v1.BlockRollup"> & {
  * Use `create(BlockRollupSchema)` to create a new message.
  */
 export const BlockRollupSchema: GenMessage<BlockRollup> = /*@__PURE__*/
-  messageDesc(file_basalt_storage_v1_block, 2);
+  messageDesc(file_basalt_storage_v1_block, 3);
 
 /**
  * One Parquet file. Its bytes are the magic, the column chunks without gaps, and the footer.
@@ -252,7 +287,7 @@ export type BlockTable = Message<"basalt.storage.v1.BlockTable"> & {
  * Use `create(BlockTableSchema)` to create a new message.
  */
 export const BlockTableSchema: GenMessage<BlockTable> = /*@__PURE__*/
-  messageDesc(file_basalt_storage_v1_block, 3);
+  messageDesc(file_basalt_storage_v1_block, 4);
 
 /**
  * @generated from message basalt.storage.v1.BlockRowGroup
@@ -281,5 +316,5 @@ export type BlockRowGroup = Message<"basalt.storage.v1.BlockRowGroup"> & {
  * Use `create(BlockRowGroupSchema)` to create a new message.
  */
 export const BlockRowGroupSchema: GenMessage<BlockRowGroup> = /*@__PURE__*/
-  messageDesc(file_basalt_storage_v1_block, 4);
+  messageDesc(file_basalt_storage_v1_block, 5);
 

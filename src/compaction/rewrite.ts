@@ -1,0 +1,112 @@
+/** What stands for blocks that a merge takes: the block that they become, or one of them as it is. */
+import type { BlockMeta } from '../block/types.js';
+import type { Retention } from '../manifest/retention.js';
+import type { Manifest, ManifestBlock } from '../manifest/types.js';
+import type { CompactionDependencies } from './dependencies.js';
+import { marksSince } from './deletions.js';
+import type { Undo } from './level-zero.js';
+import { isTouched, mergeBlocks } from './merge-blocks.js';
+import { type MergeSpec, newestAgeMs } from './plan.js';
+import { sumBlock } from './sum-block.js';
+
+export interface RewriteOptions {
+  readonly retention: Retention;
+  readonly nowMs: number;
+  readonly undo: Undo;
+  readonly signal: AbortSignal;
+  readonly onProfiles: (count: number) => void;
+}
+
+export interface Rewritten {
+  /** `kept`: nothing of the only input was to be changed. */
+  readonly kind: 'kept' | 'merged' | 'summed';
+  /** Undefined when deletions and ages left nothing. */
+  readonly block: ManifestBlock | undefined;
+  readonly duplicateCount: number;
+}
+
+/**
+ * Deletions, and what is past its age, go in every merge. Sums are made of one block, in a step of their own: when
+ * nothing else of it is to be changed.
+ */
+export async function rewrite(
+  dependencies: CompactionDependencies,
+  base: Manifest,
+  spec: MergeSpec,
+  options: RewriteOptions,
+): Promise<Rewritten> {
+  const { retention, nowMs } = options;
+  const cutoffOf = retention.cutoffOf(spec.tenantId, nowMs);
+  const [only] = spec.blocks;
+  if (spec.blocks.length === 1 && only !== undefined) {
+    if (!(await isTouched(dependencies, base, { block: only, cutoffOf }))) {
+      const widthOf = retention.widthOf(spec.tenantId, newestAgeMs(only, nowMs));
+      const meta =
+        widthOf === undefined
+          ? undefined
+          : await sumBlock(dependencies, base, only, { ...options, widthOf });
+      if (meta === undefined) return { kind: 'kept', block: only, duplicateCount: 0 };
+      const block = await manifestBlock(dependencies, meta);
+      return { kind: 'summed', block, duplicateCount: 0 };
+    }
+  }
+  const output = await mergeBlocks(dependencies, base, spec, { ...options, cutoffOf });
+  const block =
+    output.block === undefined ? undefined : await manifestBlock(dependencies, output.block);
+  return { kind: 'merged', block, duplicateCount: output.duplicateCount };
+}
+
+/** Whether its inputs are still what they were. A deletion that came since cannot be applied to sums. */
+export function isRewriteValid(
+  base: Manifest,
+  now: Manifest,
+  { kind }: Rewritten,
+  inputs: ReadonlySet<string>,
+): boolean {
+  if (kind === 'summed' && marksSince(base, now, inputs).length > 0) return false;
+  return now.blocks.filter((live) => inputs.has(live.blockId)).length === inputs.size;
+}
+
+/** Marks what stands for the inputs with the deletions that came since, and with the ages that were applied. */
+export function markRewritten(
+  base: Manifest,
+  now: Manifest,
+  { kind, block }: Rewritten,
+  {
+    retention,
+    nowMs,
+    inputs,
+  }: Pick<RewriteOptions, 'retention' | 'nowMs'> & { readonly inputs: ReadonlySet<string> },
+): readonly ManifestBlock[] {
+  if (block === undefined) return [];
+  const { tenantId } = base;
+  const age = newestAgeMs(block, nowMs);
+  // What is due to become sums is looked at once more.
+  const isDone = kind !== 'merged' || retention.widthOf(tenantId, age) === undefined;
+  const retentionStamp = isDone ? retention.stamp(tenantId, age) : '';
+  return [{ ...block, seriesTombstones: marksSince(base, now, inputs), retentionStamp }];
+}
+
+/** The line of the manifest for a new block. */
+export async function manifestBlock(
+  { bucket, blocks }: CompactionDependencies,
+  meta: BlockMeta,
+): Promise<ManifestBlock> {
+  let sizeBytes = 0;
+  for await (const object of bucket.list({ prefix: blocks.prefix(meta.tenantId, meta.blockId) })) {
+    sizeBytes += object.sizeBytes;
+  }
+  const { blockId, level, startNsMin, startNsMax, profileCount, sampleCount, createdMs } = meta;
+  return {
+    blockId,
+    level,
+    startNsMin,
+    startNsMax,
+    profileCount,
+    sampleCount,
+    sizeBytes,
+    createdMs,
+    seriesTombstones: [],
+    retentionStamp: '',
+  };
+}
