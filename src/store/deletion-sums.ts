@@ -94,7 +94,7 @@ function checkEdges(
     if (!isInside || ns % widthNs === 0n) continue;
     throw invalid(
       'PS_DELETE_SUMS',
-      `cannot delete: got ${new Date(timeMs).toISOString()}, inside a sum of up to ${width} in block ${blockId}; want a time at which such sums begin`,
+      `cannot delete: got ${timeMs} ms, inside a sum of up to ${width} in block ${blockId}; want a time at which such sums begin`,
     );
   }
 }

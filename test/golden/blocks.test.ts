@@ -5,25 +5,29 @@ import { verifyBlock } from '../../src/block/verify.js';
 import { MemoryBucket } from '../../src/objstore/memory-bucket.js';
 import { BLOCK } from '../support/random-blocks.js';
 
-const dir = new URL('block-v1/', import.meta.url);
-
-/** The answers that were true when the files were made. */
-const expected = JSON.parse(readFileSync(new URL('expected.json', dir), 'utf8')) as unknown;
+/** `expected.json` has the answers that were true when the files were made. */
+const VERSIONS = [
+  { version: 1, blockId: BLOCK.blockId },
+  { version: 2, blockId: '01KYTSUMS00000000000000000' },
+];
 
 function text(_: string, value: unknown): unknown {
   return typeof value === 'bigint' ? value.toString() : value;
 }
 
-describe('blocks of format version 1', () => {
-  it('read as they did when they were written (I9)', async () => {
+describe.each(VERSIONS)('a block of format version $version', ({ version, blockId }) => {
+  const dir = new URL(`block-v${version}/`, import.meta.url);
+
+  it('reads as it did when it was written (I9)', async () => {
+    const expected = JSON.parse(readFileSync(new URL('expected.json', dir), 'utf8')) as unknown;
     const bucket = new MemoryBucket();
     for (const name of readdirSync(dir)) {
       if (name === 'expected.json') continue;
-      const key = `blocks/${BLOCK.tenantId}/${BLOCK.blockId}/${name}`;
+      const key = `blocks/${BLOCK.tenantId}/${blockId}/${name}`;
       await bucket.put(key, readFileSync(new URL(name, dir)));
     }
-    expect(await verifyBlock(bucket, BLOCK.tenantId, BLOCK.blockId)).toEqual([]);
-    const reader = await openBlock(bucket, BLOCK.tenantId, BLOCK.blockId);
+    expect(await verifyBlock(bucket, BLOCK.tenantId, blockId)).toEqual([]);
+    const reader = await openBlock(bucket, BLOCK.tenantId, blockId);
     const rows: unknown[] = [];
     const all = { start: 0, end: reader.meta.sampleCount };
     await reader.scan({ ranges: [all], valueColumns: [0, 1, 2, 3] }, (run) => {
@@ -55,6 +59,9 @@ describe('blocks of format version 1', () => {
           rolled.push([width, run.key[i], ...run.values.map((v) => v[i])]);
       });
     }
+    const { flags, profileCounts } = await reader.profiles();
+    const { sums } = reader.meta;
+    expect(reader.meta.formatVersion).toBe(version);
     const answers = {
       series: await reader.series(),
       ids: await reader.profileIds(),
@@ -64,6 +71,7 @@ describe('blocks of format version 1', () => {
       symbols,
       tiles,
       rolled,
+      ...(sums === undefined ? {} : { sums, flags: [...flags], counts: [...(profileCounts ?? [])] }),
     };
     expect(JSON.parse(JSON.stringify(answers, text))).toEqual(expected);
   });
