@@ -28,6 +28,7 @@ import type {
   ItemsQuery,
   LabelValuesQuery,
   MergeQuery,
+  MissingPart,
   ProfileTypeInfo,
   QueryApi,
   QueryStats,
@@ -86,7 +87,7 @@ import { Snapshots } from './snapshots.js';
 import { compileFilter } from './stacks/filter.js';
 import { stackShape } from './stacks/shape.js';
 import type { SumUse } from './block-sums.js';
-import { profileCount } from './source.js';
+import { profileCount, totalDuration } from './source.js';
 import type { TileUse } from './tiles.js';
 import { timeSeries } from './time-series.js';
 
@@ -287,14 +288,18 @@ export class QueryEngine implements QueryApi {
     numbers: FunctionNumbers,
   ): Promise<ComparedSide & { readonly side: DiffSide }> {
     const own = { ...query, selector, startMs, endMs };
-    const top = await this.mergeTop(own);
+    const { top, durationNs } = await this.#merge(own, ({ merged, unit, stats, selected }) => ({
+      top: renderTop(merged, { unit, stats: stats() }),
+      durationNs: totalDuration(selected.sources),
+    }));
     // Profiles as they were sent: a rollup does not tell them apart.
     const moments = new Moments();
     const profilesMax = LIMITS.diffProfilesMax;
     const observed = await this.observe(own, { numbers, observer: moments, profilesMax });
-    const { profiles, durationNs } = observed;
-    const { total, stats } = top;
-    const side = { total, durationNs, observedProfiles: moments.profiles, stats };
+    const { profiles } = observed;
+    const missing = [...top.stats.missing, ...observed.missing].filter(isFirstOfPart);
+    const stats = { ...top.stats, missing };
+    const side = { total: top.total, durationNs, observedProfiles: moments.profiles, stats };
     return { top, moments, profiles, side };
   }
 
@@ -543,6 +548,10 @@ export class QueryEngine implements QueryApi {
       }
     }
   }
+}
+
+function isFirstOfPart({ part }: MissingPart, index: number, all: readonly MissingPart[]): boolean {
+  return all.findIndex((other) => other.part === part) === index;
 }
 
 function msOf(ns: bigint): number {

@@ -85,6 +85,17 @@ export function profileCount(
   return profiles;
 }
 
+/** Of all selected profiles together, in nanoseconds; 0 where they do not say. */
+export function totalDuration(sources: readonly ProfileSource[]): bigint {
+  let durationNs = 0n;
+  for (const { slices, profiles } of sources) {
+    for (const { first, end } of slices) {
+      for (let p = first; p < end; p++) durationNs += profiles.durationNs[p]!;
+    }
+  }
+  return durationNs;
+}
+
 /** The series of one query, each once. */
 export class SeriesRegistry {
   readonly #known = new Map<string, QuerySeries>();

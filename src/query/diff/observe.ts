@@ -1,6 +1,7 @@
 /** Reads the profiles of one side, or as many of them as are enough, sample by sample. */
 import type { CompiledSelector } from '../../symbols/select.js';
 import type { SymbolSource } from '../../symbols/source.js';
+import type { MissingPart } from '../api.js';
 import type { QueryContext } from '../context.js';
 import { WORD } from '../kernels.js';
 import type { KeyFilter } from '../key-filter.js';
@@ -23,19 +24,15 @@ export interface ObserveRequest {
 export interface Observed {
   /** Selected. */
   readonly profiles: number;
-  /** Of them together; 0 where they do not say. */
-  readonly durationNs: bigint;
+  /** What could not be looked at: old profiles that are there as sums. */
+  readonly missing: readonly MissingPart[];
 }
 
 export async function observe(request: ObserveRequest): Promise<Observed> {
   const { sources, context } = request;
   let profiles = 0;
-  let durationNs = 0n;
-  for (const { slices, profiles: own } of sources) {
-    for (const { first, end } of slices) {
-      profiles += end - first;
-      for (let p = first; p < end; p++) durationNs += own.durationNs[p]!;
-    }
+  for (const { slices } of sources) {
+    for (const { first, end } of slices) profiles += end - first;
   }
   const stride = Math.max(1, profiles / request.profilesMax);
   const functions = new Map<SymbolSource, StackFunctions>();
@@ -56,7 +53,7 @@ export async function observe(request: ObserveRequest): Promise<Observed> {
       }
     });
   }
-  return { profiles, durationNs };
+  return { profiles, missing: context.missing };
 }
 
 /** Single profiles of a slice, `stride` apart on the average, as if all slices lay in one row. */

@@ -164,6 +164,29 @@ describe('sums in place of old profiles', () => {
     await store.close();
   });
 
+  it('count in a comparison, whose significance is of the profiles that are left', async () => {
+    const store = await open('1d/1h');
+    await fill(store);
+    clock.wallMs += 2 * DAY_MS;
+    await store.compact({ full: true });
+    for (let minute = 0; minute < 60; minute += 10) await write(store, 'a', 2 * 24 * 60 + minute);
+    const own = { tenantId: 'anonymous', selector: '{}', profileType: TYPE };
+    const { base, comparisons } = await store.query.diff({
+      ...own,
+      startMs: BASE_MS,
+      endMs: BASE_MS + 2 * HOUR_MS,
+      others: [{ selector: '{}', startMs: BASE_MS + 2 * DAY_MS, endMs: BASE_MS + 3 * DAY_MS }],
+    });
+    const missing = [{ code: 'PS_SUMS' }];
+    expect(base).toMatchObject({ total: 168n, durationNs: 240_000_000_000n, observedProfiles: 0 });
+    expect(base.stats).toMatchObject({ profiles: 24, missing });
+    const { side, functions } = comparisons[0]!;
+    expect(side).toMatchObject({ total: 42n, durationNs: 60_000_000_000n, observedProfiles: 6 });
+    const b = functions.find((f) => f.functionName === 'b');
+    expect(b).toMatchObject({ selfChange: -0.5, isSelfSignificant: false });
+    await store.close();
+  });
+
   it('are deleted whole: what cannot be is refused, or said to stay', async () => {
     const store = await open('1d/1h');
     await fill(store);
