@@ -38,6 +38,7 @@ export type {
 } from './query/api.js';
 export type { DeleteRequest, Deletion, DeletionResult } from './store/deletion.js';
 export { parseRetentionRule, type RetentionRule } from './manifest/retention.js';
+export { parseBudgetRule, type QueryBudgetRule } from './query/budgets.js';
 export type { IngestReport } from './store/ingest-part.js';
 export type { InspectedBlock, Inspection } from './store/inspect.js';
 export type { Environment, StoreLocation, StoreOptions } from './store/options.js';

@@ -113,6 +113,8 @@ export const LIMITS = {
   /** Points of a time series answer: series times steps. */
   queryPointsMax: 1_000_000,
   queryGroupsMax: 100_000,
+  /** Rules that bound the queries of tenants. */
+  queryBudgetsMax: 1_000,
   treeNodesDefault: 16_384,
   treeNodesMax: 1 << 20,
   /** Levels of callers and callees, and locations of a stack for Go's compiler. */

@@ -55,6 +55,12 @@ export const parallelOption = {
   help: 'files in flight at once',
 } as const satisfies IntegerOption;
 
+export const queryBudgetOption = {
+  type: 'list',
+  placeholder: 'RULE',
+  help: "what one query may spend: deadline:10s/rows:50000000, team-a=nodes:100000/points:5000; a tenant's own value comes first; repeatable",
+} as const satisfies ListOption;
+
 export const retentionOption = {
   type: 'list',
   placeholder: 'RULE',

@@ -2,12 +2,13 @@ import { LIMITS } from '../base/limits.js';
 import { MetricsRegistry } from '../base/metrics.js';
 import type { Store } from '../index.js';
 import { parseRetentionRule } from '../manifest/retention.js';
+import { parseBudgetRule } from '../query/budgets.js';
 import type { SelfProfile } from '../server/self-profile.js';
 import type { RunningServer } from '../server/server.js';
 import { warmUpQueries } from '../server/warm-up.js';
 import { uiAssets } from '../ui/assets.js';
 import { command, EXIT_FAILED, EXIT_OK, type CommandIo } from './command.js';
-import { retentionOption } from './common-options.js';
+import { queryBudgetOption, retentionOption } from './common-options.js';
 import { BUCKET_OPTIONS, ROLLUP_OPTIONS, rollupLabels, storePlace } from './store-location.js';
 
 const STATUS_INTERVAL_MS = 1_000;
@@ -63,6 +64,7 @@ export const serveCommand = command({
     },
     ...ROLLUP_OPTIONS,
     retention: retentionOption,
+    'query-budget': queryBudgetOption,
     'self-profile': {
       type: 'boolean',
       default: true,
@@ -83,6 +85,7 @@ export const serveCommand = command({
       compactionIntervalMs: values['compaction-interval-ms'],
       ...rollupLabels(values),
       retention,
+      queryBudgets: values['query-budget'].map(parseBudgetRule),
     });
     // While the threads of the store start, this one loads what it serves.
     const loading = Promise.all([import('../server/server.js'), uiAssets(io.files)]);

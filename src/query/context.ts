@@ -1,14 +1,8 @@
 /** What one query may spend, whether it shall stop, and what it found missing. */
 import { StoreError } from '../base/errors.js';
-import { LIMITS } from '../base/limits.js';
 import type { Clock } from '../env/clock.js';
 import type { MissingPart } from './api.js';
-
-export interface QueryBudget {
-  readonly deadlineMs: number;
-  readonly rowsMax: number;
-  readonly nodesMax: number;
-}
+import type { QueryBudget } from './budgets.js';
 
 export class QueryContext {
   readonly signal: AbortSignal;
@@ -109,12 +103,6 @@ export class QueryContext {
     });
   }
 }
-
-export const DEFAULT_BUDGET: QueryBudget = {
-  deadlineMs: LIMITS.queryDeadlineMs,
-  rowsMax: LIMITS.queryRowsMax,
-  nodesMax: LIMITS.queryNodesMax,
-};
 
 function cancelled(): StoreError {
   return new StoreError({

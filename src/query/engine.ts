@@ -51,7 +51,8 @@ import type {
 import { beforeOom } from './before-oom.js';
 import { withProfileIds } from './by-profile-id.js';
 import { WeightedCache } from './cache.js';
-import { DEFAULT_BUDGET, type QueryBudget, QueryContext } from './context.js';
+import { type QueryBudget, type QueryBudgetRule, QueryBudgets } from './budgets.js';
+import { QueryContext } from './context.js';
 import { type ComparedSide, compareSides } from './diff/compare.js';
 import { FunctionNumbers, Moments } from './diff/moments.js';
 import { observe, type Observed, type ObserveRequest } from './diff/observe.js';
@@ -102,6 +103,8 @@ export interface QuerySettings extends Partial<QueryBudget> {
   readonly usesRollups?: boolean;
   /** Queries that run at once. Default LIMITS.concurrentQueriesMax; higher: more memory under load. */
   readonly concurrency?: number;
+  /** By tenant; the values above are for what they do not say. */
+  readonly budgets?: readonly QueryBudgetRule[];
   /** What is past its age is hidden. Default: nothing is. */
   readonly retention?: readonly RetentionRule[];
 }
@@ -132,7 +135,7 @@ interface Scope {
 
 export class QueryEngine implements QueryApi {
   readonly #dependencies: QueryDependencies;
-  readonly #budget: QueryBudget;
+  readonly #budgets: QueryBudgets;
   readonly #cache: WeightedCache;
   readonly #gate: QueryGate;
   readonly #usesRollups: boolean;
@@ -141,11 +144,7 @@ export class QueryEngine implements QueryApi {
 
   constructor(dependencies: QueryDependencies, settings: QuerySettings) {
     this.#dependencies = dependencies;
-    this.#budget = {
-      deadlineMs: settings.deadlineMs ?? DEFAULT_BUDGET.deadlineMs,
-      rowsMax: settings.rowsMax ?? DEFAULT_BUDGET.rowsMax,
-      nodesMax: settings.nodesMax ?? DEFAULT_BUDGET.nodesMax,
-    };
+    this.#budgets = new QueryBudgets(settings, settings.budgets ?? []);
     this.#usesRollups = settings.usesRollups ?? true;
     this.#retention = new Retention(settings.retention ?? []);
     this.#cache = new WeightedCache(settings.cacheBytes ?? CACHE_BYTES);
@@ -501,7 +500,8 @@ export class QueryEngine implements QueryApi {
     watch?: Stopwatch,
   ): Promise<T> {
     checkRange(query);
-    const context = new QueryContext(this.#dependencies.clock, this.#budget, query.signal);
+    const budget = this.#budgets.of(query.tenantId);
+    const context = new QueryContext(this.#dependencies.clock, budget, query.signal);
     try {
       const leave = await this.#gate.enter(query.tenantId, context.signal);
       watch?.lap('wait');

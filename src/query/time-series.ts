@@ -55,10 +55,10 @@ export interface TimeSeriesResult {
 
 export async function timeSeries(request: TimeSeriesRequest): Promise<TimeSeriesResult> {
   const steps = Math.ceil((request.endMs - request.startMs) / request.stepMs);
-  checkPoints(1, steps);
+  checkPoints(1, steps, request.context);
   const rows = sampleRows(request);
   request.context.checkRows(rows);
-  const groups = new GroupTable(steps);
+  const groups = new GroupTable(steps, request.context);
   const bySeries = piecesBySeries(request.sources);
   const accumulator = new SeriesSteps(steps);
   for (const series of request.series) {
@@ -253,31 +253,33 @@ async function lastOfSteps(
   return out;
 }
 
-function checkPoints(groups: number, steps: number): void {
-  if (groups <= LIMITS.queryGroupsMax && groups * steps <= LIMITS.queryPointsMax) return;
+function checkPoints(groups: number, steps: number, { budget }: QueryContext): void {
+  if (groups <= LIMITS.queryGroupsMax && groups * steps <= budget.pointsMax) return;
   throw new StoreError({
     kind: 'limit',
     code: 'PS_QUERY_POINTS',
     message:
       `cannot answer time series: got ${groups} groups of ${steps} steps; want at most ` +
-      `${LIMITS.queryGroupsMax} groups and ${LIMITS.queryPointsMax} points (a longer step or fewer groups)`,
+      `${LIMITS.queryGroupsMax} groups and ${budget.pointsMax} points (a longer step or fewer groups)`,
     details: { groups, steps },
   });
 }
 
 class GroupTable {
   readonly #steps: number;
+  readonly #context: QueryContext;
   readonly #groups = new Map<string, { labels: Record<string, string>; group: StepGroup }>();
 
-  constructor(steps: number) {
+  constructor(steps: number, context: QueryContext) {
     this.#steps = steps;
+    this.#context = context;
   }
 
   of(labels: Record<string, string>): StepGroup {
     const key = JSON.stringify(Object.entries(labels).sort(([a], [b]) => (a < b ? -1 : 1)));
     const known = this.#groups.get(key);
     if (known !== undefined) return known.group;
-    checkPoints(this.#groups.size + 1, this.#steps);
+    checkPoints(this.#groups.size + 1, this.#steps, this.#context);
     const group = new StepGroup(this.#steps);
     this.#groups.set(key, { labels, group });
     return group;

@@ -5,6 +5,7 @@ import type { Clock } from '../env/clock.js';
 import type { FileSystem } from '../env/files.js';
 import type { Rng } from '../env/rng.js';
 import type { RetentionRule } from '../manifest/retention.js';
+import type { QueryBudgetRule } from '../query/budgets.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { S3Settings } from '../objstore/open-bucket.js';
 
@@ -44,6 +45,8 @@ export interface StoreOptions extends StoreLocation {
   readonly rollupLabels?: readonly string[];
   /** How long profiles are kept; the first rule that fits a series decides. Default: all for ever. */
   readonly retention?: readonly RetentionRule[];
+  /** What one query may spend, by tenant. Default: LIMITS for all. */
+  readonly queryBudgets?: readonly QueryBudgetRule[];
   /** Counters and gauges of the store are registered here. */
   readonly metrics?: MetricsRegistry;
   /** For tests: forces `threads: false`. */
@@ -58,6 +61,7 @@ export interface PartSettings {
   readonly segmentBytesMax?: number;
   readonly rollupLabels?: readonly string[];
   readonly retention?: readonly RetentionRule[];
+  readonly queryBudgets?: readonly QueryBudgetRule[];
 }
 
 /** Throws `invalid` PS_ROLLUP_LABELS. */

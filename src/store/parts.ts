@@ -4,6 +4,7 @@ import type { LogPosition } from '../log/segment-view.js';
 import type { RetentionRule } from '../manifest/retention.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { QueryApi } from '../query/api.js';
+import type { QueryBudgetRule } from '../query/budgets.js';
 import { openCompactionPart } from './compaction-part.js';
 import { type IngestReport, openIngestPart, reportOf } from './ingest-part.js';
 import type { DataLayout } from './layout.js';
@@ -40,6 +41,7 @@ export interface InlineOptions {
   readonly segmentBytesMax?: number;
   readonly rollupLabels?: readonly string[];
   readonly retention?: readonly RetentionRule[];
+  readonly queryBudgets?: readonly QueryBudgetRule[];
 }
 
 /** All parts on the caller's thread. */

@@ -5,6 +5,7 @@ import { ManifestStore } from '../manifest/manifest-store.js';
 import type { RetentionRule } from '../manifest/retention.js';
 import type { Bucket } from '../objstore/bucket.js';
 import { meteredReads } from '../objstore/metered-reads.js';
+import type { QueryBudgetRule } from '../query/budgets.js';
 import { openQueryEngine, type QueryEngine } from '../query/engine.js';
 import type { DataLayout } from './layout.js';
 import type { Environment } from './options.js';
@@ -16,6 +17,7 @@ export interface QueryPartOptions {
   /** How far the log is durable right now. */
   readonly position: () => Promise<LogPosition>;
   readonly retention?: readonly RetentionRule[];
+  readonly queryBudgets?: readonly QueryBudgetRule[];
 }
 
 /** The read side over the bucket and the log's files. */
@@ -32,6 +34,6 @@ export function openQueryPart(options: QueryPartOptions): QueryEngine {
       position,
       clock,
     },
-    { retention: options.retention ?? [] },
+    { retention: options.retention ?? [], budgets: options.queryBudgets ?? [] },
   );
 }

@@ -85,15 +85,20 @@ export class Store implements AsyncDisposable {
   async start(): Promise<void> {
     const { options, environment, bucket } = this.#place;
     const layout = dataLayout(options.dir);
-    const { segmentBytesMax, rollupLabels, retention = [] } = options;
+    const { segmentBytesMax, rollupLabels, retention = [], queryBudgets = [] } = options;
     checkRollupLabels(rollupLabels);
     // Here, so that a wrong rule is told at once and not by the first query.
     if (retention.length > 0) {
       const { Retention } = await import('../manifest/retention.js');
       new Retention(retention).stamp(TENANT_DEFAULT, 0);
     }
+    if (queryBudgets.length > 0) {
+      const { QueryBudgets } = await import('../query/budgets.js');
+      new QueryBudgets({}, queryBudgets).of(TENANT_DEFAULT);
+    }
     const settings = {
       retention,
+      queryBudgets,
       ...(segmentBytesMax === undefined ? {} : { segmentBytesMax }),
       ...(rollupLabels === undefined ? {} : { rollupLabels: [...rollupLabels] }),
     };
@@ -116,7 +121,7 @@ export class Store implements AsyncDisposable {
 
   // Each way loads its own code only: an owner of threads has no use for the engine in its own.
   async #openThreads(
-    settings: Pick<PartSettings, 'segmentBytesMax' | 'rollupLabels' | 'retention'>,
+    settings: Pick<PartSettings, 'segmentBytesMax' | 'rollupLabels' | 'retention' | 'queryBudgets'>,
   ): Promise<StoreParts> {
     const { dir, bucket, s3 } = this.#place.options;
     const { openThreadedParts } = await import('./threaded-parts.js');

@@ -34,8 +34,13 @@ export interface QueryCall<Q> {
 async function handlers() {
   const settings = data as PartSettings;
   const place = await openPlace(settings);
-  const { retention = [] } = settings;
-  const engine = openQueryPart({ ...place, position: async () => position, retention });
+  const { retention = [], queryBudgets = [] } = settings;
+  const engine = openQueryPart({
+    ...place,
+    position: async () => position,
+    retention,
+    queryBudgets,
+  });
   const ready = <Q>(
     call: QueryCall<Q>,
     { signal }: CallContext,

@@ -1,0 +1,107 @@
+import { describe, expect, it } from 'vitest';
+import { DEFAULT_BUDGET, parseBudgetRule, QueryBudgets } from '../../../src/query/budgets.js';
+import type { PlainProfile } from '../../support/plain-store.js';
+import { memoryStore, TENANT } from '../../support/query-store.js';
+
+const MINUTE_MS = 60_000;
+
+describe('what one query may spend', () => {
+  it('is read', () => {
+    expect(parseBudgetRule('deadline:10s/rows:50000000')).toEqual({
+      deadlineMs: 10_000,
+      rowsMax: 50_000_000,
+    });
+    expect(parseBudgetRule('team-a=nodes:100000/points:5000/deadline:250ms')).toEqual({
+      tenantId: 'team-a',
+      nodesMax: 100_000,
+      pointsMax: 5_000,
+      deadlineMs: 250,
+    });
+    const wrong = [
+      '',
+      'rows',
+      'rows:',
+      'rows:-1',
+      'rows:1/rows:2',
+      'rows:1s',
+      'deadline:10',
+      'a b=rows:1',
+      'toString:1',
+      'rows:1/',
+    ];
+    for (const text of wrong) {
+      expect(() => parseBudgetRule(text), text).toThrowError(
+        expect.objectContaining({ code: 'PS_QUERY_BUDGET' }),
+      );
+    }
+    for (const rule of [{ rowsMax: 0 }, { deadlineMs: 0.5 }, { nodesMax: Number.NaN }]) {
+      expect(() => new QueryBudgets({}, [rule])).toThrow(/whole number above 0/);
+    }
+    expect(() => new QueryBudgets({}, [{ tenantId: '../x' }])).toThrow(/tenant/);
+  });
+
+  it("is a tenant's own value, else that of all, else the default; the least of several tenants", () => {
+    const budgets = new QueryBudgets({ nodesMax: 9 }, [
+      { rowsMax: 100, deadlineMs: 1_000 },
+      { tenantId: 'a', rowsMax: 500 },
+      { tenantId: 'b', deadlineMs: 10, pointsMax: 7 },
+    ]);
+    const common = { ...DEFAULT_BUDGET, nodesMax: 9, rowsMax: 100, deadlineMs: 1_000 };
+    expect(budgets.of('c')).toEqual(common);
+    expect(budgets.of('a')).toEqual({ ...common, rowsMax: 500 });
+    expect(budgets.of('b')).toEqual({ ...common, deadlineMs: 10, pointsMax: 7 });
+    expect(budgets.of('a|b')).toEqual({ ...common, deadlineMs: 10, pointsMax: 7 });
+  });
+
+  it('stops a query that would spend more, and no other', async () => {
+    const profiles = Array.from(
+      { length: 20 },
+      (_, i): PlainProfile => ({
+        series: {
+          service: 'api',
+          profileName: 'cpu',
+          labels: [{ name: 'service_name', value: 'api' }],
+          periodType: 'p',
+          periodUnit: 'u',
+          sampleTypes: [{ type: 'cpu', unit: 'count', temporality: 'delta' }],
+          group: 0,
+        },
+        startNs: BigInt(i * MINUTE_MS) * 1_000_000n,
+        id: `id-${i}`,
+        flags: 0,
+        samples: [
+          { functions: ['main', `f${i}`], labelSet: '', values: [1n] },
+          { functions: ['main'], labelSet: '', values: [2n] },
+        ],
+      }),
+    );
+    const layout = { consumedBeforeNs: 1n << 62n, placeOf: () => 0 };
+    const range = {
+      selector: '',
+      startMs: 0,
+      endMs: 20 * MINUTE_MS,
+      profileType: 'cpu:cpu:count:p:u',
+    };
+    const fails = async (rule: object): Promise<unknown> => {
+      const settings = {
+        budgets: [
+          { tenantId: TENANT, ...rule },
+          { tenantId: 'x', rowsMax: 1 },
+        ],
+      };
+      const { engine } = memoryStore(profiles, { ...layout, settings });
+      const steps = { ...range, tenantId: TENANT, stepMs: MINUTE_MS, groupBy: [] };
+      try {
+        const { total } = await engine.mergeTop({ ...range, tenantId: TENANT });
+        const { series } = await engine.timeSeries(steps);
+        return [total, series[0]?.value.length];
+      } catch (error) {
+        return (error as { code: string }).code;
+      }
+    };
+    expect(await fails({ rowsMax: 40, nodesMax: 23, pointsMax: 20 })).toEqual([60n, 20]);
+    expect(await fails({ rowsMax: 39 })).toBe('PS_QUERY_ROWS');
+    expect(await fails({ nodesMax: 10 })).toBe('PS_QUERY_NODES');
+    expect(await fails({ pointsMax: 19 })).toBe('PS_QUERY_POINTS');
+  });
+});
