@@ -36,6 +36,25 @@ export class QueryContext {
     if (this.#clock.monotonicMs() >= this.#endMs) throw this.#pastDeadline();
   }
 
+  /**
+   * What `work` gives, or why the query was stopped if that comes first: a read that others share, which goes on, keeps no
+   * one waiting.
+   */
+  async until<T>(work: Promise<T>): Promise<T> {
+    work.catch(() => undefined);
+    let onAbort = (): void => undefined;
+    const stopped = new Promise<never>((_, reject) => {
+      onAbort = () => reject(this.stopReason());
+      if (this.signal.aborted) onAbort();
+      else this.signal.addEventListener('abort', onAbort, { once: true });
+    });
+    try {
+      return await Promise.race([work, stopped]);
+    } finally {
+      this.signal.removeEventListener('abort', onAbort);
+    }
+  }
+
   /** Why the query was stopped: what a read that failed by `signal` is reported as. */
   stopReason(): StoreError {
     return StoreError.from(this.signal.reason);

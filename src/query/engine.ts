@@ -505,14 +505,11 @@ export class QueryEngine implements QueryApi {
     try {
       const leave = await this.#gate.enter(query.tenantId, context.signal);
       watch?.lap('wait');
-      try {
-        return await this.#attempt(query, context, async (scope) => {
-          watch?.lap('snapshot');
-          return work(scope);
-        });
-      } finally {
-        leave();
-      }
+      const attempt = this.#attempt(query, context, async (scope) => {
+        watch?.lap('snapshot');
+        return work(scope);
+      }).finally(leave);
+      return await context.until(attempt);
     } catch (error) {
       throw context.signal.aborted ? context.stopReason() : StoreError.from(error);
     } finally {

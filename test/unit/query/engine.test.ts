@@ -2,7 +2,11 @@ import { describe, expect, it } from 'vitest';
 import { corrupt, StoreError } from '../../../src/base/errors.js';
 import { LIMITS } from '../../../src/base/limits.js';
 import type { Series } from '../../../src/model/series.js';
+import { openBlock } from '../../../src/block/reader.js';
+import type { ByteRange, CallOptions } from '../../../src/objstore/bucket.js';
+import { MemoryBucket } from '../../../src/objstore/memory-bucket.js';
 import type { MergeQuery } from '../../../src/query/api.js';
+import { copyBlock } from '../../support/copy-block.js';
 import type { PlainProfile } from '../../support/plain-store.js';
 import { type MemoryStore, memoryStore, TENANT } from '../../support/query-store.js';
 
@@ -55,6 +59,35 @@ function store(profiles: readonly PlainProfile[], consumedBeforeMs = 500): Memor
 
 async function folded({ engine }: MemoryStore, query: Partial<MergeQuery> = {}): Promise<string> {
   return new TextDecoder().decode((await engine.mergeFolded({ ...QUERY, ...query })).body);
+}
+
+function deferred<T>(): { promise: Promise<T>; resolve: (value: T) => void } {
+  let resolve: (value: T) => void = () => undefined;
+  const promise = new Promise<T>((done) => {
+    resolve = done;
+  });
+  return { promise, resolve };
+}
+
+/** Never reads samples; tells who asks for them. */
+class SlowBucket extends MemoryBucket {
+  readonly #onRead: (signal: AbortSignal) => void;
+
+  constructor(onRead: (signal: AbortSignal) => void) {
+    super();
+    this.#onRead = onRead;
+  }
+
+  override getRange(key: string, range: ByteRange, options?: CallOptions): Promise<Uint8Array> {
+    const signal = options?.signal;
+    if (!key.endsWith('samples.parquet') || signal === undefined) {
+      return super.getRange(key, range, options);
+    }
+    this.#onRead(signal);
+    return new Promise((_, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error));
+    });
+  }
 }
 
 async function codeOf(promise: Promise<unknown>): Promise<string> {
@@ -214,6 +247,37 @@ describe('bounds (I6)', () => {
   it('keeps rows and nodes within budget', async () => {
     expect(await codeOf(bounded({ rowsMax: 1 }).engine.mergeTree(QUERY))).toBe('PS_QUERY_ROWS');
     expect(await codeOf(bounded({ nodesMax: 2 }).engine.mergeTree(QUERY))).toBe('PS_QUERY_NODES');
+  });
+
+  it('stops the read itself, down to the bucket', async () => {
+    const own = bounded({});
+    const { promise: reached, resolve: reach } = deferred<AbortSignal>();
+    const bucket = new SlowBucket(reach);
+    const [id, block] = [...own.blocks][0]!;
+    await copyBlock(block, bucket, id);
+    own.blocks.set(id, await openBlock(bucket, 'anonymous', id));
+    const caller = new AbortController();
+    const running = codeOf(own.engine.mergeTree({ ...QUERY, signal: caller.signal }));
+    const signal = await reached;
+    expect(signal.aborted).toBe(false);
+    caller.abort();
+    expect(await running).toBe('PS_CANCELLED');
+    expect(signal.aborted).toBe(true);
+  });
+
+  it('does not wait for a read that others share, and holds its slot until that ends', async () => {
+    const own = bounded({ deadlineMs: 200, concurrency: 1 });
+    const [id, block] = [...own.blocks][0]!;
+    const { promise: series, resolve } = deferred<Awaited<ReturnType<typeof block.series>>>();
+    own.blocks.set(id, { ...block, series: () => series });
+    const caller = new AbortController();
+    const cancelled = codeOf(own.engine.mergeTree({ ...QUERY, signal: caller.signal }));
+    await new Promise((done) => setImmediate(done));
+    caller.abort();
+    expect(await cancelled).toBe('PS_CANCELLED');
+    expect(await codeOf(own.engine.mergeTree(QUERY))).toBe('PS_QUERY_DEADLINE');
+    resolve(await block.series());
+    expect(await codeOf(own.engine.mergeTree(QUERY))).toBe('no error');
   });
 
   it('stops at the deadline, when cancelled, and lets the next one in', async () => {
