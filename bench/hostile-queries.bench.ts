@@ -34,7 +34,7 @@ const HOSTILE_QUERIES: readonly Readonly<Record<string, string>>[] = [
 async function fill(dir: string): Promise<void> {
   const [service] = RECORDED;
   if (service === undefined) throw new Error('no service');
-  const store = await openStore({ dir, threads: false, compaction: 'manual' });
+  const store = await openStore({ dir, threads: false, compaction: 'manual', resultCacheBytes: 0 });
   for (const { tenantId, profiles, pods } of [QUIET, HOSTILE]) {
     const generator = new StackGenerator(service, 1);
     for (let i = 0; i < profiles; i++) {
@@ -103,7 +103,7 @@ const at = (sorted: readonly number[], share: number): number =>
 const dataDir = mkdtempSync(join(tmpdir(), 'basalt-hostile-'));
 try {
   await fill(dataDir);
-  const args = ['--self-profile=false'];
+  const args = ['--self-profile=false', '--result-cache-bytes=0'];
   const server = await startServerProcess({ dataDir, args });
   await delay(isQuick ? 1_000 : 5_000);
   await quiet(server.http);

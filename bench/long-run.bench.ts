@@ -203,7 +203,12 @@ async function measureMerges(dir: string): Promise<void> {
   const warmMs = new Map<string, number>();
   for (const [name, rangeMs] of ranges) {
     if (rangeMs > DAYS * DAY_MS) continue;
-    const store = await openStore({ dir, threads: false, compaction: 'manual' });
+    const store = await openStore({
+      dir,
+      threads: false,
+      compaction: 'manual',
+      resultCacheBytes: 0,
+    });
     const { first, warm } = await timed(store, rangeMs);
     await store.close();
     warmMs.set(name, warm);

@@ -14,7 +14,7 @@ const TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const WARM_RUNS = 9;
 
 const open = (dir: string): Promise<Store> =>
-  openStore({ dir, threads: false, compaction: 'manual' });
+  openStore({ dir, threads: false, compaction: 'manual', resultCacheBytes: 0 });
 
 async function fill(dir: string, profiles: number, blocks: number): Promise<void> {
   const [service] = RECORDED;

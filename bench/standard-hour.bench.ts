@@ -18,7 +18,7 @@ const basalt = fileURLToPath(new URL('../bin/basalt.js', import.meta.url));
 const START = 1_790_000_000_000;
 const HOUR = { pods: isQuick ? 2 : 10, ticks: isQuick ? 30 : 360, kinds: 'cpu,heap,goroutine' };
 const DAY = { pods: 1, ticks: isQuick ? 240 : 8_640, kinds: 'cpu' };
-const ARGS = ['--self-profile=false'];
+const ARGS = ['--self-profile=false', '--result-cache-bytes=0'];
 /** Far more than the query thread takes to warm up. */
 const WARM_UP_MS = 5_000;
 

@@ -29,7 +29,7 @@ const WIDE: RecordedService = {
 type Layout = 'level 0' | 'a few blocks' | 'one block';
 
 async function fill(dir: string, startMs: number, layout: Layout): Promise<void> {
-  const store = await openStore({ dir, threads: false, compaction: 'manual' });
+  const store = await openStore({ dir, threads: false, compaction: 'manual', resultCacheBytes: 0 });
   const generator = new StackGenerator(WIDE, 1);
   const labels = [
     { name: 'service_name', value: WIDE.service },

@@ -65,6 +65,13 @@ export const serveCommand = command({
     ...ROLLUP_OPTIONS,
     retention: retentionOption,
     'query-budget': queryBudgetOption,
+    'result-cache-bytes': {
+      type: 'integer',
+      default: 16 << 20,
+      min: 0,
+      max: 1 << 30,
+      help: 'answers over blocks alone that are kept in memory for whoever asks again; 0: none',
+    },
     'self-profile': {
       type: 'boolean',
       default: true,
@@ -86,6 +93,7 @@ export const serveCommand = command({
       ...rollupLabels(values),
       retention,
       queryBudgets: values['query-budget'].map(parseBudgetRule),
+      resultCacheBytes: values['result-cache-bytes'],
     });
     // While the threads of the store start, this one loads what it serves.
     const loading = Promise.all([import('../server/server.js'), uiAssets(io.files)]);

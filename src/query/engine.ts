@@ -1,13 +1,11 @@
 /** The query engine: admission, attempts, and the way from a request to an answer. */
 import { isKind, StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
-import { isWider } from '../block/sums.js';
 import type { Clock } from '../env/clock.js';
 import { meterReads } from '../env/read-meter.js';
 import { Retention, type RetentionRule } from '../manifest/retention.js';
 import { parseProfileType, profileTypesOf } from '../model/profile-type.js';
 import { PROFILE_NAME, PROFILE_TYPE, SERVICE_NAME } from '../model/labels.js';
-import type { RollupWidth } from '../model/rollup-width.js';
 import { queriedTenantIds } from '../model/tenant-id.js';
 import { FramePool } from '../symbols/frame-pool.js';
 import { aggregate } from './aggregate.js';
@@ -88,7 +86,9 @@ import { Snapshots } from './snapshots.js';
 import { compileFilter } from './stacks/filter.js';
 import { stackShape } from './stacks/shape.js';
 import type { SumUse } from './block-sums.js';
-import { profileCount, totalDuration } from './source.js';
+import { totalDuration } from './source.js';
+import { rowsOf, statsOf } from './stats.js';
+import { ResultCache } from './results.js';
 import type { TileUse } from './tiles.js';
 import { timeSeries } from './time-series.js';
 
@@ -99,6 +99,8 @@ export interface QueryDependencies extends SnapshotParts {
 export interface QuerySettings extends Partial<QueryBudget> {
   /** Decoded parts of blocks kept in memory. Default 128 MB; higher: more memory, fewer reads. */
   readonly cacheBytes?: number;
+  /** Answers kept in memory. Default 16 MB; 0: none. */
+  readonly resultBytes?: number;
   /** Default true. Without rollups every profile is read: the answers are the same, which is what it is good for. */
   readonly usesRollups?: boolean;
   /** Queries that run at once. Default LIMITS.concurrentQueriesMax; higher: more memory under load. */
@@ -112,6 +114,7 @@ export interface QuerySettings extends Partial<QueryBudget> {
 /** Of what counts samples or profiles. */
 const COUNT_UNIT = 'count';
 const CACHE_BYTES = 128 << 20;
+const RESULT_BYTES = 16 << 20;
 /** The pool of known frames starts anew past this: some 150 MB of frames. */
 const POOLED_FRAMES_MAX = 500_000;
 
@@ -137,6 +140,7 @@ export class QueryEngine implements QueryApi {
   readonly #dependencies: QueryDependencies;
   readonly #budgets: QueryBudgets;
   readonly #cache: WeightedCache;
+  readonly #results: ResultCache;
   readonly #gate: QueryGate;
   readonly #usesRollups: boolean;
   readonly #retention: Retention;
@@ -148,37 +152,39 @@ export class QueryEngine implements QueryApi {
     this.#usesRollups = settings.usesRollups ?? true;
     this.#retention = new Retention(settings.retention ?? []);
     this.#cache = new WeightedCache(settings.cacheBytes ?? CACHE_BYTES);
+    this.#results = new ResultCache(settings.resultBytes ?? RESULT_BYTES);
     const slots = settings.concurrency ?? LIMITS.concurrentQueriesMax;
     this.#gate = new QueryGate(slots, LIMITS.waitingQueriesMax);
   }
 
-  /** Bytes of decoded blocks held, for metrics. */
+  /** Bytes of decoded blocks and answers held, for metrics. */
   get cachedBytes(): number {
-    return this.#cache.sizeBytes;
+    return this.#cache.sizeBytes + this.#results.sizeBytes;
   }
 
   async mergeTree(query: TreeQuery): Promise<FlameTree> {
     checkMaxNodes(query.maxNodes);
-    return this.#merge(query, (scope) => treeOf(scope, query.maxNodes));
+    return this.#merge(query, (scope) => treeOf(scope, query.maxNodes), { kept: 'tree' });
   }
 
   async mergeTop(query: GraphQuery): Promise<TopTable> {
-    return this.#merge(query, ({ merged, unit, stats }) =>
-      renderTop(merged, { unit, stats: stats() }),
-    );
+    const render = ({ merged, unit, stats }: MergeScope) =>
+      renderTop(merged, { unit, stats: stats() });
+    return this.#merge(query, render, { kept: 'top' });
   }
 
   async mergeSandwich(query: SandwichQuery): Promise<Sandwich> {
     checkFormat('sandwich', query);
-    return this.#merge(query, (scope) => sandwichOf(scope, query));
+    return this.#merge(query, (scope) => sandwichOf(scope, query), { kept: 'sandwich' });
   }
 
   async mergeRendered(query: RenderQuery): Promise<RenderedMerge> {
     checkFormat(query.format, query);
-    return this.#merge(query, async (scope) => {
+    const render = async (scope: MergeScope) => {
       const body = await renderReport(scope, query);
       return { body, stats: scope.stats() };
-    });
+    };
+    return this.#merge(query, render, { kept: 'report' });
   }
 
   async mergeFolded(query: GraphQuery): Promise<RenderedMerge> {
@@ -218,25 +224,29 @@ export class QueryEngine implements QueryApi {
       const scope = { context, snapshot, tiles, sums };
       const selected = await this.#select(query, scope, this.#pool());
       watch?.lap('select');
-      const { series, hiddenSeries, rows } = await timeSeries({
-        sources: selected.sources,
-        series: selected.series,
-        selector: selected.selector,
-        filter,
-        aggregation,
-        measure,
-        limit: query.limit,
-        groupBy,
-        startMs: query.startMs,
-        endMs: query.endMs,
-        stepMs: query.stepMs,
-        context,
-      });
-      const unit =
-        measure === 'value' ? parseProfileType(query.profileType).sampleUnit : COUNT_UNIT;
-      watch?.lap('read');
-      const stats = statsOf(selected, context, rows);
-      return render({ unit, series, hiddenSeries, stats }, selected);
+      const make = async (): Promise<TimeSeriesAnswer> => {
+        const { series, hiddenSeries, rows } = await timeSeries({
+          sources: selected.sources,
+          series: selected.series,
+          selector: selected.selector,
+          filter,
+          aggregation,
+          measure,
+          limit: query.limit,
+          groupBy,
+          startMs: query.startMs,
+          endMs: query.endMs,
+          stepMs: query.stepMs,
+          context,
+        });
+        watch?.lap('read');
+        const unit = isCount ? COUNT_UNIT : parseProfileType(query.profileType).sampleUnit;
+        return { unit, series, hiddenSeries, stats: statsOf(selected, context, rows) };
+      };
+      const asked = { query, selected, context };
+      const isKept = watch === undefined;
+      const answer = isKept ? await this.#results.get('series', asked, make) : await make();
+      return render(answer, selected);
     };
     return this.#run(query, work, watch);
   }
@@ -263,7 +273,7 @@ export class QueryEngine implements QueryApi {
       await renderAny(scope, query);
       return { selected: scope.selected, stats: scope.stats() };
     };
-    return this.#merge(query, render, watch);
+    return this.#merge(query, render, { watch });
   }
 
   async diff(query: DiffQuery): Promise<DiffAnswer> {
@@ -431,7 +441,7 @@ export class QueryEngine implements QueryApi {
   async #merge<T>(
     query: GraphQuery,
     render: (merge: MergeScope) => T | Promise<T>,
-    watch?: Stopwatch,
+    { watch, kept }: { readonly watch?: Stopwatch; readonly kept?: string } = {},
   ): Promise<T> {
     checkMerge(query);
     const shape = stackShape(query);
@@ -442,23 +452,27 @@ export class QueryEngine implements QueryApi {
       const sums = { aggregation, labels, isCount: false };
       const selected = await this.#select(query, { context, snapshot, tiles, sums }, frames);
       watch?.lap('select');
-      const merged = await aggregate({
-        sources: selected.sources,
-        selector: selected.selector,
-        filter: keyFilter(query, shape.keys),
-        seriesLabels: labels,
-        aggregation,
-        frames,
-        context,
-      });
-      watch?.lap('read');
-      context.check();
-      const unit = parseProfileType(query.profileType).sampleUnit;
-      const stats = (): QueryStats => statsOf(selected, context, rowsOf(selected));
-      const scope = { merged: shape.apply(merged, context), selected, context, unit, stats };
-      const answer = await render(scope);
-      watch?.lap('render');
-      return answer;
+      const make = async (): Promise<T> => {
+        const merged = await aggregate({
+          sources: selected.sources,
+          selector: selected.selector,
+          filter: keyFilter(query, shape.keys),
+          seriesLabels: labels,
+          aggregation,
+          frames,
+          context,
+        });
+        watch?.lap('read');
+        context.check();
+        const unit = parseProfileType(query.profileType).sampleUnit;
+        const stats = (): QueryStats => statsOf(selected, context, rowsOf(selected));
+        const scope = { merged: shape.apply(merged, context), selected, context, unit, stats };
+        const answer = await render(scope);
+        watch?.lap('render');
+        return answer;
+      };
+      if (kept === undefined) return make();
+      return this.#results.get(kept, { query, selected, context }, make);
     };
     return this.#run(query, work, watch);
   }
@@ -553,38 +567,4 @@ function isFirstOfPart({ part }: MissingPart, index: number, all: readonly Missi
 
 function msOf(ns: bigint): number {
   return Number(ns / 1_000_000n);
-}
-
-function rowsOf(selected: SelectedSources): number {
-  let rows = 0;
-  for (const source of selected.sources) {
-    if (source.rolledUp !== undefined) continue;
-    for (const slice of source.slices) rows += source.rowCount(slice);
-  }
-  return rows;
-}
-
-function statsOf(selected: SelectedSources, context: QueryContext, rows: number): QueryStats {
-  let profiles = 0;
-  let tiles = 0;
-  let tileRows = 0;
-  let widest: RollupWidth | undefined;
-  for (const source of selected.sources) {
-    for (const slice of source.slices) profiles += profileCount(source.profiles, slice);
-    if (source.sums !== undefined && isWider(source.sums, widest)) widest = source.sums;
-    if (source.rolledUp === undefined) continue;
-    tiles += source.rolledUp.tiles;
-    for (const slice of source.slices) tileRows += source.rowCount(slice);
-  }
-  return {
-    profiles,
-    series: selected.series.length,
-    rows,
-    tiles,
-    tileRows,
-    blocks: selected.blocks,
-    segments: selected.segments,
-    sums: widest ?? '',
-    missing: context.missing,
-  };
 }

@@ -45,6 +45,8 @@ export interface StoreOptions extends StoreLocation {
   readonly rollupLabels?: readonly string[];
   /** How long profiles are kept; the first rule that fits a series decides. Default: all for ever. */
   readonly retention?: readonly RetentionRule[];
+  /** Answers over blocks alone that are kept in memory for whoever asks again. Default 16 MB a query thread; 0: none. */
+  readonly resultCacheBytes?: number;
   /** What one query may spend, by tenant. Default: LIMITS for all. */
   readonly queryBudgets?: readonly QueryBudgetRule[];
   /** Counters and gauges of the store are registered here. */
@@ -61,6 +63,7 @@ export interface PartSettings {
   readonly segmentBytesMax?: number;
   readonly rollupLabels?: readonly string[];
   readonly retention?: readonly RetentionRule[];
+  readonly resultCacheBytes?: number;
   readonly queryBudgets?: readonly QueryBudgetRule[];
 }
 

@@ -41,6 +41,7 @@ export interface InlineOptions {
   readonly segmentBytesMax?: number;
   readonly rollupLabels?: readonly string[];
   readonly retention?: readonly RetentionRule[];
+  readonly resultCacheBytes?: number;
   readonly queryBudgets?: readonly QueryBudgetRule[];
 }
 

@@ -17,6 +17,7 @@ export interface QueryPartOptions {
   /** How far the log is durable right now. */
   readonly position: () => Promise<LogPosition>;
   readonly retention?: readonly RetentionRule[];
+  readonly resultCacheBytes?: number;
   readonly queryBudgets?: readonly QueryBudgetRule[];
 }
 
@@ -34,6 +35,10 @@ export function openQueryPart(options: QueryPartOptions): QueryEngine {
       position,
       clock,
     },
-    { retention: options.retention ?? [], budgets: options.queryBudgets ?? [] },
+    {
+      retention: options.retention ?? [],
+      budgets: options.queryBudgets ?? [],
+      ...(options.resultCacheBytes === undefined ? {} : { resultBytes: options.resultCacheBytes }),
+    },
   );
 }

@@ -85,7 +85,8 @@ export class Store implements AsyncDisposable {
   async start(): Promise<void> {
     const { options, environment, bucket } = this.#place;
     const layout = dataLayout(options.dir);
-    const { segmentBytesMax, rollupLabels, retention = [], queryBudgets = [] } = options;
+    const { segmentBytesMax, rollupLabels, resultCacheBytes } = options;
+    const { retention = [], queryBudgets = [] } = options;
     checkRollupLabels(rollupLabels);
     // Here, so that a wrong rule is told at once and not by the first query.
     if (retention.length > 0) {
@@ -100,6 +101,7 @@ export class Store implements AsyncDisposable {
       retention,
       queryBudgets,
       ...(segmentBytesMax === undefined ? {} : { segmentBytesMax }),
+      ...(resultCacheBytes === undefined ? {} : { resultCacheBytes }),
       ...(rollupLabels === undefined ? {} : { rollupLabels: [...rollupLabels] }),
     };
     const isThreaded =
@@ -120,9 +122,7 @@ export class Store implements AsyncDisposable {
   }
 
   // Each way loads its own code only: an owner of threads has no use for the engine in its own.
-  async #openThreads(
-    settings: Pick<PartSettings, 'segmentBytesMax' | 'rollupLabels' | 'retention' | 'queryBudgets'>,
-  ): Promise<StoreParts> {
+  async #openThreads(settings: Omit<PartSettings, 'dir' | 'bucket' | 's3'>): Promise<StoreParts> {
     const { dir, bucket, s3 } = this.#place.options;
     const { openThreadedParts } = await import('./threaded-parts.js');
     return openThreadedParts(

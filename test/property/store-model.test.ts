@@ -292,6 +292,8 @@ class Run {
   readonly #known = new Set<string>();
   #hasCuts = false;
   #store: Store | undefined;
+  /** Asked again with the next one: its answer may have been kept. */
+  #lastQuestion: Question | undefined;
 
   constructor(rules: readonly RetentionRule[]) {
     this.#retention = rules;
@@ -397,7 +399,9 @@ class Run {
         await this.open();
         return;
       case 'query':
+        if (this.#lastQuestion !== undefined) await this.#query(this.#lastQuestion);
         await this.#query(act.question);
+        this.#lastQuestion = act.question;
         await this.#list();
     }
   }

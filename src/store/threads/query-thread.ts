@@ -34,12 +34,13 @@ export interface QueryCall<Q> {
 async function handlers() {
   const settings = data as PartSettings;
   const place = await openPlace(settings);
-  const { retention = [], queryBudgets = [] } = settings;
+  const { retention = [], queryBudgets = [], resultCacheBytes } = settings;
   const engine = openQueryPart({
     ...place,
     position: async () => position,
     retention,
     queryBudgets,
+    ...(resultCacheBytes === undefined ? {} : { resultCacheBytes }),
   });
   const ready = <Q>(
     call: QueryCall<Q>,

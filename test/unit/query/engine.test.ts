@@ -249,6 +249,43 @@ describe('bounds (I6)', () => {
     expect(await codeOf(bounded({ nodesMax: 2 }).engine.mergeTree(QUERY))).toBe('PS_QUERY_NODES');
   });
 
+  it('keeps answers over blocks, each for itself, until something changes', async () => {
+    const asked = { ...QUERY, endMs: 500 };
+    for (const [settings, reads] of [
+      [{}, 1],
+      [{ resultBytes: 0 }, 2],
+    ] as const) {
+      const own = memoryStore(profiles, {
+        consumedBeforeNs: 500_000_000n,
+        placeOf: () => 0,
+        // Nothing but answers: each scan is a read.
+        settings: { cacheBytes: 0, ...settings },
+      });
+      const [id, block] = [...own.blocks][0]!;
+      let scans = 0;
+      own.blocks.set(id, {
+        ...block,
+        scan: (request, visit) => {
+          scans++;
+          return block.scan(request, visit);
+        },
+      });
+      const first = await own.engine.mergeTree(asked);
+      const want = structuredClone(first);
+      first.self.fill(7n);
+      expect(await own.engine.mergeTree(asked)).toEqual(want);
+      expect(scans).toBe(reads);
+      expect((await own.engine.mergeTree({ ...asked, maxNodes: 1 })).parent).toHaveLength(1);
+      const deletion = { id: 1, selector: '{pod="a"}', startMs: 0, endMs: 1_000, createdMs: 0 };
+      own.manifest = {
+        ...own.manifest,
+        seriesTombstones: [{ ...deletion, covered: [] }],
+        blocks: own.manifest.blocks.map((b) => ({ ...b, seriesTombstones: [1] })),
+      };
+      expect((await own.engine.mergeTree(asked)).total).toBe(0n);
+    }
+  });
+
   it('stops the read itself, down to the bucket', async () => {
     const own = bounded({});
     const { promise: reached, resolve: reach } = deferred<AbortSignal>();
