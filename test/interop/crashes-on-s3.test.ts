@@ -6,7 +6,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { systemClock } from '../../src/env/clock.js';
 import { nodeFileSystem } from '../../src/env/node-files.js';
 import { systemRng } from '../../src/env/rng.js';
-import { openStore, type Store } from '../../src/index.js';
+import { openStore, type RetentionRule, type Store } from '../../src/index.js';
 import type { Bucket } from '../../src/objstore/bucket.js';
 import { openBucket } from '../../src/objstore/open-bucket.js';
 import { bucketWith, keptOpen, objectsOf, unnamedIn } from '../support/bucket-store.js';
@@ -33,8 +33,21 @@ async function expectEven(store: Store): Promise<void> {
   expect(steps.size).toBe(STEPS - 1);
 }
 
-const open = (dir: string, bucket: Bucket): Promise<Store> =>
-  openStore({ dir, bucket: keptOpen(bucket), threads: false, compaction: 'manual' });
+const open = (
+  dir: string,
+  bucket: Bucket,
+  retention: readonly RetentionRule[] = [],
+): Promise<Store> =>
+  openStore({ dir, bucket: keptOpen(bucket), threads: false, compaction: 'manual', retention });
+
+interface Sweep {
+  readonly work: (store: Store) => Promise<void>;
+  readonly settle?: (again: Store) => Promise<void>;
+  readonly expectRight: (again: Store) => Promise<void>;
+  /** Changes that are each crashed at; of the later ones every STEP-th is. */
+  readonly first?: number;
+  readonly retention?: readonly RetentionRule[];
+}
 
 describe.skipIf(!hasS3Server())('on S3', () => {
   let s3: S3Server;
@@ -87,16 +100,17 @@ describe.skipIf(!hasS3Server())('on S3', () => {
     await bucket.close();
   }, 60_000);
 
-  /** Crashes `work` at `first` changes and every STEP-th one, opens the store again, and has it checked and compacted. */
-  const sweep = async (
-    work: (store: Store) => Promise<void>,
-    settle: (again: Store) => Promise<void>,
-    expectRight: (again: Store) => Promise<void>,
+  /** Crashes `work`, opens the store again, and has it checked and compacted. */
+  const sweep = async ({
+    work,
+    settle,
+    expectRight,
     first = 1,
-  ): Promise<void> => {
+    retention = [],
+  }: Sweep): Promise<void> => {
     const reference = await copy();
     const counting = new CrashingBucket(reference.bucket, Number.POSITIVE_INFINITY, false);
-    const store = await open(reference.dir, counting);
+    const store = await open(reference.dir, counting, retention);
     await work(store);
     await store.close();
     expect(counting.changes).toBeGreaterThan(30);
@@ -104,13 +118,13 @@ describe.skipIf(!hasS3Server())('on S3', () => {
     for (const crashAt of [...numbers(1, first + 1), ...later]) {
       const { bucket, dir } = await copy();
       const crashing = new CrashingBucket(bucket, crashAt, crashAt % 2 === 0);
-      const dying = await open(dir, crashing);
+      const dying = await open(dir, crashing, retention);
       await work(dying).catch(() => undefined);
       expect(crashing.isDead).toBe(true);
       await dying.close().catch(() => undefined);
       try {
-        const again = await open(dir, bucket);
-        await settle(again);
+        const again = await open(dir, bucket, retention);
+        await settle?.(again);
         await expectRight(again);
         await again.compact({ full: true });
         await expectRight(again);
@@ -129,7 +143,7 @@ describe.skipIf(!hasS3Server())('on S3', () => {
     const compact = async (store: Store): Promise<void> => {
       await store.compact({ full: true });
     };
-    await sweep(compact, async () => undefined, expectWhole);
+    await sweep({ work: compact, expectRight: expectWhole });
   }, 180_000);
 
   it('a crash anywhere in a deletion and the compaction that applies it deletes all or nothing', async () => {
@@ -147,6 +161,14 @@ describe.skipIf(!hasS3Server())('on S3', () => {
       await again.delete({ selector });
     };
     // The first changes are the deletion itself.
-    await sweep(work, settle, expectEven, 3);
+    await sweep({ work, settle, expectRight: expectEven, first: 3 });
+  }, 180_000);
+
+  it('a crash anywhere while old profiles become sums loses and counts nothing', async () => {
+    const work = async (store: Store): Promise<void> => {
+      await store.compact({ full: true });
+    };
+    const retention = [{ sums: [{ afterMs: 86_400_000, width: '1h' as const }] }];
+    await sweep({ work, expectRight: expectWhole, retention });
   }, 180_000);
 });
