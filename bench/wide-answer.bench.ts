@@ -48,7 +48,11 @@ async function measure(layout: Layout): Promise<void> {
   const startMs = Date.now() - 600_000;
   try {
     await fill(dataDir, startMs, layout);
-    const args = ['--self-profile=false', '--compaction-interval-ms=3600000'];
+    const args = [
+      '--self-profile=false',
+      '--compaction-interval-ms=3600000',
+      '--result-cache-bytes=0',
+    ];
     const server = await startServerProcess({ dataDir, args });
     const url = new URL(`http://${server.http}/api/v1/merge`);
     const end = startMs + PROFILES * STEP_MS;

@@ -79,6 +79,7 @@ export async function aggregate(request: AggregateRequest): Promise<MergedValues
   await addAverages(state, piecesOf(request, 'avg'));
   await addMaxima(state, piecesOf(request, 'max'));
   state.sums.reserve(keys.merger.keyCount);
+  keys.merger.rest();
   return { symbols: keys.merger.provisional(), sums: state.sums };
 }
 

@@ -9,10 +9,12 @@ import { hashPair } from '../base/hash.js';
 const EMPTY = -1;
 const GROWTH = 1.6;
 /** Of the slots at most these are taken. */
-const LOAD_MAX = 0.6;
+const LOAD_MAX = 0.7;
+/** Entries for which there are slots at first, as a part of those that are there: rounding up leaves more. */
+const SLOT_GROWTH = 1.25;
 
-function newSlots(capacity: number): Int32Array<ArrayBuffer> {
-  return new Int32Array(2 ** Math.ceil(Math.log2(capacity / LOAD_MAX))).fill(EMPTY);
+function newSlots(entries: number): Int32Array<ArrayBuffer> {
+  return new Int32Array(2 ** Math.ceil(Math.log2(entries / LOAD_MAX))).fill(EMPTY);
 }
 
 export class PairTable {
@@ -57,7 +59,8 @@ export class PairTable {
   /** The entry of (a, b), made if there is none; it is new exactly when `count` has grown. */
   intern(a: number, b: number): number {
     if (this.count === this.first.length) this.#widen(Math.ceil(this.count * GROWTH));
-    const slots = this.#slots ?? this.#index();
+    let slots = this.#slots ?? this.#index();
+    if (this.count >= slots.length * LOAD_MAX) slots = this.#index();
     const mask = slots.length - 1;
     let slot = hashPair(a, b) & mask;
     for (; ; slot = (slot + 1) & mask) {
@@ -78,7 +81,6 @@ export class PairTable {
   }
 
   #widen(capacity: number): void {
-    this.#slots = undefined;
     const first = new Int32Array(capacity);
     const second = new Int32Array(capacity);
     first.set(this.first);
@@ -89,7 +91,8 @@ export class PairTable {
 
   #index(): Int32Array {
     const { first, second } = this;
-    const slots = newSlots(first.length);
+    this.#slots = undefined;
+    const slots = newSlots(Math.max(16, this.count * SLOT_GROWTH));
     const mask = slots.length - 1;
     for (let entry = 0; entry < this.count; entry++) {
       let slot = hashPair(first[entry] as number, second[entry] as number) & mask;

@@ -46,7 +46,7 @@ export class LabelSetPool implements LabelSetTable {
 
 const UNMAPPED = -1;
 /** What sources after the first may bring before tables grow. */
-const ROOM = 1.5;
+const ROOM = 4;
 const isSet = (element: number): boolean => element !== 0;
 
 /** What grows later, as the symbols of an open segment do, shows as it is now. */
@@ -173,12 +173,16 @@ export class SymbolMerger {
     };
   }
 
-  /** Numbers everything depth-first. Keys whose `sampled` element is 0 are left out (remap -1), with nodes that only they need. */
-  finish(sampled?: Uint8Array): MergedSymbols {
-    const provisional = this.provisional();
-    // Numbering needs the room, and a search makes them again.
+  /** Gives up what only `add` needs; a later one makes it again. */
+  rest(): void {
     this.#nodes.forgetSlots();
     this.#keys.forgetSlots();
-    return numberDepthFirst(provisional, sampled);
+  }
+
+  /** Numbers everything depth-first. Keys whose `sampled` element is 0 are left out (remap -1), with nodes that only they need. */
+  finish(sampled?: Uint8Array): MergedSymbols {
+    // Numbering needs the room.
+    this.rest();
+    return numberDepthFirst(this.provisional(), sampled);
   }
 }
