@@ -406,7 +406,7 @@ export class Compactor implements AsyncDisposable {
       ...now,
       blocks: [
         ...now.blocks.filter((live) => !inputs.has(live.blockId)),
-        ...markRewritten(base, now, output, { retention, nowMs, inputs }),
+        ...markRewritten(base, now, output, { retention, inputs }),
       ],
       tombstones: [...now.tombstones, ...(isKept ? [] : this.#blockTombstones(spec))],
     }));

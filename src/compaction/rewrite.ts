@@ -23,6 +23,8 @@ export interface Rewritten {
   /** Undefined when deletions and ages left nothing. */
   readonly block: ManifestBlock | undefined;
   readonly duplicateCount: number;
+  /** Of the newest profile, for which the ages were applied: a sum is older than the profiles that it stands for. */
+  readonly ageMs: number;
 }
 
 /**
@@ -40,20 +42,22 @@ export async function rewrite(
   const [only] = spec.blocks;
   if (spec.blocks.length === 1 && only !== undefined) {
     if (!(await isTouched(dependencies, base, { block: only, cutoffOf }))) {
-      const widthOf = retention.widthOf(spec.tenantId, newestAgeMs(only, nowMs));
+      const ageMs = newestAgeMs(only, nowMs);
+      const widthOf = retention.widthOf(spec.tenantId, ageMs);
       const meta =
         widthOf === undefined
           ? undefined
           : await sumBlock(dependencies, base, only, { ...options, widthOf });
-      if (meta === undefined) return { kind: 'kept', block: only, duplicateCount: 0 };
+      if (meta === undefined) return { kind: 'kept', block: only, duplicateCount: 0, ageMs };
       const block = await manifestBlock(dependencies, meta);
-      return { kind: 'summed', block, duplicateCount: 0 };
+      return { kind: 'summed', block, duplicateCount: 0, ageMs };
     }
   }
   const output = await mergeBlocks(dependencies, base, spec, { ...options, cutoffOf });
   const block =
     output.block === undefined ? undefined : await manifestBlock(dependencies, output.block);
-  return { kind: 'merged', block, duplicateCount: output.duplicateCount };
+  const ageMs = block === undefined ? 0 : newestAgeMs(block, nowMs);
+  return { kind: 'merged', block, duplicateCount: output.duplicateCount, ageMs };
 }
 
 /** Whether its inputs are still what they were. A deletion that came since cannot be applied to sums. */
@@ -71,19 +75,14 @@ export function isRewriteValid(
 export function markRewritten(
   base: Manifest,
   now: Manifest,
-  { kind, block }: Rewritten,
-  {
-    retention,
-    nowMs,
-    inputs,
-  }: Pick<RewriteOptions, 'retention' | 'nowMs'> & { readonly inputs: ReadonlySet<string> },
+  { kind, block, ageMs }: Rewritten,
+  { retention, inputs }: { readonly retention: Retention; readonly inputs: ReadonlySet<string> },
 ): readonly ManifestBlock[] {
   if (block === undefined) return [];
   const { tenantId } = base;
-  const age = newestAgeMs(block, nowMs);
   // What is due to become sums is looked at once more.
-  const isDone = kind !== 'merged' || retention.widthOf(tenantId, age) === undefined;
-  const retentionStamp = isDone ? retention.stamp(tenantId, age) : '';
+  const isDone = kind !== 'merged' || retention.widthOf(tenantId, ageMs) === undefined;
+  const retentionStamp = isDone ? retention.stamp(tenantId, ageMs) : '';
   return [{ ...block, seriesTombstones: marksSince(base, now, inputs), retentionStamp }];
 }
 

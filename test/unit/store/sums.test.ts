@@ -130,6 +130,17 @@ describe('sums in place of old profiles', () => {
     await shorter.close();
   });
 
+  it('have the age of their start, which may be due to become wider at once', async () => {
+    const store = await open('1d/1h:2d/1d');
+    await write(store, 'a', 45);
+    await store.compact({ full: true });
+    // The profile is ten minutes short of two days old, its hour is not.
+    clock.wallMs = BASE_MS + 2 * DAY_MS + 35 * MINUTE_MS;
+    await store.compact();
+    expect(await sumsOf(store)).toEqual([{ width: '1d', droppedLabels: ['pod'] }]);
+    await store.close();
+  });
+
   it('are of series that are due alone', async () => {
     const store = await open('{pod="a"}=30d', '1d/1h:30d');
     await fill(store);
