@@ -8,6 +8,7 @@ import { nodeFileSystem } from '../../../src/env/node-files.js';
 import { systemRng } from '../../../src/env/rng.js';
 import { AdminService } from '../../../src/gen/basalt/v1/admin_pb.js';
 import {
+  openMaintenance,
   openStore,
   parseRetentionRule,
   type RetentionRule,
@@ -139,6 +140,30 @@ describe('sums in place of old profiles', () => {
     await store.compact();
     expect(await sumsOf(store)).toEqual([{ width: '1d', droppedLabels: ['pod'] }]);
     await store.close();
+  });
+
+  it('are what a rebuilt manifest finds, beside the block that they were made of', async () => {
+    const store = await open('1d/1h');
+    await fill(store);
+    await store.compact({ full: true });
+    clock.wallMs += 2 * DAY_MS;
+    // Not a full run: what is replaced stays for ten minutes.
+    await store.compact();
+    expect(await sumsOf(store)).toEqual([{ width: '1h', droppedLabels: ['pod'] }]);
+    await store.close();
+    for (const name of ['manifest', 'manifest-boundary']) {
+      rmSync(join(dir, 'objects', name), { recursive: true, force: true });
+    }
+    const environment = { files: nodeFileSystem, clock, rng: systemRng };
+    const maintenance = await openMaintenance({ dir, environment });
+    const rebuilt = await maintenance.rebuildManifests();
+    expect(rebuilt).toMatchObject([
+      { blocks: 1, leftOut: [{ reason: expect.stringMatching(/its profiles are in/) }] },
+    ]);
+    await maintenance.close();
+    const again = await open('1d/1h');
+    expect(await top(again)).toMatchObject({ total: 168n, stats: { profiles: 24, sums: '1h' } });
+    await again.close();
   });
 
   it('are of series that are due alone', async () => {
