@@ -16,6 +16,7 @@ import { collectGarbage } from './collect-garbage.js';
 import type { CompactionDependencies } from './dependencies.js';
 import { compactLevelZero } from './level-zero.js';
 import { compactCarry, idleTombstones, markBlock, tombstonesSince } from './deletions.js';
+import { manifestBlock } from './manifest-block.js';
 import { levelOf } from './merge-blocks.js';
 import {
   type CarrySpec,
@@ -35,7 +36,7 @@ import {
   type CompactionReport,
   noCounts,
 } from './report.js';
-import { isRewriteValid, manifestBlock, markRewritten, rewrite } from './rewrite.js';
+import { isRewriteValid, markRewritten, rewrite } from './rewrite.js';
 
 export interface CompactorSettings extends CompactionSettings {
   /** How long the objects of merged blocks stay for queries that planned before. Longer than any query. */
@@ -348,8 +349,11 @@ export class Compactor implements AsyncDisposable {
       carryAgeNsMax: BigInt(this.#settings.carryAgeMsMax) * 1_000_000n,
       onProfiles: progressOf(run, spec, { level: 1, total: 0 }),
     });
+    const { bucket, blocks: store } = this.#dependencies;
     const blocks = await Promise.all(
-      output.blocks.map((meta) => manifestBlock(this.#dependencies, meta)),
+      output.blocks.map((meta) =>
+        manifestBlock(bucket, meta, store.prefix(tenantId, meta.blockId)),
+      ),
     );
     const touched = new Set(output.carries.map((c) => c.service));
     const replaced = base.carries.filter((c) => touched.has(c.service));

@@ -13,7 +13,7 @@ import { mergedLineage } from '../manifest/lineage.js';
 import type { CutoffOf } from '../manifest/retention.js';
 import { Removals, type SeriesRemoval, tombstonesOf } from '../manifest/series-removal.js';
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
-import { type Series, seriesKey } from '../model/series.js';
+import { seriesKey } from '../model/series.js';
 import { FramePool } from '../symbols/frame-pool.js';
 import { SymbolMerger } from '../symbols/merge.js';
 import type { FrameTable } from '../symbols/source.js';
@@ -21,6 +21,7 @@ import { BlockCursor, type CursorProfile } from './block-cursor.js';
 import type { CompactionDependencies } from './dependencies.js';
 import type { Undo } from './level-zero.js';
 import type { MergeSpec } from './plan.js';
+import { bySeriesOrder, compareText, type KeyedSeries } from './series-order.js';
 import { SortedRows } from './sorted-rows.js';
 import { Survivors } from './survivors.js';
 
@@ -57,9 +58,7 @@ interface SeriesPart {
   readonly removal: SeriesRemoval | undefined;
 }
 
-interface MergeSeries {
-  readonly series: Series;
-  readonly seriesKey: string;
+interface MergeSeries extends KeyedSeries {
   readonly parts: SeriesPart[];
 }
 
@@ -324,15 +323,7 @@ function seriesByService(inputs: readonly MergeInput[]): [string, MergeSeries[]]
     else list.push(entry);
   }
   for (const list of services.values()) {
-    list.sort(
-      (a, b) =>
-        compareText(a.series.profileName, b.series.profileName) ||
-        compareText(a.seriesKey, b.seriesKey),
-    );
+    list.sort(bySeriesOrder);
   }
   return [...services].sort(([a], [b]) => compareText(a, b));
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

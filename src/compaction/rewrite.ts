@@ -5,6 +5,7 @@ import type { Manifest, ManifestBlock } from '../manifest/types.js';
 import type { CompactionDependencies } from './dependencies.js';
 import { marksSince } from './deletions.js';
 import type { Undo } from './level-zero.js';
+import { manifestBlock } from './manifest-block.js';
 import { isTouched, mergeBlocks } from './merge-blocks.js';
 import { type MergeSpec, newestAgeMs } from './plan.js';
 import { sumBlock } from './sum-block.js';
@@ -37,6 +38,9 @@ export async function rewrite(
   spec: MergeSpec,
   options: RewriteOptions,
 ): Promise<Rewritten> {
+  const { bucket, blocks } = dependencies;
+  const line = (meta: BlockMeta): Promise<ManifestBlock> =>
+    manifestBlock(bucket, meta, blocks.prefix(meta.tenantId, meta.blockId));
   const { retention, nowMs } = options;
   const cutoffOf = retention.cutoffOf(spec.tenantId, nowMs);
   const [only] = spec.blocks;
@@ -49,13 +53,11 @@ export async function rewrite(
           ? undefined
           : await sumBlock(dependencies, base, only, { ...options, widthOf });
       if (meta === undefined) return { kind: 'kept', block: only, duplicateCount: 0, ageMs };
-      const block = await manifestBlock(dependencies, meta);
-      return { kind: 'summed', block, duplicateCount: 0, ageMs };
+      return { kind: 'summed', block: await line(meta), duplicateCount: 0, ageMs };
     }
   }
   const output = await mergeBlocks(dependencies, base, spec, { ...options, cutoffOf });
-  const block =
-    output.block === undefined ? undefined : await manifestBlock(dependencies, output.block);
+  const block = output.block === undefined ? undefined : await line(output.block);
   const ageMs = block === undefined ? 0 : newestAgeMs(block, nowMs);
   return { kind: 'merged', block, duplicateCount: output.duplicateCount, ageMs };
 }
@@ -84,28 +86,4 @@ export function markRewritten(
   const isDone = kind !== 'merged' || retention.widthOf(tenantId, ageMs) === undefined;
   const retentionStamp = isDone ? retention.stamp(tenantId, ageMs) : '';
   return [{ ...block, seriesTombstones: marksSince(base, now, inputs), retentionStamp }];
-}
-
-/** The line of the manifest for a new block. */
-export async function manifestBlock(
-  { bucket, blocks }: CompactionDependencies,
-  meta: BlockMeta,
-): Promise<ManifestBlock> {
-  let sizeBytes = 0;
-  for await (const object of bucket.list({ prefix: blocks.prefix(meta.tenantId, meta.blockId) })) {
-    sizeBytes += object.sizeBytes;
-  }
-  const { blockId, level, startNsMin, startNsMax, profileCount, sampleCount, createdMs } = meta;
-  return {
-    blockId,
-    level,
-    startNsMin,
-    startNsMax,
-    profileCount,
-    sampleCount,
-    sizeBytes,
-    createdMs,
-    seriesTombstones: [],
-    retentionStamp: '',
-  };
 }

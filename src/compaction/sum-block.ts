@@ -16,10 +16,11 @@ import type { ProfileMetadata } from '../log/segment-view.js';
 import { mergedLineage } from '../manifest/lineage.js';
 import type { WidthOf } from '../manifest/retention.js';
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
-import { type Series, seriesKey } from '../model/series.js';
+import { seriesKey } from '../model/series.js';
 import { BlockCursor } from './block-cursor.js';
 import type { CompactionDependencies } from './dependencies.js';
 import type { Undo } from './level-zero.js';
+import { bySeriesOrder, type KeyedSeries } from './series-order.js';
 import { type FourColumns, fourColumns } from './sorted-rows.js';
 import {
   bucketsOf,
@@ -72,9 +73,7 @@ export async function sumBlock(
 }
 
 /** A series of the new block: one that is copied, or sums. */
-interface OutputSeries {
-  readonly series: Series;
-  readonly key: string;
+interface OutputSeries extends KeyedSeries {
   /** Number of the series in the old block. */
   readonly copied?: number;
   readonly summed?: { readonly group: SummedGroup; readonly own: SummedUnit };
@@ -135,16 +134,13 @@ class SumRun {
       const group = groups.find((g) => g.profileName === series.profileName);
       const own = group?.units.get(rollupSeries);
       if (group === undefined || own === undefined) {
-        outputs.push({ series, key: seriesKey(series), copied: number });
+        outputs.push({ series, seriesKey: seriesKey(series), copied: number });
       } else if (number === rollupSeries) {
         const summed = { ...series, labels: rollupLabels };
-        outputs.push({ series: summed, key: seriesKey(summed), summed: { group, own } });
+        outputs.push({ series: summed, seriesKey: seriesKey(summed), summed: { group, own } });
       }
     }
-    return outputs.sort(
-      (a, b) =>
-        compareText(a.series.profileName, b.series.profileName) || compareText(a.key, b.key),
-    );
+    return outputs.sort(bySeriesOrder);
   }
 
   /** Copied series come in the order of the old block, so the cursor goes through it once. */
@@ -279,8 +275,4 @@ function withoutZeros({ rows }: RolledBucket): Pick<ProfileRows, 'rowCount' | 'k
     key: Int32Array.from(kept, (r) => rows.key[r]!),
     values: values.map((column) => BigInt64Array.from(kept, (r) => column[r]!)) as FourColumns,
   };
-}
-
-function compareText(a: string, b: string): number {
-  return a < b ? -1 : a > b ? 1 : 0;
 }

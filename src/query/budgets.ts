@@ -37,7 +37,7 @@ export class QueryBudgets {
 
   /** Throws `invalid` PS_QUERY_BUDGET, PS_TENANT. */
   constructor(base: Partial<QueryBudget>, rules: readonly QueryBudgetRule[]) {
-    this.#base = { ...DEFAULT_BUDGET, ...defined(base) };
+    this.#base = budgetOf((name) => base[name] ?? DEFAULT_BUDGET[name]);
     this.#rules = rules;
     if (rules.length > LIMITS.queryBudgetsMax) {
       throw badBudget(`${rules.length} rules`, `at most ${LIMITS.queryBudgetsMax}`);
@@ -55,33 +55,26 @@ export class QueryBudgets {
   /** Of a query that reads these tenants (`a|b`): the least of each, so that nobody gains by asking for others too. */
   of(tenantIds: string): QueryBudget {
     const budgets = queriedTenantIds(tenantIds).map((tenantId) => this.#ofOne(tenantId));
-    const least = (name: Name): number => Math.min(...budgets.map((budget) => budget[name]));
-    return {
-      deadlineMs: least('deadlineMs'),
-      rowsMax: least('rowsMax'),
-      nodesMax: least('nodesMax'),
-      pointsMax: least('pointsMax'),
-    };
+    return budgetOf((name) => Math.min(...budgets.map((budget) => budget[name])));
   }
 
   #ofOne(tenantId: string): QueryBudget {
     const own = this.#rules.filter((rule) => rule.tenantId === tenantId);
     const common = this.#rules.filter((rule) => rule.tenantId === undefined);
-    const first = (name: Name): number =>
-      [...own, ...common].find((rule) => rule[name] !== undefined)?.[name] ?? this.#base[name];
-    return {
-      deadlineMs: first('deadlineMs'),
-      rowsMax: first('rowsMax'),
-      nodesMax: first('nodesMax'),
-      pointsMax: first('pointsMax'),
-    };
+    return budgetOf(
+      (name) =>
+        [...own, ...common].find((rule) => rule[name] !== undefined)?.[name] ?? this.#base[name],
+    );
   }
 }
 
-function defined(budget: Partial<QueryBudget>): Partial<QueryBudget> {
-  return Object.fromEntries(
-    NAMES.flatMap((name) => (name in budget ? [[name, budget[name]]] : [])),
-  );
+function budgetOf(get: (name: Name) => number): QueryBudget {
+  return {
+    deadlineMs: get('deadlineMs'),
+    rowsMax: get('rowsMax'),
+    nodesMax: get('nodesMax'),
+    pointsMax: get('pointsMax'),
+  };
 }
 
 function badBudget(got: string, want: string): Error {

@@ -40,10 +40,11 @@ export class ResultCache {
     const known = await this.#cache.peek<T>(key);
     if (known !== undefined) return structuredClone(known);
     const made = await make();
-    const sizeBytes = weightOf(made) + 2 * key.length;
+    const most = this.#cache.bytesMax * SHARE_MAX;
+    const sizeBytes = weightOf(made, most) + 2 * key.length;
     // What was found damaged on the way is to be looked for again.
     const isWhole = asked.context.missing.length === 0;
-    if (isWhole && sizeBytes <= this.#cache.bytesMax * SHARE_MAX) {
+    if (isWhole && sizeBytes <= most) {
       this.#cache.put(key, { value: structuredClone(made), sizeBytes });
     }
     return made;
@@ -86,12 +87,15 @@ function keyOf(
 
 const NODE_BYTES = 16;
 
-/** Of an answer in memory, roughly. */
-function weightOf(value: unknown): number {
+/** Of an answer in memory, roughly; past `most` it is not looked at any further. */
+function weightOf(value: unknown, most: number): number {
   if (typeof value === 'string') return NODE_BYTES + 2 * value.length;
   if (ArrayBuffer.isView(value)) return NODE_BYTES + value.buffer.byteLength;
   if (typeof value !== 'object' || value === null) return NODE_BYTES;
   let bytes = NODE_BYTES;
-  for (const part of Array.isArray(value) ? value : Object.values(value)) bytes += weightOf(part);
+  for (const part of Array.isArray(value) ? value : Object.values(value)) {
+    if (bytes > most) break;
+    bytes += weightOf(part, most - bytes);
+  }
   return bytes;
 }

@@ -5,6 +5,7 @@
 import { isKind, StoreError } from '../base/errors.js';
 import { blockPrefix, openBlock } from '../block/reader.js';
 import { verifyBlock } from '../block/verify.js';
+import { manifestBlock } from '../compaction/manifest-block.js';
 import { findInstance } from '../log/local-log.js';
 import { listSequences } from '../log/recover.js';
 import { decodeCarry, decodeCarryOrigin } from '../manifest/carry.js';
@@ -134,24 +135,8 @@ async function findBlocks(
         leftOut.push({ name, reason: `${finding.code} ${finding.message}` });
         continue;
       }
-      let sizeBytes = 0;
-      for await (const object of bucket.list({ prefix: blockPrefix(tenantId, blockId) })) {
-        sizeBytes += object.sizeBytes;
-      }
-      const { level, startNsMin, startNsMax, profileCount, sampleCount, createdMs, lineage } = meta;
-      const block = {
-        blockId,
-        level,
-        startNsMin,
-        startNsMax,
-        profileCount,
-        sampleCount,
-        sizeBytes,
-        createdMs,
-        seriesTombstones: [],
-        retentionStamp: '',
-      };
-      found.set(blockId, { blockId, lineage, block });
+      const block = await manifestBlock(bucket, meta, blockPrefix(tenantId, blockId));
+      found.set(blockId, { blockId, lineage: meta.lineage, block });
     } catch (error) {
       const e = StoreError.from(error);
       if (e.kind === 'not-found') leftOut.push({ name, reason: 'it was never finished' });

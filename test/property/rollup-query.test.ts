@@ -4,8 +4,10 @@ import { ROLLUP_SETTINGS, type RollupSettings } from '../../src/block/rollup-ser
 import { parseSelector } from '../../src/model/selector.js';
 import type { Series, Temporality } from '../../src/model/series.js';
 import { MemoryBucket } from '../../src/objstore/memory-bucket.js';
-import type { Aggregation, FlameTree, QueryStats } from '../../src/query/api.js';
+import type { Aggregation, QueryStats } from '../../src/query/api.js';
+import { answerText, selfByPath } from '../support/answer-text.js';
 import { copyBlock } from '../support/copy-block.js';
+import { crowdedProfiles, crowdedStart } from '../support/plain-arbitraries.js';
 import { plainDeltas, plainMerge, plainTimeSeries } from '../support/plain-query.js';
 import type { PlainProfile } from '../support/plain-store.js';
 import { type MemoryStore, memoryStore, TENANT } from '../support/query-store.js';
@@ -48,40 +50,8 @@ const SELECTORS = [
 ];
 const HOUR_MS = 3_600_000;
 
-const value = fc.oneof(
-  { weight: 8, arbitrary: fc.bigInt(0n, 20n) },
-  { weight: 2, arbitrary: fc.bigInt(-5n, 5n) },
-  { weight: 1, arbitrary: fc.bigInt(2n ** 53n, 2n ** 56n) },
-);
-const samples = fc.uniqueArray(
-  fc.record({
-    functions: fc.array(fc.constantFrom('main', 'run', 'gc'), { maxLength: 2 }),
-    labelSet: fc.constantFrom('', '', '[[["thread","1"]],[]]'),
-    values: fc.tuple(value, value),
-  }),
-  { selector: (s) => JSON.stringify([s.functions, s.labelSet]), maxLength: 4 },
-);
-/** Minutes of three days: a few crowded hours, the rest sparse. */
-const startMs = fc
-  .oneof(fc.integer({ min: 0, max: 180 }), fc.integer({ min: 0, max: 3 * 24 * 60 }))
-  .chain((minute) => fc.constantFrom(0, 1, 59_999).map((ms) => minute * 60_000 + ms));
-const profiles: fc.Arbitrary<PlainProfile[]> = fc
-  .array(
-    fc.record({
-      series: fc.constantFrom(...SERIES),
-      startMs,
-      flags: fc.constantFrom(0, 0, 0, 1),
-      samples,
-    }),
-    { minLength: 10, maxLength: 60 },
-  )
-  .map((list) =>
-    list.map(({ startMs: ms, ...p }, i) => ({
-      ...p,
-      startNs: BigInt(ms) * 1_000_000n,
-      id: `id-${i}`,
-    })),
-  );
+const startMs = crowdedStart(3);
+const profiles = crowdedProfiles(SERIES, startMs, { minLength: 10, maxLength: 60 });
 /** Edges on and off the buckets' own. */
 const edgeMs = fc.oneof(
   fc.integer({ min: 0, max: 72 }).map((hour) => hour * HOUR_MS),
@@ -176,23 +146,6 @@ async function storesOf(
   return { rolled, plain };
 }
 
-const text = (answer: object): string =>
-  JSON.stringify(answer, (name, v: unknown) => {
-    if (name === 'stats') return undefined;
-    if (typeof v === 'bigint') return v.toString();
-    return ArrayBuffer.isView(v) ? Array.from(v as unknown as ArrayLike<number>, String) : v;
-  });
-
-function selfByPath(tree: FlameTree): Map<string, bigint> {
-  const out = new Map<string, bigint>();
-  const paths: string[][] = [];
-  for (let n = 0; n < tree.parent.length; n++) {
-    paths[n] = n === 0 ? [] : [...paths[tree.parent[n]!]!, tree.names[tree.name[n]!]!];
-    if (tree.self[n] !== 0n) out.set(JSON.stringify(paths[n]), tree.self[n]!);
-  }
-  return out;
-}
-
 /** What must not change when rollups stand in for profiles. */
 function same(rolled: QueryStats, plain: QueryStats): void {
   const facts = ({ profiles: p, series, blocks, segments, missing }: QueryStats): unknown => ({
@@ -224,15 +177,15 @@ describe('rollups answer as the profiles behind them do (I3, I4)', () => {
           plainMerge(plainDeltas(list), { ...rest, ...span, matchers }),
         );
         const want = await plain.engine.mergeTree(q);
-        expect(text(tree)).toBe(text(want));
+        expect(answerText(tree)).toBe(answerText(want));
         same(tree.stats, want.stats);
         tiles += tree.stats.tiles;
         if (tree.stats.tiles === 0) expect(tree.stats.rows).toBe(want.stats.rows);
         const pprof = await rolled.engine.mergePprof(q);
         expect(pprof.body).toEqual((await plain.engine.mergePprof(q)).body);
         const rooted = { ...q, rootLabel: ['version', 'thread'] };
-        expect(text(await rolled.engine.mergeTree(rooted))).toBe(
-          text(await plain.engine.mergeTree(rooted)),
+        expect(answerText(await rolled.engine.mergeTree(rooted))).toBe(
+          answerText(await plain.engine.mergeTree(rooted)),
         );
       }),
       { numRuns: 120 },
@@ -262,7 +215,7 @@ describe('rollups answer as the profiles behind them do (I3, I4)', () => {
           >[0];
           const got = await rolled.engine.timeSeries(query);
           const want = await plain.engine.timeSeries(query);
-          expect(text(got)).toBe(text(want));
+          expect(answerText(got)).toBe(answerText(want));
           same(got.stats, want.stats);
           tiles += got.stats.tiles;
           const model = plainTimeSeries(plainDeltas(list), {
@@ -299,13 +252,13 @@ describe('rollups answer as the profiles behind them do (I3, I4)', () => {
         >[0];
         const tree = await rolled.engine.mergeTree(q);
         const want = await plain.engine.mergeTree(q);
-        expect(text(tree)).toBe(text(want));
+        expect(answerText(tree)).toBe(answerText(want));
         same(tree.stats, want.stats);
         if (d.length > 0) tiles += tree.stats.tiles;
         const startMsOf = span.startMs - (span.startMs % HOUR_MS);
         const steps = { ...q, startMs: startMsOf, stepMs: HOUR_MS, groupBy: ['version'] };
-        expect(text(await rolled.engine.timeSeries(steps))).toBe(
-          text(await plain.engine.timeSeries(steps)),
+        expect(answerText(await rolled.engine.timeSeries(steps))).toBe(
+          answerText(await plain.engine.timeSeries(steps)),
         );
       }),
       { numRuns: 120 },

@@ -4,6 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { sampleLabelsFromKey } from '../../src/model/sample-labels.js';
 import type { Series } from '../../src/model/series.js';
 import { plainRows } from '../support/plain-query.js';
+import { fewProfiles } from '../support/plain-arbitraries.js';
 import type { PlainProfile, PlainSample } from '../support/plain-store.js';
 import { memoryStore, TENANT } from '../support/query-store.js';
 
@@ -41,18 +42,7 @@ const samples = fc.uniqueArray(
   }),
   { selector: (s) => JSON.stringify([s.functions, s.labelSet]), maxLength: 10 },
 );
-const profiles: fc.Arbitrary<PlainProfile[]> = fc
-  .array(fc.record({ series: fc.constantFrom(...SERIES), ms: fc.nat(20), samples }), {
-    maxLength: 8,
-  })
-  .map((list) =>
-    list.map(({ ms, ...p }, i) => ({
-      ...p,
-      startNs: BigInt(ms) * 1_000_000n,
-      id: `${i}`,
-      flags: 0,
-    })),
-  );
+const profiles = fewProfiles(SERIES, samples);
 const layout = fc.record({
   consumedMs: fc.nat(21),
   places: fc.array(fc.nat(2), { minLength: 8, maxLength: 8 }),

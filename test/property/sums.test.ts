@@ -7,7 +7,6 @@ import { describe, expect, it } from 'vitest';
 import { blockPrefix, openBlock } from '../../src/block/reader.js';
 import { ROLLUP_SETTINGS, type RollupSettings } from '../../src/block/rollup-series.js';
 import { sumWidthOf } from '../../src/block/sums.js';
-import type { BlockMeta } from '../../src/block/types.js';
 import { verifyBlock } from '../../src/block/verify.js';
 import { type BlockWriterOptions, createBlockWriter } from '../../src/block/writer.js';
 import type { CompactionDependencies } from '../../src/compaction/dependencies.js';
@@ -20,11 +19,13 @@ import { ROLLUP_WIDTH_NS, ROLLUP_WIDTHS, type RollupWidth } from '../../src/mode
 import { parseSelector } from '../../src/model/selector.js';
 import type { Series, Temporality } from '../../src/model/series.js';
 import { MemoryBucket } from '../../src/objstore/memory-bucket.js';
-import type { Aggregation, FlameTree } from '../../src/query/api.js';
+import type { Aggregation } from '../../src/query/api.js';
+import { answerText, selfByPath } from '../support/answer-text.js';
 import { copyBlock } from '../support/copy-block.js';
+import { crowdedProfiles, crowdedStart } from '../support/plain-arbitraries.js';
 import { plainDeltas, plainMerge } from '../support/plain-query.js';
 import type { PlainProfile } from '../support/plain-store.js';
-import { type MemoryStore, memoryStore, TENANT } from '../support/query-store.js';
+import { manifestLine, type MemoryStore, memoryStore, TENANT } from '../support/query-store.js';
 import { seededRng } from '../support/virtual-clock.js';
 
 const HOUR_MS = 3_600_000;
@@ -66,40 +67,8 @@ const TYPES = ['cpu:cpu', 'cpu:samples', 'memory:alloc', 'memory:inuse'].map(
   (t) => `${t}:count:p:u`,
 );
 
-const value = fc.oneof(
-  { weight: 8, arbitrary: fc.bigInt(0n, 20n) },
-  { weight: 2, arbitrary: fc.bigInt(-5n, 5n) },
-  { weight: 1, arbitrary: fc.bigInt(2n ** 53n, 2n ** 56n) },
-);
-const samples = fc.uniqueArray(
-  fc.record({
-    functions: fc.array(fc.constantFrom('main', 'run', 'gc'), { maxLength: 2 }),
-    labelSet: fc.constantFrom('', '', '[[["thread","1"]],[]]'),
-    values: fc.tuple(value, value),
-  }),
-  { selector: (s) => JSON.stringify([s.functions, s.labelSet]), maxLength: 4 },
-);
-const startMs = fc
-  .oneof(fc.integer({ min: 0, max: 180 }), fc.integer({ min: 0, max: 2 * 24 * 60 }))
-  .chain((minute) => fc.constantFrom(0, 1, 59_999).map((ms) => minute * 60_000 + ms));
-const profiles: fc.Arbitrary<PlainProfile[]> = fc
-  .array(
-    fc.record({
-      series: fc.constantFrom(...SERIES),
-      startMs,
-      flags: fc.constantFrom(0, 0, 0, 1),
-      samples,
-    }),
-    { minLength: 5, maxLength: 50 },
-  )
-  .map((list) =>
-    list.map(({ startMs: ms, ...p }, i) => ({
-      ...p,
-      startNs: BigInt(ms) * 1_000_000n,
-      id: `id-${i}`,
-    })),
-  );
-
+const startMs = crowdedStart(2);
+const profiles = crowdedProfiles(SERIES, startMs, { minLength: 5, maxLength: 50 });
 /** Which series are due, and how wide. */
 const due = fc.record({
   width: fc.constantFrom(...ROLLUP_WIDTHS),
@@ -137,13 +106,6 @@ interface Stores {
   readonly sums: number;
 }
 
-const lineOf = (meta: BlockMeta): ManifestBlock => ({
-  ...meta,
-  sizeBytes: 0,
-  seriesTombstones: [],
-  retentionStamp: '',
-});
-
 async function storesOf(
   list: readonly PlainProfile[],
   places: readonly number[],
@@ -167,7 +129,7 @@ async function storesOf(
   } as unknown as CompactionDependencies;
   let lines: ManifestBlock[] = [];
   for (const [id, block] of summed.blocks) {
-    lines.push(lineOf((await copyBlock(block, bucket, id, rollups)).meta));
+    lines.push(manifestLine((await copyBlock(block, bucket, id, rollups)).meta));
   }
   const { signal } = new AbortController();
   for (const step of plan) {
@@ -179,7 +141,7 @@ async function storesOf(
         { kind: 'merge', tenantId: TENANT, blocks: lines },
         { cutoffOf: undefined, undo: [] },
       );
-      if (block !== undefined) lines = [lineOf(block)];
+      if (block !== undefined) lines = [manifestLine(block)];
       continue;
     }
     const old = lines[step.block % lines.length] as ManifestBlock;
@@ -190,7 +152,7 @@ async function storesOf(
     });
     if (made === undefined) continue;
     expect(await verifyBlock(bucket, TENANT, made.blockId)).toEqual([]);
-    lines = [...lines.filter((line) => line !== old), lineOf(made)];
+    lines = [...lines.filter((line) => line !== old), manifestLine(made)];
   }
   const sent = new Set<string>();
   let sums = 0;
@@ -206,23 +168,6 @@ async function storesOf(
   }
   summed.manifest = { ...summed.manifest, blocks: lines };
   return { summed, plain, sent, sums };
-}
-
-const text = (answer: object): string =>
-  JSON.stringify(answer, (name, v: unknown) => {
-    if (name === 'stats') return undefined;
-    if (typeof v === 'bigint') return v.toString();
-    return ArrayBuffer.isView(v) ? Array.from(v as unknown as ArrayLike<number>, String) : v;
-  });
-
-function selfByPath(tree: FlameTree): Map<string, bigint> {
-  const out = new Map<string, bigint>();
-  const paths: string[][] = [];
-  for (let n = 0; n < tree.parent.length; n++) {
-    paths[n] = n === 0 ? [] : [...paths[tree.parent[n]!]!, tree.names[tree.name[n]!]!];
-    if (tree.self[n] !== 0n) out.set(JSON.stringify(paths[n]), tree.self[n]!);
-  }
-  return out;
 }
 
 const places = fc.array(fc.nat(2), { minLength: 50, maxLength: 50 });
@@ -258,21 +203,21 @@ describe('sums of old profiles (I3, I4)', () => {
           const asked = aggregation === undefined ? query : { ...query, aggregation };
           const got = await summed.engine.mergeTree(asked as never);
           const want = await plain.engine.mergeTree(asked as never);
-          expect(text(got)).toBe(text(want));
+          expect(answerText(got)).toBe(answerText(want));
           expect(got.stats.missing).toEqual([]);
           expect(got.stats.profiles).toBe(want.stats.profiles);
           const { rootLabel: groupBy, ...unrooted } = asked;
           const stepped = { ...unrooted, stepMs: 24 * HOUR_MS, groupBy };
-          expect(text(await summed.engine.timeSeries(stepped as never))).toBe(
-            text(await plain.engine.timeSeries(stepped as never)),
+          expect(answerText(await summed.engine.timeSeries(stepped as never))).toBe(
+            answerText(await plain.engine.timeSeries(stepped as never)),
           );
         }
         const counted = { ...query, stepMs: 24 * HOUR_MS, groupBy: ['service_name'] };
         const isOpen = !q.selector.includes('thread');
         if (isOpen) {
           const asked = { ...counted, measure: 'profiles' } as never;
-          expect(text(await summed.engine.timeSeries(asked))).toBe(
-            text(await plain.engine.timeSeries(asked)),
+          expect(answerText(await summed.engine.timeSeries(asked))).toBe(
+            answerText(await plain.engine.timeSeries(asked)),
           );
         }
       }),

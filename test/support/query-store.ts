@@ -1,11 +1,11 @@
 /** A query engine over blocks, segments and carries in memory, laid out as a plan says. */
 import { StoreError } from '../../src/base/errors.js';
-import type { BlockReader } from '../../src/block/types.js';
+import type { BlockMeta, BlockReader } from '../../src/block/types.js';
 import { systemClock } from '../../src/env/clock.js';
 import type { SegmentView } from '../../src/log/segment-view.js';
 import { CarryBuilder } from '../../src/manifest/carry.js';
 import { emptyManifest } from '../../src/manifest/manifest-codec.js';
-import type { Manifest } from '../../src/manifest/types.js';
+import type { Manifest, ManifestBlock } from '../../src/manifest/types.js';
 import { seriesKey } from '../../src/model/series.js';
 import { type QueryEngine, type QuerySettings, openQueryEngine } from '../../src/query/engine.js';
 import { keyContentIds } from '../../src/symbols/content-id.js';
@@ -56,12 +56,7 @@ export function memoryStore(profiles: readonly PlainProfile[], layout: Layout): 
   const manifest: Manifest = {
     ...emptyManifest(TENANT),
     version: 1,
-    blocks: [...blocks.values()].map(({ meta }) => ({
-      ...meta,
-      sizeBytes: 0,
-      seriesTombstones: [],
-      retentionStamp: '',
-    })),
+    blocks: [...blocks.values()].map(({ meta }) => manifestLine(meta)),
     watermarks: [{ instance: 'i', sequence: 1 }],
     carries: carriesOf(consumed, objects),
   };
@@ -98,6 +93,11 @@ export function memoryStore(profiles: readonly PlainProfile[], layout: Layout): 
     layout.settings,
   );
   return Object.assign(store, { engine });
+}
+
+/** The line of the manifest for a block that nothing was deleted from. */
+export function manifestLine(meta: BlockMeta): ManifestBlock {
+  return { ...meta, sizeBytes: 0, seriesTombstones: [], retentionStamp: '' };
 }
 
 function carriesOf(
