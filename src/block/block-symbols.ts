@@ -60,7 +60,7 @@ export async function readKeys(
   };
 }
 
-/** Texts of the label sets by number, 0 first. */
+/** Texts of the label sets by number, ascending. */
 async function readLabelSets(
   open: OpenTable,
   service: ServiceMeta,
@@ -79,7 +79,7 @@ async function readLabelSets(
       texts.set(set, sampleLabelsKey({ strings: strings[row] ?? [], numbers: numbers[row] ?? [] }));
     }
   }
-  return texts;
+  return new Map([...texts].sort(([a], [b]) => a - b));
 }
 
 /** Replaces numbers by positions in `texts`, so that a hole in the numbers costs nothing. */

@@ -14,8 +14,10 @@ import type { CutoffOf } from '../manifest/retention.js';
 import { Removals, type SeriesRemoval, tombstonesOf } from '../manifest/series-removal.js';
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
 import { seriesKey } from '../model/series.js';
+import { numberDepthFirst } from '../symbols/depth-first.js';
 import { FramePool } from '../symbols/frame-pool.js';
-import { SymbolMerger } from '../symbols/merge.js';
+import type { SymbolPart } from '../symbols/merge-in-order.js';
+import { mergeParts, replaceEach } from '../symbols/merge-parts.js';
 import type { FrameTable } from '../symbols/source.js';
 import { BlockCursor, type CursorProfile } from './block-cursor.js';
 import type { CompactionDependencies } from './dependencies.js';
@@ -165,6 +167,11 @@ interface InputService {
   readonly live: ReadonlySet<number> | undefined;
 }
 
+/** The same before its keys have their final numbers. */
+interface OpenedService extends Omit<InputService, 'remap'>, SymbolPart {
+  readonly input: MergeInput;
+}
+
 class MergeRun {
   duplicateCount = 0;
   /** Written. */
@@ -179,16 +186,18 @@ class MergeRun {
   }
 
   async service(service: string, series: readonly MergeSeries[]): Promise<void> {
-    const merger = new SymbolMerger(new FramePool());
-    const inputs = new Map<MergeInput, InputService>();
+    const opened: OpenedService[] = [];
     for (const input of new Set(series.flatMap((s) => s.parts.map((part) => part.input)))) {
       const parts = series.flatMap((s) => s.parts.filter((part) => part.input === input));
-      inputs.set(input, await this.#open(service, { input, parts, merger }));
+      opened.push(await this.#open(service, input, parts));
     }
-    const { symbols, remap } = merger.finish();
-    // In place: from the input's numbers straight to the final ones.
-    for (const { remap: map } of inputs.values()) {
-      for (let k = 0; k < map.length; k++) if (map[k]! >= 0) map[k] = remap[map[k]!]!;
+    const merged = mergeParts(opened, { frames: new FramePool() });
+    const { symbols, remap } = numberDepthFirst(merged.symbols);
+    const inputs = new Map<MergeInput, InputService>();
+    for (const [i, { input, survivors, live }] of opened.entries()) {
+      const keyOf = merged.keyOf[i]!;
+      replaceEach(keyOf, remap);
+      inputs.set(input, { survivors, remap: keyOf, live });
     }
     const isLive = ({ parts }: MergeSeries): boolean =>
       parts.some(({ input, number }) => inputs.get(input)?.live?.has(number) !== false);
@@ -205,22 +214,18 @@ class MergeRun {
 
   async #open(
     service: string,
-    from: {
-      readonly input: MergeInput;
-      readonly parts: readonly SeriesPart[];
-      readonly merger: SymbolMerger;
-    },
-  ): Promise<InputService> {
-    const { input, parts, merger } = from;
+    input: MergeInput,
+    parts: readonly SeriesPart[],
+  ): Promise<OpenedService> {
     const symbols = await input.reader.symbols(service, this.#options.signal);
     input.frames = symbols.frames;
     const survivors = new Survivors(symbols);
     if (parts.every((part) => part.removal === undefined)) {
-      return { survivors, remap: merger.add(symbols), live: undefined };
+      return { input, symbols, survivors, live: undefined };
     }
     const ascending = [...parts].sort((a, b) => a.number - b.number);
     const { live, keys } = await survivors.explore(await input.scout(), ascending);
-    return { survivors, remap: merger.add(symbols, keys), live };
+    return { input, symbols, wanted: keys, survivors, live };
   }
 
   async #series(

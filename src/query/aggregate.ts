@@ -11,6 +11,7 @@
  *   summed over series.
  */
 import type { FramePool } from '../symbols/frame-pool.js';
+import { mergeParts } from '../symbols/merge-parts.js';
 import type { SymbolSource } from '../symbols/source.js';
 import type { Aggregation } from './api.js';
 import type { QueryContext } from './context.js';
@@ -21,8 +22,11 @@ import {
   checkKeys,
   groupMask,
   groupSlices,
-  keysWithValue,
-  MergedKeys,
+  type LocalSums,
+  type SliceGroup,
+  type MergedValues,
+  MergedSums,
+  mergeSettings,
   scatter,
   sumSlices,
 } from './merge.js';
@@ -31,13 +35,6 @@ import type { CompiledSelector } from '../symbols/select.js';
 import { withLabels } from './series-labels.js';
 import type { ProfileSource, QuerySeries, Slice } from './source.js';
 import { divideFloor, ExactSums, pairToBigint, roundFraction } from './sums.js';
-
-export interface MergedValues {
-  /** Under provisional numbers: which ones depends on the order of the sources. Renderers must not show it. */
-  readonly symbols: SymbolSource;
-  /** By key. */
-  readonly sums: ExactSums;
-}
 
 export interface AggregateRequest {
   readonly sources: readonly ProfileSource[];
@@ -72,21 +69,15 @@ export async function aggregate(request: AggregateRequest): Promise<MergedValues
   let rows = 0;
   for (const source of sources) for (const slice of source.slices) rows += source.rowCount(slice);
   context.checkRows(rows);
-  const keys = new MergedKeys(request.frames, context);
-  const state: State = { request, keys, sums: new ExactSums() };
-  await addSums(state, piecesOf(request, 'sum'), state.sums, false);
-  await addSums(state, await lastProfiles(piecesOf(request, 'last'), context), state.sums, false);
-  await addAverages(state, piecesOf(request, 'avg'));
-  await addMaxima(state, piecesOf(request, 'max'));
-  state.sums.reserve(keys.merger.keyCount);
-  keys.merger.rest();
-  return { symbols: keys.merger.provisional(), sums: state.sums };
-}
-
-interface State {
-  readonly request: AggregateRequest;
-  readonly keys: MergedKeys;
-  readonly sums: ExactSums;
+  const out = new MergedSums(request.frames, context);
+  await forEachSum(request, piecesOf(request, 'sum'), (part) => out.add(part));
+  const last = await lastProfiles(piecesOf(request, 'last'), context);
+  await forEachSum(request, last, (part) => out.add(part));
+  const averages = await averagesOf(request, piecesOf(request, 'avg'));
+  if (averages !== undefined) out.add(averages);
+  const maxima = await maximaOf(request, piecesOf(request, 'max'));
+  if (maxima !== undefined) out.add(maxima);
+  return out.finish();
 }
 
 function piecesOf(request: AggregateRequest, aggregation: Aggregation): readonly Piece[] {
@@ -100,17 +91,21 @@ function piecesOf(request: AggregateRequest, aggregation: Aggregation): readonly
     .filter((piece) => piece.slices.length > 0);
 }
 
-/**
- * Adds the sums of all pieces to `target`. With `whole` every key of a source is merged, once for the whole query:
- * cheaper when the same source comes again and again.
- */
-async function addSums(
-  state: State,
+/** Sums of some slices of one source by its own keys. */
+interface GroupSums {
+  readonly source: ProfileSource;
+  readonly group: SliceGroup;
+  readonly symbols: SymbolSource;
+  readonly sums: LocalSums;
+  /** Keys that count; absent: all. */
+  readonly passes: Uint8Array | undefined;
+}
+
+async function forEachSum(
+  request: AggregateRequest,
   pieces: readonly Piece[],
-  target: ExactSums,
-  whole: boolean,
+  take: (sums: GroupSums) => void,
 ): Promise<void> {
-  const { request, keys } = state;
   const { context, selector } = request;
   const jobs = pieces.flatMap(({ source, slices }) =>
     groupSlices(slices, selector, request.seriesLabels).map((group) => ({ source, group })),
@@ -124,78 +119,130 @@ async function addSums(
         // No sample is read where no stack counts.
         if (passes?.includes(1) === false) return undefined;
         const sums = await sumSlices(source, group, context);
-        return { sums, symbols: withLabels(await source.symbols(), group.labels), passes };
+        const symbols = withLabels(await source.symbols(), group.labels);
+        return { source, group, symbols, sums, passes };
       }),
     (result) => {
       if (result === undefined) return;
       context.check();
-      const { sums, symbols, passes } = result;
-      const keyOf = whole ? keys.whole(symbols) : keys.add(symbols, keysWithValue(sums, passes));
-      target.reserve(keys.merger.keyCount);
-      scatter(sums, keyOf, target, passes);
+      take(result);
     },
   );
 }
 
-async function addAverages(state: State, pieces: readonly Piece[]): Promise<void> {
+/** All keys of some sources under one numbering: for sums that take the same sources again and again. */
+interface WholeKeys {
+  readonly symbols: SymbolSource;
+  /** Absent for what could not be read. */
+  readonly keyOf: (source: ProfileSource, group: SliceGroup) => Int32Array | undefined;
+}
+
+async function wholeKeys(request: AggregateRequest, pieces: readonly Piece[]): Promise<WholeKeys> {
+  const { context, selector, seriesLabels } = request;
+  const all = new Map<string, SymbolSource>();
+  const numbers = new Map(request.sources.map((source, i) => [source, i]));
+  const nameOf = (source: ProfileSource, { labels }: SliceGroup): string =>
+    JSON.stringify([numbers.get(source), labels]);
+  for (const { source, slices } of pieces) {
+    await context.part(source.part, async () => {
+      const symbols = await source.symbols();
+      for (const group of groupSlices(slices, selector, seriesLabels)) {
+        const name = nameOf(source, group);
+        if (!all.has(name)) all.set(name, withLabels(symbols, group.labels));
+      }
+    });
+  }
+  const parts = [...all.values()].map((symbols) => ({ symbols }));
+  const merged = mergeParts(parts, mergeSettings(request.frames, context));
+  const keyOf = new Map([...all.keys()].map((name, i) => [name, merged.keyOf[i]!]));
+  return {
+    symbols: merged.symbols,
+    keyOf: (source, group) => keyOf.get(nameOf(source, group)),
+  };
+}
+
+async function averagesOf(
+  request: AggregateRequest,
+  pieces: readonly Piece[],
+): Promise<MergedValues | undefined> {
   const counts = new Set(pieces.flatMap((p) => p.slices.map((s) => s.series.profileCount)));
-  const ascending = [...counts].sort((a, b) => a - b);
-  const { sums, keys } = state;
-  let fraction = new Float64Array(0);
-  for (const n of ascending) {
-    const own = pieces
-      .map(({ source, slices }) => ({
-        source,
-        slices: slices.filter((s) => s.series.profileCount === n),
-      }))
-      .filter((piece) => piece.slices.length > 0);
-    const total = new ExactSums();
-    await addSums(state, own, total, ascending.length > 1);
-    const keyCount = keys.merger.keyCount;
-    total.reserve(keyCount);
-    sums.reserve(keyCount);
-    if (fraction.length < keyCount) {
-      const wider = new Float64Array(keyCount);
-      wider.set(fraction);
-      fraction = wider;
-    }
-    divideInto(total, n, { sums, fraction, keyCount });
+  const [first, ...others] = [...counts].sort((a, b) => a - b);
+  if (first === undefined) return undefined;
+  if (others.length === 0) {
+    const total = new MergedSums(request.frames, request.context);
+    await forEachSum(request, pieces, (part) => total.add(part));
+    const { symbols, sums } = total.finish();
+    const averages = new Averages(symbols.keys.count);
+    averages.add(sums, first);
+    return { symbols, sums: averages.rounded() };
   }
-  for (let k = 0; k < fraction.length; k++) {
-    if (fraction[k]! !== 0) sums.addDouble(k, roundFraction(fraction[k]!));
+  const { symbols, keyOf } = await wholeKeys(request, pieces);
+  const averages = new Averages(symbols.keys.count);
+  for (const n of [first, ...others]) {
+    const own = pieces.map(({ source, slices }) => ({
+      source,
+      slices: slices.filter((s) => s.series.profileCount === n),
+    }));
+    const total = new ExactSums(symbols.keys.count);
+    await forEachSum(request, own, ({ source, group, sums, passes }) => {
+      const map = keyOf(source, group);
+      if (map !== undefined) scatter(sums, map, total, passes);
+    });
+    averages.add(total, n);
   }
+  return { symbols, sums: averages.rounded() };
 }
 
 /** Profiles of one series for which the division of words is exact; beyond it (eight months at 10 s) bigints divide. */
 const WORD_DIVISOR_MAX = 2 ** 21;
 
-function divideInto(
-  total: ExactSums,
-  n: number,
-  into: { sums: ExactSums; fraction: Float64Array; keyCount: number },
-): void {
-  const { sums, fraction, keyCount } = into;
-  for (let k = 0; k < keyCount; k++) {
-    const low = total.low[k]!;
-    const high = total.high[k]!;
-    if (low === 0 && high === 0) continue;
-    if (n < WORD_DIVISOR_MAX) {
-      const quotient = divideFloor(low, high, n);
-      sums.addWords(k, quotient.low, quotient.high);
-      fraction[k]! += quotient.remainder / n;
-    } else {
-      const value = pairToBigint(low, high);
-      const divisor = BigInt(n);
-      const remainder = ((value % divisor) + divisor) % divisor;
-      const quotient = (value - remainder) / divisor;
-      sums.addWords(k, Number(BigInt.asUintN(32, quotient)), Number(quotient >> 32n));
-      fraction[k]! += Number(remainder) / n;
+/** Sums divided by numbers of profiles, which come in ascending order. */
+class Averages {
+  readonly #sums: ExactSums;
+  readonly #fraction: Float64Array;
+
+  constructor(keyCount: number) {
+    this.#sums = new ExactSums(keyCount);
+    this.#fraction = new Float64Array(keyCount);
+  }
+
+  add(total: ExactSums, n: number): void {
+    const sums = this.#sums;
+    const fraction = this.#fraction;
+    for (let k = 0; k < fraction.length; k++) {
+      const low = total.low[k]!;
+      const high = total.high[k]!;
+      if (low === 0 && high === 0) continue;
+      if (n < WORD_DIVISOR_MAX) {
+        const quotient = divideFloor(low, high, n);
+        sums.addWords(k, quotient.low, quotient.high);
+        fraction[k]! += quotient.remainder / n;
+      } else {
+        const value = pairToBigint(low, high);
+        const divisor = BigInt(n);
+        const remainder = ((value % divisor) + divisor) % divisor;
+        const quotient = (value - remainder) / divisor;
+        sums.addWords(k, Number(BigInt.asUintN(32, quotient)), Number(quotient >> 32n));
+        fraction[k]! += Number(remainder) / n;
+      }
     }
+  }
+
+  /** With the fractions, their sum rounded. */
+  rounded(): ExactSums {
+    this.#fraction.forEach((fraction, k) => {
+      if (fraction !== 0) this.#sums.addDouble(k, roundFraction(fraction));
+    });
+    return this.#sums;
   }
 }
 
-async function addMaxima(state: State, pieces: readonly Piece[]): Promise<void> {
-  const { context } = state.request;
+async function maximaOf(
+  request: AggregateRequest,
+  pieces: readonly Piece[],
+): Promise<MergedValues | undefined> {
+  if (pieces.length === 0) return undefined;
+  const { context, selector, seriesLabels, filter } = request;
   const bySeries = new Map<QuerySeries, Piece[]>();
   for (const { source, slices } of pieces) {
     for (const slice of slices) {
@@ -204,30 +251,29 @@ async function addMaxima(state: State, pieces: readonly Piece[]): Promise<void> 
       else known.push({ source, slices: [slice] });
     }
   }
+  const { symbols, keyOf } = await wholeKeys(request, pieces);
+  const sums = new ExactSums(symbols.keys.count);
+  const merged = maxByKey(symbols.keys.count);
   const locals = new Map<ProfileSource, MaxByKey>();
-  let merged = maxByKey(0);
   for (const [series, own] of bySeries) {
     context.check();
     for (const { source, slices } of own) {
       await context.part(source.part, async () => {
-        const symbols = await source.symbols();
-        const local = locals.get(source) ?? maxByKey(symbols.keys.count);
+        const local = locals.get(source) ?? maxByKey((await source.symbols()).keys.count);
         locals.set(source, local);
-        const { selector, seriesLabels, filter } = state.request;
         const [group] = groupSlices(slices, selector, seriesLabels);
         if (group === undefined) return;
+        const map = keyOf(source, group);
+        if (map === undefined) return;
         const passes = await groupMask(source, group, filter);
         if (passes?.includes(1) === false) return;
         await maxOfSlices(source, slices, { local, context });
-        const keyOf = state.keys.whole(withLabels(symbols, group.labels));
-        const keyCount = state.keys.merger.keyCount;
-        if (merged.low.length < keyCount) merged = widened(merged, keyCount * 2);
-        combineMax(local, merged, { keyOf, passes });
+        combineMax(local, merged, { keyOf: map, passes });
       });
     }
-    state.sums.reserve(state.keys.merger.keyCount);
-    takeMax(merged, series.profileCount, state.sums);
+    takeMax(merged, series.profileCount, sums);
   }
+  return { symbols, sums };
 }
 
 async function maxOfSlices(
@@ -273,14 +319,4 @@ function takeMax(merged: MaxByKey, profileCount: number, sums: ExactSums): void 
 function resetMax(max: MaxByKey): void {
   for (let i = 0; i < max.touchedCount; i++) max.count[max.touched[i]!] = 0;
   max.touchedCount = 0;
-}
-
-function widened(max: MaxByKey, keyCount: number): MaxByKey {
-  const out = maxByKey(keyCount);
-  out.low.set(max.low);
-  out.high.set(max.high);
-  out.count.set(max.count);
-  out.touched.set(max.touched);
-  out.touchedCount = max.touchedCount;
-  return out;
 }

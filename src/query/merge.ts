@@ -1,12 +1,14 @@
 /**
- * Sums of sources under one numbering: local sums by a source's own keys first (dense arrays, the hot part), then one
- * step for each distinct key into the merged numbering. Only keys with a value reach the merged trie.
+ * Sums of sources under one numbering: local sums by a source's own keys first (dense arrays, the hot part), then the
+ * sources' tries are merged and each distinct key takes one step into the merged numbering. Only keys with a value reach
+ * the merged trie.
  */
 import { corrupt } from '../base/errors.js';
 import { releaseMemory } from '../env/release-memory.js';
 import type { StringLabel } from '../model/sample-labels.js';
 import type { FramePool } from '../symbols/frame-pool.js';
-import { SymbolMerger } from '../symbols/merge.js';
+import type { MergeSettings, SymbolPart } from '../symbols/merge-in-order.js';
+import { mergeParts } from '../symbols/merge-parts.js';
 import type { SymbolSource } from '../symbols/source.js';
 import type { QueryContext } from './context.js';
 import {
@@ -23,7 +25,7 @@ import { type CompiledSelector, deferredKey } from '../symbols/select.js';
 import { filteredKeys, isOpen, type SampleFilter } from './sample-filter.js';
 import { labelsOfSeries } from './series-labels.js';
 import { profileCount, type ProfileSource, type Slice } from './source.js';
-import type { ExactSums } from './sums.js';
+import { ExactSums } from './sums.js';
 
 /** From so many nodes on, what a step of an answer leaves behind is worth the time that it takes to collect it. */
 export const WIDE_NODES = 500_000;
@@ -110,11 +112,14 @@ export async function sumSlices(
   return { low, high };
 }
 
-/** 1 for each key that has a value and passes `passes`. */
-export function keysWithValue(sums: LocalSums, passes: Uint8Array | undefined): Uint8Array {
-  const { low, high } = sums;
-  const out = new Uint8Array(low.length);
-  for (let k = 0; k < low.length; k++) {
+/** 1 for each of `count` keys that has a value and passes `passes`. */
+function keysWithValue(
+  { low, high }: LocalSums,
+  count: number,
+  passes: Uint8Array | undefined,
+): Uint8Array {
+  const out = new Uint8Array(count);
+  for (let k = 0; k < count; k++) {
     if (low[k]! === 0 && (high === undefined || high[k]! === 0)) continue;
     out[k] = passes === undefined ? 1 : passes[k]!;
   }
@@ -129,7 +134,7 @@ export function scatter(
   passes?: Uint8Array,
 ): void {
   const { low, high } = sums;
-  for (let k = 0; k < low.length; k++) {
+  for (let k = 0; k < keyOf.length; k++) {
     const merged = keyOf[k]!;
     if (merged < 0 || (passes !== undefined && passes[k] === 0)) continue;
     if (high === undefined) {
@@ -138,41 +143,75 @@ export function scatter(
   }
 }
 
-/** The merged numbering of one query, and the map of each source into it where all of its keys are wanted. */
-export class MergedKeys {
-  readonly merger: SymbolMerger;
-  readonly #context: QueryContext;
-  readonly #whole = new Map<SymbolSource, Int32Array>();
-  #nodesCollected = 0;
+export interface MergedValues {
+  /** In depth-first order only where every source was: renderers must not show numbers. */
+  readonly symbols: SymbolSource;
+  /** By key. */
+  readonly sums: ExactSums;
+}
 
+export interface AddedSums {
+  readonly symbols: SymbolSource;
+  readonly sums: LocalSums;
+  readonly passes?: Uint8Array | undefined;
+}
+
+interface Pending extends SymbolPart {
+  readonly sums: LocalSums;
+}
+
+/** Keys of sources that wait before they are merged: as many again as the last merge had, but no fewer than these. */
+const PENDING_KEYS_MIN = 1 << 20;
+
+/** Sums of sources under one numbering. They wait and are merged many at a time, because one walk takes all. */
+export class MergedSums {
+  readonly #settings: MergeSettings;
+  #pending: Pending[] = [];
+  #pendingKeys = 0;
+  #pendingKeysMax = PENDING_KEYS_MIN;
+
+  /** Throws `limit` for more nodes than the query may have, and what stops a query. */
   constructor(frames: FramePool, context: QueryContext) {
-    this.merger = new SymbolMerger(frames);
-    this.#context = context;
+    this.#settings = mergeSettings(frames, context);
   }
 
-  add(symbols: SymbolSource, wanted: Uint8Array): Int32Array {
-    const keyOf = this.merger.add(symbols, wanted);
-    this.#check();
-    return keyOf;
+  /** Takes the keys that have a value and pass `passes` (absent: all). */
+  add({ symbols, sums, passes }: AddedSums): void {
+    const wanted = keysWithValue(sums, symbols.keys.count, passes);
+    this.#pending.push({ symbols, sums, wanted });
+    this.#pendingKeys += symbols.keys.count;
+    if (this.#pendingKeys > this.#pendingKeysMax && this.#pending.length > 1) {
+      const { symbols: merged, sums: total } = this.#merge();
+      this.#pending = [{ symbols: merged, sums: total }];
+      this.#pendingKeys = merged.keys.count;
+      this.#pendingKeysMax = Math.max(PENDING_KEYS_MIN, 2 * merged.keys.count);
+    }
   }
 
-  /** Merges all keys of a source, once. */
-  whole(symbols: SymbolSource): Int32Array {
-    const known = this.#whole.get(symbols);
-    if (known !== undefined) return known;
-    const keyOf = this.merger.add(symbols);
-    this.#check();
-    this.#whole.set(symbols, keyOf);
-    return keyOf;
+  /** Everything that was added. */
+  finish(): MergedValues {
+    const merged = this.#merge();
+    this.#pending = [];
+    return merged;
   }
 
-  #check(): void {
-    const { nodeCount } = this.merger;
-    this.#context.checkNodes(nodeCount);
-    if (nodeCount - this.#nodesCollected < WIDE_NODES) return;
-    releaseMemory();
-    this.#nodesCollected = nodeCount;
+  #merge(): MergedValues {
+    const pending = this.#pending;
+    const { symbols, keyOf } = mergeParts(pending, this.#settings);
+    const sums = new ExactSums(symbols.keys.count);
+    for (const [i, part] of pending.entries()) scatter(part.sums, keyOf[i]!, sums);
+    if (symbols.nodes.count > WIDE_NODES) releaseMemory();
+    return { symbols, sums };
   }
+}
+
+/** Checks a merge against what the query may spend. */
+export function mergeSettings(frames: FramePool, context: QueryContext): MergeSettings {
+  const check = (nodeCount: number): void => {
+    context.check();
+    context.checkNodes(nodeCount);
+  };
+  return { frames, check };
 }
 
 /** Key mask of what a group's samples must pass and of the query's filter; undefined when all keys pass. */

@@ -1,7 +1,7 @@
 /** From merged values to answers: one entry a format. */
 import { invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
-import type { MergedValues } from './aggregate.js';
+import type { MergedValues } from './merge.js';
 import type {
   FlameTree,
   GraphQuery,

@@ -7,8 +7,13 @@ import { WORD } from './kernels.js';
  * sum past 64 bits is noticed when it is read, not wrapped.
  */
 export class ExactSums {
-  low = new Float64Array(1024);
-  high = new Float64Array(1024);
+  low: Float64Array;
+  high: Float64Array;
+
+  constructor(capacity = 1024) {
+    this.low = new Float64Array(capacity);
+    this.high = new Float64Array(capacity);
+  }
 
   /** Makes room for `count` sums; new ones are 0. */
   reserve(count: number): void {

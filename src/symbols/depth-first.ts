@@ -6,7 +6,7 @@
  * Children are dealt to their parents, and keys to their nodes, by counting; then each family, mostly of one or two, is
  * sorted alone. One preorder walk gives every number. A trie can have tens of millions of nodes: arrays by node are few.
  */
-import type { Frame } from '../model/frame.js';
+import { compareFrames } from './frame-order.js';
 import { neededNodes } from './needed-nodes.js';
 import type { FrameTable, LabelSetTable, SymbolSource } from './source.js';
 import { isTrieInOrder } from './trie-order.js';
@@ -269,33 +269,11 @@ function insertionSort(
 
 function dealNodes({ nodes, frames }: SymbolSource, needed: Uint8Array): Buckets {
   const { count, parent, frame } = nodes;
-  const { idHigh, idLow } = frames;
   return deal(
     { first: 1, count, bucketCount: count },
     (n) => (needed[n] === 0 ? NONE : (parent[n] as number)),
-    (a, b) => {
-      const x = frame[a] as number;
-      const y = frame[b] as number;
-      return (
-        (idHigh[x] as number) - (idHigh[y] as number) ||
-        (idLow[x] as number) - (idLow[y] as number) ||
-        compareContent(frames.frame(x), frames.frame(y))
-      );
-    },
+    (a, b) => compareFrames(frames, frame[a] as number, frame[b] as number),
   );
-}
-
-/** Any total order by content will do: it is asked only when two contents share an id. */
-function compareContent(a: Frame, b: Frame): number {
-  const text = (f: Frame): string =>
-    JSON.stringify(
-      Object.entries(f)
-        .map(([name, value]) => [name, String(value)])
-        .sort(),
-    );
-  const x = text(a);
-  const y = text(b);
-  return x < y ? -1 : x > y ? 1 : 0;
 }
 
 function rankLabelSets(source: SymbolSource, sampled: Uint8Array | undefined): LabelRank {

@@ -1,8 +1,6 @@
 /**
  * Open addressing over typed arrays: (a, b) → entry number, entries counted from 0 in order of arrival. The caller
  * keeps whatever else belongs to an entry in arrays of its own.
- *
- * What is appended costs no slot until the first search after it.
  */
 import { hashPair } from '../base/hash.js';
 
@@ -22,27 +20,13 @@ export class PairTable {
   first: Int32Array;
   second: Int32Array;
   count = 0;
-  /** Undefined while some entry is in no slot. */
+  /** Undefined after `forgetSlots`. */
   #slots: Int32Array | undefined;
 
   constructor(expected = 1024) {
     this.first = new Int32Array(Math.max(16, expected));
     this.second = new Int32Array(this.first.length);
     this.#slots = newSlots(this.first.length);
-  }
-
-  /** Makes room for `capacity` entries in all: less is thrown away than by growing there. */
-  reserve(capacity: number): void {
-    if (capacity > this.first.length) this.#widen(capacity);
-  }
-
-  /** The new entry of (a, b), which must not be there. */
-  append(a: number, b: number): number {
-    if (this.count === this.first.length) this.#widen(Math.ceil(this.count * GROWTH));
-    this.#slots = undefined;
-    this.first[this.count] = a;
-    this.second[this.count] = b;
-    return this.count++;
   }
 
   /** The entry of (a, b), or -1. */

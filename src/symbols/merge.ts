@@ -1,5 +1,6 @@
 /**
- * Merges the symbols of segments and blocks into one trie, top-down by (parent, frame), and numbers the result.
+ * Merges symbols in any order, as those of segments are, into one trie, top-down by (parent, frame), and numbers the
+ * result. What is in order already takes a shorter way (merge-in-order.ts).
  *
  * Steps of `add`: mark the nodes that the wanted keys need, with their ancestors; walk the source's nodes in order
  * (parents come first) and find or make each one's merged node; then do the same for the keys. Only integers are
@@ -15,7 +16,6 @@ import { FramePool } from './frame-pool.js';
 import { PairTable } from './int-table.js';
 import { neededNodes } from './needed-nodes.js';
 import type { LabelSetTable, SymbolSource } from './source.js';
-import { areSymbolsInOrder, isTrieInOrder } from './trie-order.js';
 
 /** Label sets by text key; 0 is the empty one. */
 export class LabelSetPool implements LabelSetTable {
@@ -45,27 +45,6 @@ export class LabelSetPool implements LabelSetTable {
 }
 
 const UNMAPPED = -1;
-/** What sources after the first may bring before tables grow. */
-const ROOM = 4;
-const isSet = (element: number): boolean => element !== 0;
-
-/** What grows later, as the symbols of an open segment do, shows as it is now. */
-function snapshot({ frames, nodes, keys, labelSets }: SymbolSource): SymbolSource {
-  return {
-    frames,
-    nodes: {
-      count: nodes.count,
-      parent: nodes.parent.subarray(0, nodes.count),
-      frame: nodes.frame.subarray(0, nodes.count),
-    },
-    keys: {
-      count: keys.count,
-      node: keys.node.subarray(0, keys.count),
-      labelSet: keys.labelSet.subarray(0, keys.count),
-    },
-    labelSets,
-  };
-}
 
 export class SymbolMerger {
   readonly #frames: FramePool;
@@ -74,8 +53,6 @@ export class SymbolMerger {
   readonly #nodes = new PairTable();
   /** (node, label set). */
   readonly #keys = new PairTable();
-  /** All there is while there is one source, in order and whole: it is its own merge, and the tables are empty. */
-  #only: SymbolSource | undefined;
 
   /** A shared `frames` pool saves comparing the same frames again; it must not be reset during the merge. */
   constructor(frames: FramePool = new FramePool()) {
@@ -84,11 +61,11 @@ export class SymbolMerger {
   }
 
   get nodeCount(): number {
-    return this.#only?.nodes.count ?? this.#nodes.count;
+    return this.#nodes.count;
   }
 
   get keyCount(): number {
-    return this.#only?.keys.count ?? this.#keys.count;
+    return this.#keys.count;
   }
 
   /**
@@ -98,25 +75,7 @@ export class SymbolMerger {
   add(source: SymbolSource, wanted?: Uint8Array): Int32Array {
     const { keys } = source;
     assert(wanted === undefined || wanted.length >= keys.count, 'one mask element for each key');
-    const needed = neededNodes(source, wanted);
-    const isWhole = wanted?.subarray(0, keys.count).every(isSet) !== false && needed.every(isSet);
-    if (isWhole && this.keyCount === 0 && this.nodeCount === 1 && areSymbolsInOrder(source)) {
-      this.#only = snapshot(source);
-      return Int32Array.from({ length: keys.count }, (_, k) => k);
-    }
-    if (this.#only !== undefined) {
-      const only = this.#only;
-      this.#only = undefined;
-      this.#nodes.reserve(Math.ceil(only.nodes.count * ROOM));
-      this.#keys.reserve(Math.ceil(only.keys.count * ROOM));
-      this.#merge(only, neededNodes(only));
-    }
-    return this.#merge(source, needed, wanted);
-  }
-
-  #merge(source: SymbolSource, needed: Uint8Array, wanted?: Uint8Array): Int32Array {
-    const { keys } = source;
-    const nodeOf = this.#addNodes(source, needed);
+    const nodeOf = this.#addNodes(source, neededNodes(source, wanted));
     const labelSetOf = new Int32Array(source.labelSets.count).fill(UNMAPPED);
     const keyOf = new Int32Array(keys.count).fill(UNMAPPED);
     for (let k = 0; k < keys.count; k++) {
@@ -135,8 +94,6 @@ export class SymbolMerger {
   #addNodes(source: SymbolSource, needed: Uint8Array): Int32Array {
     const { nodes, frames } = source;
     const frameOf = this.#frames.known(frames);
-    // Each of the first source's nodes is new: an answer from one block costs no search.
-    const isAllNew = this.#nodes.count === 1 && isTrieInOrder(nodes, frames);
     const nodeOf = new Int32Array(nodes.count).fill(UNMAPPED);
     nodeOf[0] = 0;
     for (let n = 1; n < nodes.count; n++) {
@@ -144,7 +101,7 @@ export class SymbolMerger {
       const parent = nodeOf[nodes.parent[n] as number] as number;
       let frame = frameOf[nodes.frame[n] as number] as number;
       if (frame === UNMAPPED) frame = this.#frames.intern(frames, nodes.frame[n] as number);
-      nodeOf[n] = isAllNew ? this.#nodes.append(parent, frame) : this.#nodes.intern(parent, frame);
+      nodeOf[n] = this.#nodes.intern(parent, frame);
     }
     return nodeOf;
   }
@@ -154,7 +111,6 @@ export class SymbolMerger {
    * children, but the order depends on the order of the sources.
    */
   provisional(): SymbolSource {
-    if (this.#only !== undefined) return this.#only;
     const nodes = this.#nodes;
     const keys = this.#keys;
     return {

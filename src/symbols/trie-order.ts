@@ -1,5 +1,5 @@
 /** Whether symbols are numbered depth-first already, as those of blocks are: then much can be spared. */
-import type { FrameTable, NodeTable, SymbolSource } from './source.js';
+import type { FrameTable, KeyTable, LabelSetTable, NodeTable, SymbolSource } from './source.js';
 
 const NONE = -1;
 
@@ -30,17 +30,43 @@ export function isTrieInOrder(nodes: NodeTable, frames: FrameTable): boolean {
 }
 
 /**
- * True if the trie is in order and no key is there twice, keys by ascending node and number of label set. False where
- * labels were put on the sets: then set 0 is not empty, or two sets have become equal.
+ * True if the trie is in order, label sets are by ascending text, and keys by ascending node and label set, none twice.
+ * False where labels were put on the sets: then set 0 is not empty.
  */
 export function areSymbolsInOrder({ nodes, frames, keys, labelSets }: SymbolSource): boolean {
-  const { count, node, labelSet } = keys;
+  return (
+    areLabelSetsInOrder(labelSets) && areKeysInOrder(keys) && isTrieKnownInOrder(nodes, frames)
+  );
+}
+
+interface Found {
+  readonly count: number;
+  readonly isInOrder: boolean;
+}
+
+const FOUND = new WeakMap<NodeTable, Found>();
+
+/** Looks once at each table and size: that of a block is asked about again and again. */
+function isTrieKnownInOrder(nodes: NodeTable, frames: FrameTable): boolean {
+  const found = FOUND.get(nodes);
+  if (found?.count === nodes.count) return found.isInOrder;
+  const isInOrder = isTrieInOrder(nodes, frames);
+  FOUND.set(nodes, { count: nodes.count, isInOrder });
+  return isInOrder;
+}
+
+function areKeysInOrder({ count, node, labelSet }: KeyTable): boolean {
   for (let k = 1; k < count; k++) {
     const step = node[k]! - node[k - 1]!;
     if (step < 0 || (step === 0 && labelSet[k]! <= labelSet[k - 1]!)) return false;
   }
+  return true;
+}
+
+function areLabelSetsInOrder(labelSets: LabelSetTable): boolean {
   if (labelSets.key(0) !== '') return false;
-  const texts = new Set<string>();
-  for (let set = 0; set < labelSets.count; set++) texts.add(labelSets.key(set));
-  return texts.size === labelSets.count && isTrieInOrder(nodes, frames);
+  for (let set = 1; set < labelSets.count; set++) {
+    if (labelSets.key(set) <= labelSets.key(set - 1)) return false;
+  }
+  return true;
 }

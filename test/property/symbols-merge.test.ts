@@ -1,9 +1,13 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { withLabels } from '../../src/query/series-labels.js';
+import { numberDepthFirst } from '../../src/symbols/depth-first.js';
 import { FramePool } from '../../src/symbols/frame-pool.js';
 import { SymbolMerger } from '../../src/symbols/merge.js';
+import { mergeInOrder } from '../../src/symbols/merge-in-order.js';
+import { mergeParts } from '../../src/symbols/merge-parts.js';
 import type { SymbolSource } from '../../src/symbols/source.js';
+import { areSymbolsInOrder } from '../../src/symbols/trie-order.js';
 import { type PlainKey, plainFrame, plainKey, symbolsOf } from '../support/symbols.js';
 
 const name = fc.constantFrom('main', 'run', 'parse', 'gc', 'write', 'λ');
@@ -20,6 +24,17 @@ const inOrder = (list: readonly PlainKey[]): SymbolSource => {
 const keysOf = (symbols: SymbolSource): PlainKey[] =>
   Array.from({ length: symbols.keys.count }, (_, k) => plainKey(symbols, k));
 const text = (key: PlainKey): string => JSON.stringify([key.functions, key.labelSet]);
+const expectSame = (got: SymbolSource, want: SymbolSource): void => {
+  expect(keysOf(got)).toEqual(keysOf(want));
+  expect([...got.nodes.parent]).toEqual([...want.nodes.parent]);
+  expect([...got.nodes.frame]).toEqual([...want.nodes.frame]);
+  expect(got.frames.count).toBe(want.frames.count);
+};
+const withSameIds = (source: SymbolSource): SymbolSource => {
+  const { count } = source.frames;
+  const ids = new Uint32Array(count).fill(7);
+  return { ...source, frames: { ...source.frames, idHigh: ids, idLow: ids } };
+};
 const distinct = fc.uniqueArray(plain, { selector: text, maxLength: 30 });
 
 describe('symbol merge', () => {
@@ -54,47 +69,113 @@ describe('symbol merge', () => {
     );
   });
 
-  // What a block holds is in order already, and takes shorter ways.
-  it('gives the same for sources in depth-first order, whole or in part, as for any others', () => {
+  it('leaves out keys that are not sampled', () => {
     fc.assert(
       fc.property(
-        fc.array(distinct, { minLength: 1, maxLength: 3 }),
+        fc.array(distinct, { maxLength: 3 }),
         fc.infiniteStream(fc.boolean()),
-        fc.boolean(),
-        (lists, coin, isPart) => {
-          const frames = new FramePool();
-          if (isPart) frames.add(plainFrame('of another query'));
-          const merger = new SymbolMerger(frames);
-          const obvious = new SymbolMerger();
-          for (const list of lists) {
-            const ordered = inOrder(list);
-            const plainKeys = keysOf(ordered);
-            const wanted = Uint8Array.from(plainKeys, () => (isPart && coin.next().value ? 0 : 1));
-            const map = merger.add(ordered, wanted);
-            obvious.add(symbolsOf(plainKeys.filter((_, k) => wanted[k] === 1).reverse()));
-            const provisional = merger.provisional();
-            plainKeys.forEach((key, k) => {
-              if (wanted[k] === 0) expect(map[k]).toBe(-1);
-              else expect(plainKey(provisional, map[k] as number)).toEqual(key);
-            });
-          }
-          expect(merger.keyCount).toBe(merger.provisional().keys.count);
-          expect(merger.nodeCount).toBe(merger.provisional().nodes.count);
+        (lists, coin) => {
+          const merger = new SymbolMerger();
+          for (const list of lists) merger.add(symbolsOf(list));
           const sampled = Uint8Array.from({ length: merger.keyCount }, () =>
-            isPart && coin.next().value ? 0 : 1,
+            coin.next().value ? 0 : 1,
           );
           const kept = keysOf(merger.provisional()).filter((_, k) => sampled[k] === 1);
-          const want = inOrder(kept.reverse());
-          const got = merger.finish(sampled).symbols;
-          expect(keysOf(got)).toEqual(keysOf(want));
-          expect([...got.nodes.parent]).toEqual([...want.nodes.parent]);
-          expect([...got.nodes.frame]).toEqual([...want.nodes.frame]);
-          expect(got.frames.count).toBe(want.frames.count);
-          if (!isPart) expect(keysOf(got)).toEqual(keysOf(obvious.finish().symbols));
+          expectSame(merger.finish(sampled).symbols, inOrder(kept.reverse()));
         },
       ),
       { numRuns: 300 },
     );
+  });
+
+  // What a block holds is in order already, and takes a shorter way.
+  it('walks sources in depth-first order, whole or in part, to what merging in any order makes of them', () => {
+    fc.assert(
+      fc.property(
+        fc.array(distinct, { minLength: 1, maxLength: 6 }),
+        fc.infiniteStream(fc.boolean()),
+        fc.constantFrom('all', 'some', 'none of the last'),
+        (lists, coin, which) => {
+          const frames = new FramePool();
+          frames.add(plainFrame('of another query'));
+          const parts = lists.map((list, i) => {
+            const symbols = inOrder(list);
+            const isWanted = (): boolean =>
+              which === 'all' || (which === 'some' ? coin.next().value : i < lists.length - 1);
+            const wanted = Uint8Array.from(list, () => (isWanted() ? 1 : 0));
+            return which === 'all' && coin.next().value ? { symbols } : { symbols, wanted };
+          });
+          for (const { symbols } of parts) expect(areSymbolsInOrder(symbols)).toBe(true);
+          const { symbols, keyOf } = mergeInOrder(parts, { frames });
+          expect(areSymbolsInOrder(symbols)).toBe(true);
+          const obvious: PlainKey[] = [];
+          parts.forEach(({ symbols: source, wanted }, i) => {
+            keysOf(source).forEach((key, k) => {
+              const merged = keyOf[i]![k]!;
+              if (wanted?.[k] === 0) expect(merged).toBe(-1);
+              else {
+                expect(plainKey(symbols, merged)).toEqual(key);
+                obvious.push(key);
+              }
+            });
+          });
+          expectSame(numberDepthFirst(symbols).symbols, inOrder(obvious.reverse()));
+        },
+      ),
+      { numRuns: 500 },
+    );
+  });
+
+  it('merges what is in order and what is not', () => {
+    fc.assert(
+      fc.property(
+        fc.array(fc.tuple(distinct, fc.boolean()), { maxLength: 5 }),
+        fc.infiniteStream(fc.boolean()),
+        (lists, coin) => {
+          const parts = lists.map(([list, isInOrder]) => ({
+            symbols: isInOrder ? inOrder(list) : symbolsOf(list),
+            wanted: Uint8Array.from(list, () => (coin.next().value ? 1 : 0)),
+          }));
+          const { symbols, keyOf } = mergeParts(parts, { frames: new FramePool() });
+          const obvious: PlainKey[] = [];
+          parts.forEach(({ symbols: source, wanted }, i) => {
+            keysOf(source).forEach((key, k) => {
+              const merged = keyOf[i]![k]!;
+              if (wanted[k] === 0) expect(merged).toBe(-1);
+              else {
+                expect(plainKey(symbols, merged)).toEqual(key);
+                obvious.push(key);
+              }
+            });
+          });
+          expectSame(numberDepthFirst(symbols).symbols, inOrder(obvious));
+        },
+      ),
+      { numRuns: 300 },
+    );
+  });
+
+  it('tells two frames of one content id apart, in the order of numbering', () => {
+    const one = withSameIds(inOrder([{ functions: ['a', 'x'], labelSet: '' }]));
+    const two = withSameIds(inOrder([{ functions: ['b', 'y'], labelSet: '' }]));
+    const merged = mergeInOrder([{ symbols: two }, { symbols: one }], { frames: new FramePool() });
+    const numbered = numberDepthFirst(merged.symbols);
+    expect(keysOf(numbered.symbols).map((key) => key.functions)).toEqual([
+      ['a', 'x'],
+      ['b', 'y'],
+    ]);
+    expect([...numbered.remap]).toEqual([0, 1]);
+  });
+
+  it('stops when its check throws', () => {
+    const parts = [
+      { symbols: inOrder([{ functions: ['a'], labelSet: '' }]) },
+      { symbols: inOrder([]) },
+    ];
+    const check = (): never => {
+      throw new Error('enough');
+    };
+    expect(() => mergeInOrder(parts, { frames: new FramePool(), check })).toThrow('enough');
   });
 
   it('keeps set 0 the empty one where every set of the only source has labels', () => {

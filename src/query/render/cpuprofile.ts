@@ -5,7 +5,7 @@
  */
 import type { Frame } from '../../model/frame.js';
 import { frameName } from '../../model/frame.js';
-import type { MergedValues } from '../aggregate.js';
+import type { MergedValues } from '../merge.js';
 import { sampledKeys } from './sampled-keys.js';
 import { TextChunks } from './text-chunks.js';
 

@@ -3,7 +3,7 @@
  * names of the path. `;` in a name becomes `:`, a line break or other control character a space; the empty stacktrace
  * is written as `[empty]`. Nothing is cut.
  */
-import type { MergedValues } from '../aggregate.js';
+import type { MergedValues } from '../merge.js';
 import { NameTree } from './name-tree.js';
 import { TextChunks } from './text-chunks.js';
 import { depthFirst, storeMembers } from './tree.js';

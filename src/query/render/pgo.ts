@@ -5,7 +5,7 @@
  */
 import { invalid } from '../../base/errors.js';
 import { parseProfileType } from '../../model/profile-type.js';
-import type { MergedValues } from '../aggregate.js';
+import type { MergedValues } from '../merge.js';
 import type { QueryContext } from '../context.js';
 import { type Frames, keep, type PathStep, rewriteStacks } from '../stacks/rewrite.js';
 

@@ -7,7 +7,7 @@ import { LIMITS } from '../../base/limits.js';
 import { encodePprof } from '../../formats/pprof/encode.js';
 import type { ProfileMetadata } from '../../log/segment-view.js';
 import { parseProfileType } from '../../model/profile-type.js';
-import type { MergedValues } from '../aggregate.js';
+import type { MergedValues } from '../merge.js';
 import type { PprofQuery } from '../api.js';
 import type { QueryContext } from '../context.js';
 import type { ProfileSource } from '../source.js';

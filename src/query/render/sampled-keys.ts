@@ -2,7 +2,7 @@
 import { releaseMemory } from '../../env/release-memory.js';
 import { numberDepthFirst } from '../../symbols/depth-first.js';
 import type { SymbolSource } from '../../symbols/source.js';
-import type { MergedValues } from '../aggregate.js';
+import type { MergedValues } from '../merge.js';
 import { WIDE_NODES } from '../merge.js';
 import { storeWords } from '../sums.js';
 

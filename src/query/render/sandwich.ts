@@ -3,7 +3,7 @@
  * name: what lies below it are callees, what lies above callers. So both trees have the function's total.
  */
 import { frameName } from '../../model/frame.js';
-import type { MergedValues } from '../aggregate.js';
+import type { MergedValues } from '../merge.js';
 import type { QueryContext } from '../context.js';
 import {
   type Frames,

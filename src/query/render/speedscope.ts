@@ -3,7 +3,7 @@
  * past 2^53; speedscope has no negative ones, so stacks whose sum is not positive are left out.
  */
 import { frameName } from '../../model/frame.js';
-import type { MergedValues } from '../aggregate.js';
+import type { MergedValues } from '../merge.js';
 import { sampledKeys } from './sampled-keys.js';
 import { TextChunks } from './text-chunks.js';
 

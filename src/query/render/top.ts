@@ -5,7 +5,7 @@
  */
 import { frameName } from '../../model/frame.js';
 import type { SymbolSource } from '../../symbols/source.js';
-import type { MergedValues } from '../aggregate.js';
+import type { MergedValues } from '../merge.js';
 import type { QueryStats, TopFunction, TopTable } from '../api.js';
 import { ExactSums } from '../sums.js';
 import { childLists } from './name-tree.js';

@@ -2,7 +2,7 @@
 import type { FlameTree, QueryStats } from '../api.js';
 import { WORD } from '../kernels.js';
 import { pairToBigint, storeWords } from '../sums.js';
-import type { MergedValues } from '../aggregate.js';
+import type { MergedValues } from '../merge.js';
 import { kthGreatest } from './kth-greatest.js';
 import { NameTree } from './name-tree.js';
 import type { NodeValues } from './node-sums.js';

@@ -12,7 +12,7 @@ import type { FrameTest } from '../../model/frame-test.js';
 import { FramePool } from '../../symbols/frame-pool.js';
 import { PairTable } from '../../symbols/int-table.js';
 import type { SymbolSource } from '../../symbols/source.js';
-import type { MergedValues } from '../aggregate.js';
+import type { MergedValues } from '../merge.js';
 import type { QueryContext } from '../context.js';
 import { ExactSums } from '../sums.js';
 import type { FrameFilter } from './filter.js';

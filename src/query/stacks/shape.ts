@@ -1,7 +1,7 @@
 /** What a query asks of stacks, compiled: which ones count, and how they show. */
 import { invalid } from '../../base/errors.js';
 import { LIMITS } from '../../base/limits.js';
-import type { MergedValues } from '../aggregate.js';
+import type { MergedValues } from '../merge.js';
 import type { QueryContext } from '../context.js';
 import type { KeyFilter } from '../key-filter.js';
 import { compileFilter } from './filter.js';
