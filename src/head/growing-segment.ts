@@ -135,9 +135,11 @@ export class GrowingSegment {
   #batch(table: ColumnTable, variant: number): SampleBatch {
     const key = int32Values(table, 'key');
     checkRange('keys', key, 0, this.#symbols.keyCount);
+    // Copies, which let the bytes of the file go: symbols, of which there are copies too, are the most of them.
     const column = (index: number): StoredColumn =>
-      storedColumn(table, `v${index + 1}`, variantCode(variant, index));
-    return { rowCount: table.rowCount, key, values: [column(0), column(1), column(2), column(3)] };
+      storedColumn(table, `v${index + 1}`, variantCode(variant, index))?.slice();
+    const values = [column(0), column(1), column(2), column(3)] as const;
+    return { rowCount: table.rowCount, key: key.slice(), values };
   }
 
   /** Returns the number of rows of these profiles. */
@@ -170,6 +172,7 @@ export class GrowingSegment {
 
   /** What is there now; what is added later does not change it. */
   snapshot(position: SegmentPosition): SegmentView {
+    if (this.#isSealed) this.#symbols.trim();
     return {
       position,
       symbols: this.#symbols.snapshot(),

@@ -120,7 +120,7 @@ export class SegmentReader {
   }
 }
 
-/** Reads commits [start, end) a few at a time: what is decoded keeps the bytes that it was read into. */
+/** Reads commits [start, end) a few at a time. */
 async function addCommits(
   segment: GrowingSegment,
   file: ReadFile,

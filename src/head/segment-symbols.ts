@@ -104,6 +104,10 @@ class SegmentFrames implements FrameTable {
     this.idLow = new Uint32Array(this.#idLow.data.buffer, 0, this.count);
   }
 
+  trim(): void {
+    for (const list of [...this.#texts, ...this.#numbers, this.#flags]) list.trim();
+  }
+
   #text(column: number, index: number): string {
     return this.strings[this.#texts[column]!.data[index]!]!;
   }
@@ -226,6 +230,12 @@ export class GrowingSymbols {
     }
     this.#parent.append(parent);
     this.#frame.append(frame);
+  }
+
+  /** For a segment that nothing comes to any more. */
+  trim(): void {
+    for (const list of [this.#parent, this.#frame, this.#keyNode, this.#keyLabelSet]) list.trim();
+    this.#frames.trim();
   }
 
   /** What is there now; what is added later does not change it. */

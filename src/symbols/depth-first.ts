@@ -20,13 +20,20 @@ export interface MergedSymbols {
   readonly remap: Int32Array;
 }
 
+/** Keys whose `sampled` element is 0 are left out (remap -1), with nodes that only they need. Frames are numbered in order of use. */
 export function numberDepthFirst(source: SymbolSource, sampled?: Uint8Array): MergedSymbols {
+  const { symbols, remap } = orderDepthFirst(source, sampled);
+  return { symbols: compactFrames(symbols, symbols.nodes !== source.nodes), remap };
+}
+
+/** The same with the frames as they are. */
+export function orderDepthFirst(source: SymbolSource, sampled?: Uint8Array): MergedSymbols {
   const needed = neededNodes(source, sampled);
   const labelRank = rankLabelSets(source, sampled);
   const isOrdered =
     isTrieInOrder(source.nodes, source.frames) && areKeysInOrder(source, labelRank.rank, sampled);
   if (isOrdered && needed.every(isSet) && sampled?.every(isSet) !== false) {
-    return asNumbered(source, labelRank);
+    return asOrdered(source, labelRank);
   }
   const numbering = new Numbering(source, { needed, sampled, labelRank: labelRank.rank });
   if (isOrdered) numberInOrder(source, numbering, { needed, sampled });
@@ -48,23 +55,11 @@ interface LabelRank {
 
 const isSet = (element: number): boolean => element !== 0;
 
-/** What is numbered so already: nodes and keys are not copied, nor the numbers of frames that are in order of use. */
-function asNumbered({ frames, nodes, keys }: SymbolSource, labelRank: LabelRank): MergedSymbols {
-  const compact = new CompactFrames(frames);
-  let isInOrder = true;
-  for (let n = 1; n < nodes.count; n++) {
-    const f = nodes.frame[n] as number;
-    if (compact.use(f) !== f) isInOrder = false;
-  }
+/** What is numbered so already: nodes are not copied. */
+function asOrdered({ frames, nodes, keys }: SymbolSource, labelRank: LabelRank): MergedSymbols {
+  const labelSet = keys.labelSet.map((set) => labelRank.rank[set] as number);
   return {
-    symbols: {
-      frames: compact.table(),
-      nodes: isInOrder
-        ? nodes
-        : { ...nodes, frame: nodes.frame.map((f, n) => (n === 0 ? NONE : compact.use(f))) },
-      keys: { ...keys, labelSet: keys.labelSet.map((set) => labelRank.rank[set] as number) },
-      labelSets: labelRank.table,
-    },
+    symbols: { frames, nodes, keys: { ...keys, labelSet }, labelSets: labelRank.table },
     remap: Int32Array.from({ length: keys.count }, (_, k) => k),
   };
 }
@@ -73,7 +68,6 @@ function asNumbered({ frames, nodes, keys }: SymbolSource, labelRank: LabelRank)
 class Numbering {
   readonly #source: SymbolSource;
   readonly #labelRank: Int32Array;
-  readonly #frames: CompactFrames;
   readonly #parent: Int32Array;
   readonly #frame: Int32Array;
   readonly #keyNode: Int32Array;
@@ -91,7 +85,6 @@ class Numbering {
     for (let k = 0; k < keys.count; k++) if (sampled === undefined || sampled[k] !== 0) keyCount++;
     this.#source = source;
     this.#labelRank = of.labelRank;
-    this.#frames = new CompactFrames(source.frames);
     this.#parent = new Int32Array(nodeCount);
     this.#frame = new Int32Array(nodeCount);
     this.#keyNode = new Int32Array(keyCount);
@@ -103,7 +96,7 @@ class Numbering {
   node(n: number, parent: number): number {
     const number = this.#nextNode++;
     this.#parent[number] = parent;
-    this.#frame[number] = n === 0 ? NONE : this.#frames.use(this.#source.nodes.frame[n] as number);
+    this.#frame[number] = this.#source.nodes.frame[n] as number;
     return number;
   }
 
@@ -118,7 +111,7 @@ class Numbering {
   result(labelSets: LabelSetTable): MergedSymbols {
     return {
       symbols: {
-        frames: this.#frames.table(),
+        frames: this.#source.frames,
         nodes: { count: this.#nextNode, parent: this.#parent, frame: this.#frame },
         keys: { count: this.#nextKey, node: this.#keyNode, labelSet: this.#keyLabelSet },
         labelSets,
@@ -314,33 +307,26 @@ function dealKeys(
   );
 }
 
-/** Numbers frames in order of first use. */
-class CompactFrames {
-  readonly #source: FrameTable;
-  readonly #number: Int32Array;
-  readonly #used: number[] = [];
-
-  constructor(source: FrameTable) {
-    this.#source = source;
-    this.#number = new Int32Array(source.count).fill(NONE);
+/** Numbers frames in order of first use; without a copy of the nodes where they are `owned` or it changes nothing. */
+function compactFrames(symbols: SymbolSource, owned: boolean): SymbolSource {
+  const { frames: source, nodes } = symbols;
+  const number = new Int32Array(source.count).fill(NONE);
+  const used: number[] = [];
+  let isInOrder = true;
+  for (let n = 1; n < nodes.count; n++) {
+    const f = nodes.frame[n] as number;
+    if (number[f] === NONE) number[f] = used.push(f) - 1;
+    if (number[f] !== f) isInOrder = false;
   }
-
-  use(frame: number): number {
-    const known = this.#number[frame] as number;
-    if (known !== NONE) return known;
-    this.#number[frame] = this.#used.length;
-    this.#used.push(frame);
-    return this.#used.length - 1;
+  const frame = isInOrder || owned ? nodes.frame : nodes.frame.slice();
+  if (!isInOrder) {
+    for (let n = 1; n < nodes.count; n++) frame[n] = number[frame[n] as number] as number;
   }
-
-  table(): FrameTable {
-    const source = this.#source;
-    const used = this.#used;
-    return {
-      count: used.length,
-      idHigh: Uint32Array.from(used, (f) => source.idHigh[f] as number),
-      idLow: Uint32Array.from(used, (f) => source.idLow[f] as number),
-      frame: (index) => source.frame(used[index] as number),
-    };
-  }
+  const frames: FrameTable = {
+    count: used.length,
+    idHigh: Uint32Array.from(used, (f) => source.idHigh[f] as number),
+    idLow: Uint32Array.from(used, (f) => source.idLow[f] as number),
+    frame: (index) => source.frame(used[index] as number),
+  };
+  return { ...symbols, frames, nodes: { ...nodes, frame } };
 }

@@ -11,7 +11,7 @@ export class IntList {
   }
 
   push(value: number): void {
-    if (this.length === this.data.length) this.data = growInts(this.data, 0);
+    if (this.length === this.data.length) this.data = growInts(this.data, this.length + 1);
     this.data[this.length++] = value;
   }
 
@@ -30,6 +30,11 @@ export class IntList {
   /** A view, valid until the list changes. */
   view(): Int32Array {
     return this.data.subarray(0, this.length);
+  }
+
+  /** Gives up the room for more. */
+  trim(): void {
+    if (this.data.length > this.length) this.data = this.data.slice(0, this.length);
   }
 
   clear(): void {

@@ -25,7 +25,7 @@ export interface SymbolPart {
 export interface MergedParts {
   readonly symbols: SymbolSource;
   /** For each part the merged number of each of its keys, -1 for one that does not count. */
-  readonly keyOf: readonly Int32Array[];
+  readonly keyOf: Int32Array[];
 }
 
 export interface MergeSettings {
@@ -74,9 +74,18 @@ export function mergeInOrder(
 function wholeOf({ symbols, wanted }: SymbolPart): MergedParts | undefined {
   const { count } = symbols.keys;
   if (wanted !== undefined && !wanted.subarray(0, count).every(isSet)) return undefined;
-  if (!neededNodes(symbols).every(isSet)) return undefined;
+  if (!neededNodes(symbols).every(isSet) || !areLabelSetsPlain(symbols.labelSets)) return undefined;
   const keyOf = Int32Array.from({ length: count }, (_, k) => k);
   return { symbols: asOfNow(symbols), keyOf: [keyOf] };
+}
+
+/** False where labels were put on the sets: set 0 is not empty, or two sets have become equal. */
+function areLabelSetsPlain(labelSets: LabelSetTable): boolean {
+  if (labelSets.key(0) !== '') return false;
+  for (let set = 1; set < labelSets.count; set++) {
+    if (labelSets.key(set) === labelSets.key(set - 1)) return false;
+  }
+  return true;
 }
 
 /** What grows later, as the symbols of an open segment do, shows as it is now. */
@@ -158,9 +167,9 @@ class Cursor {
     return k < count && node[k]! <= this.#node ? this.#rankOf[labelSet[k]!]! : NONE;
   }
 
-  /** Gives the number `merged` to the next key if its label set has that rank. */
-  takeKey(rank: number, merged: number): void {
-    if (this.nextRank() === rank) this.keyOf[this.#key++] = merged;
+  /** Gives the number `merged` to the next keys whose label set has that rank. */
+  takeKeys(rank: number, merged: number): void {
+    while (this.nextRank() === rank) this.keyOf[this.#key++] = merged;
   }
 }
 
@@ -256,7 +265,7 @@ class Output {
       }
       if (least === NONE) return;
       const key = this.#key(node, least);
-      for (let i = 0; i < count; i++) standing[i]!.takeKey(least, key);
+      for (let i = 0; i < count; i++) standing[i]!.takeKeys(least, key);
     }
   }
 

@@ -30,8 +30,8 @@ export function isTrieInOrder(nodes: NodeTable, frames: FrameTable): boolean {
 }
 
 /**
- * True if the trie is in order, label sets are by ascending text, and keys by ascending node and label set, none twice.
- * False where labels were put on the sets: then set 0 is not empty.
+ * True if the trie is in order, label sets are by text, and keys by node and label set. Labels that were put on the sets
+ * may have made two of them equal: then a key may be there twice, one after the other.
  */
 export function areSymbolsInOrder({ nodes, frames, keys, labelSets }: SymbolSource): boolean {
   return (
@@ -64,9 +64,8 @@ function areKeysInOrder({ count, node, labelSet }: KeyTable): boolean {
 }
 
 function areLabelSetsInOrder(labelSets: LabelSetTable): boolean {
-  if (labelSets.key(0) !== '') return false;
   for (let set = 1; set < labelSets.count; set++) {
-    if (labelSets.key(set) <= labelSets.key(set - 1)) return false;
+    if (labelSets.key(set) < labelSets.key(set - 1)) return false;
   }
   return true;
 }
