@@ -308,7 +308,7 @@ function dealKeys(
 }
 
 /** Numbers frames in order of first use; without a copy of the nodes where they are `owned` or it changes nothing. */
-function compactFrames(symbols: SymbolSource, owned: boolean): SymbolSource {
+export function compactFrames(symbols: SymbolSource, owned = false): SymbolSource {
   const { frames: source, nodes } = symbols;
   const number = new Int32Array(source.count).fill(NONE);
   const used: number[] = [];

@@ -1,12 +1,13 @@
 /** The keys of an answer that have a value, numbered depth-first, so that equal data gives equal bytes wherever it lay. */
 import { releaseMemory } from '../../env/release-memory.js';
-import { numberDepthFirst } from '../../symbols/depth-first.js';
+import { orderDepthFirst } from '../../symbols/depth-first.js';
 import type { SymbolSource } from '../../symbols/source.js';
 import type { MergedValues } from '../merge.js';
 import { WIDE_NODES } from '../merge.js';
 import { storeWords } from '../sums.js';
 
 export interface SampledKeys {
+  /** Frames are numbered as they come: renderers must not show their numbers. */
   readonly symbols: SymbolSource;
   /** By key. */
   readonly values: BigInt64Array<ArrayBuffer>;
@@ -17,7 +18,7 @@ export function sampledKeys({ symbols, sums }: MergedValues): SampledKeys {
   const { count } = symbols.keys;
   const sampled = new Uint8Array(count);
   for (let k = 0; k < count; k++) sampled[k] = sums.low[k] === 0 && sums.high[k] === 0 ? 0 : 1;
-  const numbered = numberDepthFirst(symbols, sampled);
+  const numbered = orderDepthFirst(symbols, sampled);
   const values = new BigInt64Array(numbered.symbols.keys.count);
   const words = new Int32Array(values.buffer);
   for (let k = 0; k < count; k++) {

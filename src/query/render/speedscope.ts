@@ -4,6 +4,7 @@
  */
 import { frameName } from '../../model/frame.js';
 import type { MergedValues } from '../merge.js';
+import { compactFrames } from '../../symbols/depth-first.js';
 import { sampledKeys } from './sampled-keys.js';
 import { TextChunks } from './text-chunks.js';
 
@@ -14,7 +15,8 @@ export function renderSpeedscope(
   merged: MergedValues,
   { name, unit }: { readonly name: string; readonly unit: string },
 ): Uint8Array {
-  const { symbols, values } = sampledKeys(merged);
+  const { symbols: ordered, values } = sampledKeys(merged);
+  const symbols = compactFrames(ordered);
   const { keys, nodes, frames } = symbols;
   const numbers: number[] = [];
   let end = 0n;
