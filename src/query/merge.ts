@@ -4,7 +4,7 @@
  * the merged trie.
  */
 import { corrupt } from '../base/errors.js';
-import { releaseMemory } from '../env/release-memory.js';
+import { releaseMemory, WIDE_NODES } from '../env/release-memory.js';
 import type { StringLabel } from '../model/sample-labels.js';
 import type { FramePool } from '../symbols/frame-pool.js';
 import type { MergeSettings, SymbolPart } from '../symbols/merge-in-order.js';
@@ -26,9 +26,6 @@ import { filteredKeys, isOpen, type SampleFilter } from './sample-filter.js';
 import { labelsOfSeries } from './series-labels.js';
 import { profileCount, type ProfileSource, type Slice } from './source.js';
 import { ExactSums } from './sums.js';
-
-/** From so many nodes on, what a step of an answer leaves behind is worth the time that it takes to collect it. */
-export const WIDE_NODES = 500_000;
 
 /** Sums by a source's keys. Without `high`, `low` is the whole value (below 2^53); with it they are normalised words. */
 export interface LocalSums {
@@ -167,6 +164,8 @@ const PENDING_KEYS_MIN = 1 << 20;
 export class MergedSums {
   readonly #settings: MergeSettings;
   #pending: Pending[] = [];
+  /** What is pending, if that is one merge alone. */
+  #merged: MergedValues | undefined;
   #pendingKeys = 0;
   #pendingKeysMax = PENDING_KEYS_MIN;
 
@@ -180,27 +179,28 @@ export class MergedSums {
     const wanted = keysWithValue(sums, symbols.keys.count, passes);
     this.#pending.push({ symbols, sums, wanted });
     this.#pendingKeys += symbols.keys.count;
-    if (this.#pendingKeys > this.#pendingKeysMax && this.#pending.length > 1) {
-      const { symbols: merged, sums: total } = this.#merge();
-      this.#pending = [{ symbols: merged, sums: total }];
-      this.#pendingKeys = merged.keys.count;
-      this.#pendingKeysMax = Math.max(PENDING_KEYS_MIN, 2 * merged.keys.count);
-    }
+    this.#merged = undefined;
+    if (this.#pendingKeys <= this.#pendingKeysMax || this.#pending.length === 1) return;
+    this.#merged = this.#merge();
+    this.#pending = [this.#merged];
+    this.#pendingKeys = this.#merged.symbols.keys.count;
+    this.#pendingKeysMax = Math.max(PENDING_KEYS_MIN, 2 * this.#pendingKeys);
   }
 
   /** Everything that was added. */
   finish(): MergedValues {
-    const merged = this.#merge();
-    this.#pending = [];
-    return merged;
+    return this.#merged ?? this.#merge();
   }
 
   #merge(): MergedValues {
     const pending = this.#pending;
+    // The last answer may be lying around still.
+    if (pending.some(({ symbols }) => symbols.nodes.count > WIDE_NODES)) releaseMemory();
     const { symbols, keyOf } = mergeParts(pending, this.#settings);
     const sums = new ExactSums(symbols.keys.count);
     for (const [i, part] of pending.entries()) scatter(part.sums, keyOf[i]!, sums);
     if (symbols.nodes.count > WIDE_NODES) releaseMemory();
+
     return { symbols, sums };
   }
 }

@@ -7,6 +7,7 @@ import {
   type MergeSettings,
   type SymbolPart,
 } from './merge-in-order.js';
+import { releaseMemory, WIDE_NODES } from '../env/release-memory.js';
 import { areSymbolsInOrder } from './trie-order.js';
 
 /**
@@ -33,6 +34,7 @@ interface OrderedPart extends SymbolPart {
 function inOrder(part: SymbolPart): OrderedPart | undefined {
   if (areSymbolsInOrder(part.symbols)) return { ...part, remap: undefined };
   const ordered = orderDepthFirst(part.symbols, part.wanted);
+  if (part.symbols.nodes.count > WIDE_NODES) releaseMemory();
   return areSymbolsInOrder(ordered.symbols) ? ordered : undefined;
 }
 

@@ -1,9 +1,8 @@
 /** The keys of an answer that have a value, numbered depth-first, so that equal data gives equal bytes wherever it lay. */
-import { releaseMemory } from '../../env/release-memory.js';
+import { releaseMemory, WIDE_NODES } from '../../env/release-memory.js';
 import { orderDepthFirst } from '../../symbols/depth-first.js';
 import type { SymbolSource } from '../../symbols/source.js';
 import type { MergedValues } from '../merge.js';
-import { WIDE_NODES } from '../merge.js';
 import { storeWords } from '../sums.js';
 
 export interface SampledKeys {
@@ -26,5 +25,6 @@ export function sampledKeys({ symbols, sums }: MergedValues): SampledKeys {
     if (key >= 0) storeWords(words, key, sums.low[k]!, sums.high[k]!);
   }
   if (symbols.nodes.count > WIDE_NODES) releaseMemory();
+
   return { symbols: numbered.symbols, values };
 }
