@@ -5,6 +5,7 @@
  */
 import { isKind } from '../base/errors.js';
 import type { Clock } from '../env/clock.js';
+import { releaseMemory } from '../env/release-memory.js';
 import type { FileSystem } from '../env/files.js';
 import {
   COMMIT_FOOTER,
@@ -50,6 +51,9 @@ export interface RecoverInput {
   readonly instance: string;
 }
 
+/** Less than this is not worth a collection of garbage. */
+const COLLECTED_BYTES_MIN = 16 << 20;
+
 /** Segments oldest first. */
 export async function recoverSegments(
   input: RecoverInput,
@@ -59,11 +63,13 @@ export async function recoverSegments(
   const damaged: DamagedSegment[] = [];
   let tornSegments = 0;
   let tornBytes = 0;
+  let readBytes = 0;
   /** What the header of the next segment says, if that follows without a gap. */
   let fence = { sequence: 0, previousBytes: 0 };
   for (const sequence of sequences.reverse()) {
     const path = `${input.dir}/${segmentFileName(sequence)}`;
     const bytes = await input.files.readAll(path);
+    readBytes += bytes.length;
     const isFenced = fence.sequence === sequence + 1 && fence.previousBytes > 0;
     const durableBytes = isFenced ? fence.previousBytes : undefined;
     const scan = scanSegment({ bytes, sequence, durableBytes });
@@ -86,6 +92,8 @@ export async function recoverSegments(
     segments.push({ sequence, path, index: scan.index, hasFooter, sizeBytes });
     fence = { sequence, previousBytes: scan.header?.previousBytes ?? 0 };
   }
+  // The rest of the process would keep what was read here until it needs as much itself, which a quiet one never does.
+  if (readBytes > COLLECTED_BYTES_MIN) releaseMemory();
   segments.reverse();
   damaged.reverse();
   return { segments, recovery: { segments: segments.length, tornSegments, tornBytes, damaged } };

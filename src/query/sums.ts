@@ -27,6 +27,12 @@ export class ExactSums {
     this.high = high;
   }
 
+  /** Gives up all sums: 16 bytes each, where there may be millions and something large comes next. */
+  release(): void {
+    this.low = new Float64Array(0);
+    this.high = new Float64Array(0);
+  }
+
   /** Adds a pair with 0 <= low < 2^32 to the sum at `at`. */
   addWords(at: number, low: number, high: number): void {
     const sum = this.low[at]! + low;

@@ -12,7 +12,7 @@ export interface SampledKeys {
   readonly values: BigInt64Array<ArrayBuffer>;
 }
 
-/** Throws `limit` PS_SUM_OVERFLOW. */
+/** Takes over the sums, which are gone afterwards. Throws `limit` PS_SUM_OVERFLOW. */
 export function sampledKeys({ symbols, sums }: MergedValues): SampledKeys {
   const { count } = symbols.keys;
   const sampled = new Uint8Array(count);
@@ -24,6 +24,7 @@ export function sampledKeys({ symbols, sums }: MergedValues): SampledKeys {
     const key = numbered.remap[k]!;
     if (key >= 0) storeWords(words, key, sums.low[k]!, sums.high[k]!);
   }
+  sums.release();
   if (symbols.nodes.count > WIDE_NODES) releaseMemory();
 
   return { symbols: numbered.symbols, values };
