@@ -197,10 +197,9 @@ export class MergedSums {
     // The last answer may be lying around still.
     if (pending.some(({ symbols }) => symbols.nodes.count > WIDE_NODES)) releaseMemory();
     const { symbols, keyOf } = mergeParts(pending, this.#settings);
+    if (symbols.nodes.count > WIDE_NODES) releaseMemory();
     const sums = new ExactSums(symbols.keys.count);
     for (const [i, part] of pending.entries()) scatter(part.sums, keyOf[i]!, sums);
-    if (symbols.nodes.count > WIDE_NODES) releaseMemory();
-
     return { symbols, sums };
   }
 }
