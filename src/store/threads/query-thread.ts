@@ -1,5 +1,10 @@
 /** The thread that answers queries, so that neither writes nor other calls wait for a scan. */
-import { type CallContext, serveThread, withTransfer } from '../../env/thread-handler.js';
+import {
+  type CallContext,
+  serveThread,
+  type Transferred,
+  withTransfer,
+} from '../../env/thread-handler.js';
 import { ownThread } from '../../env/threads.js';
 import type { LogPosition } from '../../log/segment-view.js';
 import type {
@@ -12,6 +17,7 @@ import type {
   LabelValuesQuery,
   PprofQuery,
   RangeQuery,
+  RenderedMerge,
   RegressionsQuery,
   RenderQuery,
   SandwichQuery,
@@ -69,11 +75,12 @@ async function handlers() {
     mergeTop: (call: QueryCall<GraphQuery>, c: CallContext) => engine.mergeTop(ready(call, c)),
     mergeSandwich: (call: QueryCall<SandwichQuery>, c: CallContext) =>
       engine.mergeSandwich(ready(call, c)),
-    mergeRendered: (call: QueryCall<RenderQuery>, c: CallContext) =>
-      engine.mergeRendered(ready(call, c)),
-    mergePprof: (call: QueryCall<PprofQuery>, c: CallContext) => engine.mergePprof(ready(call, c)),
-    mergeFolded: (call: QueryCall<GraphQuery>, c: CallContext) =>
-      engine.mergeFolded(ready(call, c)),
+    mergeRendered: async (call: QueryCall<RenderQuery>, c: CallContext) =>
+      moved(await engine.mergeRendered(ready(call, c))),
+    mergePprof: async (call: QueryCall<PprofQuery>, c: CallContext) =>
+      moved(await engine.mergePprof(ready(call, c))),
+    mergeFolded: async (call: QueryCall<GraphQuery>, c: CallContext) =>
+      moved(await engine.mergeFolded(ready(call, c))),
     items: (call: QueryCall<ItemsQuery>, c: CallContext) => engine.items(ready(call, c)),
     heatmap: (call: QueryCall<HeatmapQuery>, c: CallContext) => engine.heatmap(ready(call, c)),
     timeSeries: (call: QueryCall<TimeSeriesQuery>, c: CallContext) =>
@@ -86,6 +93,12 @@ async function handlers() {
     explain: (call: QueryCall<ExplainQuery>, c: CallContext) =>
       engine.explain(ready(call, c) as ExplainQuery),
   };
+}
+
+/** A body that shares its buffer, as small ones do, is copied. */
+function moved(merge: RenderedMerge): Transferred<RenderedMerge> {
+  const { body } = merge;
+  return withTransfer(merge, body.length === body.buffer.byteLength ? [body] : []);
 }
 
 export type QueryHandlers = Awaited<ReturnType<typeof handlers>>;
