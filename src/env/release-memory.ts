@@ -2,7 +2,7 @@ import { setFlagsFromString } from 'node:v8';
 import { runInNewContext } from 'node:vm';
 
 /** From so many nodes on, what a step of a merge leaves behind is worth the time that it takes to collect it. */
-export const WIDE_NODES = 500_000;
+export const WIDE_NODES = 1_500_000;
 
 let collect: (() => void) | undefined;
 

@@ -47,12 +47,11 @@ export function mergeInOrder(
   }
   const labelSets = mergeLabelSets(parts);
   const cursors = parts.map((part, i) => new Cursor(part, frames, labelSets.rankOf[i]!));
-  const out = new Output(cursors);
+  const out = new Output(cursors, check);
   const heap = new CursorHeap(frames);
   for (const cursor of cursors) heap.push(cursor);
   const standing: Cursor[] = [];
   for (let first = heap.first; first !== undefined; first = heap.first) {
-    if (out.nodeCount % CHECK_EVERY === 0) check?.(out.nodeCount);
     const { depth, frame } = first;
     let count = 0;
     for (let next = heap.first; next?.depth === depth && next.frame === frame; next = heap.first) {
@@ -61,7 +60,17 @@ export function mergeInOrder(
     }
     out.put(standing, count);
     // Not before all have been found: whoever moves on goes deeper than those that still stand.
-    for (let i = 0; i < count; i++) if (standing[i]!.advance()) heap.push(standing[i]!);
+    for (let i = 0; i < count; i++) {
+      const cursor = standing[i]!;
+      let isOn = cursor.advance();
+      // What hangs below a node that only one source has is its own, down to the depth at which others wait.
+      const waitingDepth = heap.first?.depth ?? NONE;
+      while (count === 1 && isOn && cursor.depth > waitingDepth) {
+        out.put(standing, 1);
+        isOn = cursor.advance();
+      }
+      if (isOn) heap.push(cursor);
+    }
   }
   check?.(out.nodeCount);
   return {
@@ -223,6 +232,7 @@ class CursorHeap {
 /** What is put out. */
 class Output {
   nodeCount = 0;
+  readonly #check: MergeSettings['check'];
   #keyCount = 0;
   #parent: Int32Array;
   #frame: Int32Array;
@@ -231,7 +241,8 @@ class Output {
   /** The nodes above and the last node, by depth. */
   readonly #path: number[] = [];
 
-  constructor(cursors: readonly Cursor[]) {
+  constructor(cursors: readonly Cursor[], check: MergeSettings['check']) {
+    this.#check = check;
     // No less than the widest source has, and twice that if there are more of them: pages that nothing is written to cost nothing.
     const room = (counts: readonly number[]): number =>
       Math.min(
@@ -249,6 +260,7 @@ class Output {
   /** The node that the first `count` of `standing` stand on, and its keys by label set: keys of one label set are one. */
   put(standing: readonly Cursor[], count: number): void {
     const { depth, frame } = standing[0]!;
+    if (this.nodeCount % CHECK_EVERY === 0) this.#check?.(this.nodeCount);
     const node = this.nodeCount++;
     if (node === this.#parent.length) {
       this.#parent = widened(this.#parent);

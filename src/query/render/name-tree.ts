@@ -67,7 +67,13 @@ export class NameTree {
   }
 
   expandAll(): void {
-    for (let node = 0; node < this.count; node++) this.#expand(node);
+    // Depth first, because members of a node that was just made are near in memory.
+    const waiting = [0];
+    for (let node = waiting.pop(); node !== undefined; node = waiting.pop()) {
+      const start = this.count;
+      this.#expand(node);
+      for (let child = start; child < this.count; child++) waiting.push(child);
+    }
   }
 
   #expand(parent: number): void {
