@@ -1,5 +1,5 @@
 /** Callers, callees and the call graph against `go tool pprof`, on recorded profiles of four servers. */
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -43,6 +43,56 @@ async function peek(path: string, name: string): Promise<Peek> {
     side.set(called, (side.get(called) ?? 0n) + BigInt(value));
   }
   return { callers, callees };
+}
+
+/** Sorted: which of two equal values comes first is left to chance there. Labels stand below a sample's first line. */
+function comparableLines(text: string): readonly string[] {
+  const [head = '', ...parts] = text.split(/^-{5,}\+-{5,}$/m);
+  const sorted = parts.map((part) => part.trim().split('\n').sort().join('\n')).sort();
+  return [...head.split('\n').sort(), ...sorted].filter((line) => line !== '');
+}
+
+/** What -raw says of samples, each location spelled out: `values stack labels`, equal stacks added up. */
+function rawSamples(text: string): readonly string[] {
+  const [, samples = '', locations = ''] =
+    /\nSamples:\n(.*?)\nLocations\n(.*?)\nMappings\n/s.exec(text) ?? [];
+  const places = new Map<string, string[]>();
+  let last: string[] = [];
+  for (const line of locations.split('\n')) {
+    const [, id, rest = ''] = /^ *(\d+): 0x[0-9a-f]+ (?:M=\d+ )?(.*)$/.exec(line) ?? [];
+    if (id === undefined) last.push(line.trim());
+    else {
+      last = [rest];
+      places.set(id, last);
+    }
+  }
+  const sums = new Map<string, bigint[]>();
+  let own: { readonly values: readonly bigint[]; readonly stack: string } | undefined;
+  let labels: string[] = [];
+  const take = (): void => {
+    if (own === undefined) return;
+    const key = JSON.stringify([own.stack, labels.sort()]);
+    const before = sums.get(key) ?? own.values.map(() => 0n);
+    sums.set(
+      key,
+      before.map((sum, i) => sum + (own?.values[i] ?? 0n)),
+    );
+  };
+  for (const line of samples.split('\n').slice(1)) {
+    const [, values, ids = ''] = /^((?: +-?\d+)+): (.*)$/.exec(line) ?? [];
+    if (values === undefined) labels.push(line.trim());
+    else {
+      take();
+      labels = [];
+      const stack = ids
+        .trim()
+        .split(/ +/)
+        .map((id) => (places.get(id) ?? [id]).join(' < '));
+      own = { values: values.trim().split(/ +/).map(BigInt), stack: stack.join(' < ') };
+    }
+  }
+  take();
+  return [...sums].map(([key, values]) => `${values.at(-1)} ${key}`).sort();
 }
 
 /** Value of each child of the root's only child. */
@@ -145,6 +195,20 @@ describe.skipIf(missing !== undefined)(
             of: [...want.callees].sort(),
           });
         }
+      });
+
+      // It reads ours as it reads what was sent: every sample and label (-raw), and all that it makes of them.
+      it.each(['-raw', '-tree', '-top', '-peek=.'])('is the same to %s', async (report) => {
+        const { body } = await store.query.mergePprof(query);
+        const own = join(dir, `${service}.pb.gz`);
+        writeFileSync(own, body);
+        const linesOf = async (file: string): Promise<readonly string[]> => {
+          const text = (await goPprof([report, ...EVERYTHING, file])).toString('utf8');
+          return report === '-raw' ? rawSamples(text) : comparableLines(text);
+        };
+        const want = await linesOf(path);
+        expect(want.length).toBeGreaterThan(50);
+        expect(await linesOf(own)).toEqual(want);
       });
 
       it('has the edges of -dot', async () => {
