@@ -1,12 +1,16 @@
 /**
  * What one tenant's queries do to another's: a quiet tenant asks for five minutes of one service four times a second, alone
- * and while another tenant asks, eight at a time, for all it has in the most expensive ways. No file is needed.
+ * and while another tenant asks, eight at a time, for all it has in the most expensive ways, among them a million groups. No
+ * file is needed.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openStore } from '../src/index.js';
+import { encodePprof } from '../src/formats/pprof/encode.js';
+import { EMPTY_FRAME } from '../src/model/frame.js';
+import type { SampleLabels } from '../src/model/sample-labels.js';
 import { startServerProcess } from '../test/support/server-process.js';
 import { isQuick, memoryMb, printFigure } from './support/figures.js';
 import { RECORDED, StackGenerator } from './support/generator.js';
@@ -17,6 +21,9 @@ const STEP_MS = 10_000;
 const END_MS = START_MS + 100 * 86_400_000;
 const QUIET = { tenantId: 'quiet', profiles: 180, pods: 1 };
 const HOSTILE = { tenantId: 'hostile', profiles: isQuick ? 180 : 1_440, pods: 4 };
+/** A million requests in all. */
+const REQUEST_PROFILES = 100;
+const REQUESTS_EACH = isQuick ? 100 : 10_000;
 const SECONDS = isQuick ? 3 : 30;
 const QUIET_EVERY_MS = 250;
 const HOSTILE_AT_ONCE = 8;
@@ -29,7 +36,34 @@ const HOSTILE_QUERIES: readonly Readonly<Record<string, string>>[] = [
   { path: 'merge', format: 'tree', granularity: 'line', inverted: 'true' },
   { path: 'timeseries', step: '1000', groupBy: 'pod', end: `${START_MS + 3_600_000}` },
   { path: 'merge', format: 'flamebearer', maxNodes: '100000' },
+  // A group for each request.
+  { path: 'merge', format: 'tree', rootLabel: 'request' },
+  { path: 'timeseries', step: '1000', groupBy: 'request', end: `${START_MS + 3_600_000}` },
 ];
+
+/** One stack, and a request of its own for each sample. */
+function requestsPprof(profile: number): Uint8Array {
+  const labelsOf = (index: number): SampleLabels => ({
+    strings: index === 0 ? [] : [{ name: 'request', value: `${profile}/${index}` }],
+    numbers: [],
+  });
+  const key = Int32Array.from({ length: REQUESTS_EACH }, (_, i) => i);
+  return encodePprof({
+    sampleTypes: [{ type: 'cpu', unit: 'nanoseconds' }],
+    periodType: 'cpu',
+    periodUnit: 'nanoseconds',
+    timeNs: BigInt(START_MS + profile * STEP_MS) * 1_000_000n,
+    durationNs: 10_000_000_000n,
+    key,
+    values: [BigInt64Array.from(key, () => 10_000_000n)],
+    symbols: {
+      frames: { count: 1, frame: () => ({ ...EMPTY_FRAME, functionName: 'serve' }) },
+      nodes: { count: 2, parent: Int32Array.of(-1, 0), frame: Int32Array.of(-1, 0) },
+      keys: { node: key.map(() => 1), labelSet: key.map((i) => i + 1) },
+      labelSets: { count: REQUESTS_EACH + 1, labels: labelsOf },
+    },
+  });
+}
 
 async function fill(dir: string): Promise<void> {
   const [service] = RECORDED;
@@ -45,6 +79,13 @@ async function fill(dir: string): Promise<void> {
       ];
       await store.write({ labels, profile: generator.pprof(START_MS + i * STEP_MS) }, tenantId);
     }
+  }
+  for (let i = 0; i < REQUEST_PROFILES; i++) {
+    const labels = [
+      { name: 'service_name', value: 'requests' },
+      { name: '__name__', value: 'process_cpu' },
+    ];
+    await store.write({ labels, profile: requestsPprof(i) }, HOSTILE.tenantId);
   }
   await store.compact({ full: true });
   await store.close();

@@ -1,7 +1,7 @@
 /** Label sets of samples, grouped by the values of some label names. */
 import type { LabelSetTable } from '../symbols/source.js';
 import type { RowRun } from './block-handle.js';
-import { EXACT_ROWS_MAX, normalizeWords } from './kernels.js';
+import { EXACT_ROWS_MAX, WORD } from './kernels.js';
 import { filteredLabelSets, type SampleFilter } from './sample-filter.js';
 
 export interface LabelSetGroups {
@@ -42,6 +42,8 @@ export class GroupSums {
   readonly #low: Float64Array;
   readonly #high: Float64Array;
   readonly #seen: Uint8Array;
+  /** Groups seen, because a profile has few of a million. */
+  #touched: number[] = [];
 
   constructor(groups: number) {
     this.#low = new Float64Array(groups);
@@ -63,9 +65,9 @@ export class GroupSums {
         if ((low | high) === 0) continue;
         this.#low[g]! += low >>> 0;
         this.#high[g]! += high;
-        this.#seen[g] = 1;
+        this.#see(g);
       }
-      normalizeWords(this.#low, this.#high);
+      this.#normalize();
     }
   }
 
@@ -75,18 +77,32 @@ export class GroupSums {
       const g = groupOfKey[key[i]!]!;
       if (g < 0 || (words[2 * i]! | words[2 * i + 1]!) === 0) continue;
       this.#low[g]!++;
-      this.#seen[g] = 1;
+      this.#see(g);
+    }
+  }
+
+  #see(group: number): void {
+    if (this.#seen[group] === 1) return;
+    this.#seen[group] = 1;
+    this.#touched.push(group);
+  }
+
+  #normalize(): void {
+    for (const g of this.#touched) {
+      const carry = Math.floor(this.#low[g]! / WORD);
+      this.#low[g]! -= carry * WORD;
+      this.#high[g]! += carry;
     }
   }
 
   /** Hands out the groups that had a value, as normalised words, and starts anew. */
   take(visit: (group: number, low: number, high: number) => void): void {
-    for (let g = 0; g < this.#seen.length; g++) {
-      if (this.#seen[g] === 0) continue;
+    for (const g of this.#touched) {
       visit(g, this.#low[g]!, this.#high[g]!);
       this.#seen[g] = 0;
       this.#low[g] = 0;
       this.#high[g] = 0;
     }
+    this.#touched = [];
   }
 }

@@ -5,13 +5,13 @@ import { ExactSums, pairToBigint, roundFraction, storeWords } from './sums.js';
 
 /** One value for each step that was touched: a sum, or the greatest. */
 export class StepValues {
-  readonly sums = new ExactSums();
+  readonly sums: ExactSums;
   /** Profiles that had a value in the step. */
   readonly count: Int32Array;
   readonly touched: number[] = [];
 
   constructor(steps: number) {
-    this.sums.reserve(steps);
+    this.sums = new ExactSums(steps);
     this.count = new Int32Array(steps);
   }
 
@@ -51,14 +51,18 @@ export class SeriesSteps {
   readonly steps: number;
   readonly #inUse = new Map<string, StepValues>();
   readonly #free: StepValues[] = [];
+  readonly #check: (groups: number) => void;
 
-  constructor(steps: number) {
+  /** `check` is told how many groups there will be before one is made; it may throw. */
+  constructor(steps: number, check: (groups: number) => void) {
     this.steps = steps;
+    this.#check = check;
   }
 
   of(group: string): StepValues {
     const known = this.#inUse.get(group);
     if (known !== undefined) return known;
+    this.#check(this.#inUse.size + 1);
     const values = this.#free.pop() ?? new StepValues(this.steps);
     this.#inUse.set(group, values);
     return values;
@@ -76,12 +80,12 @@ export class SeriesSteps {
 }
 
 export class StepGroup {
-  readonly #sums = new ExactSums();
+  readonly #sums: ExactSums;
   readonly #fraction: Float64Array;
   readonly #seen: Uint8Array;
 
   constructor(steps: number) {
-    this.#sums.reserve(steps);
+    this.#sums = new ExactSums(steps);
     this.#fraction = new Float64Array(steps);
     this.#seen = new Uint8Array(steps);
   }

@@ -23,7 +23,7 @@ import { isOpen } from './sample-filter.js';
 import { GroupSums, labelSetGroups, type LabelSetGroups } from './sample-groups.js';
 import { type CompiledSelector, seriesLabel } from '../symbols/select.js';
 import type { ProfileSource, QuerySeries, Slice } from './source.js';
-import { SeriesSteps, StepGroup } from './step-sums.js';
+import { SeriesSteps, StepGroup, type StepValues } from './step-sums.js';
 
 export interface TimeSeriesRequest {
   readonly sources: readonly ProfileSource[];
@@ -60,7 +60,7 @@ export async function timeSeries(request: TimeSeriesRequest): Promise<TimeSeries
   request.context.checkRows(rows);
   const groups = new GroupTable(steps, request.context);
   const bySeries = piecesBySeries(request.sources);
-  const accumulator = new SeriesSteps(steps);
+  const accumulator = new SeriesSteps(steps, (count) => checkPoints(count, steps, request.context));
   for (const series of request.series) {
     request.context.check();
     const pieces = bySeries.get(series) ?? [];
@@ -194,7 +194,12 @@ async function addSamples(
   const { source, slice, symbols, sets } = piece;
   const takesMax = aggregationOf(work.series, request.aggregation) === 'max';
   const stepOf = stepper(request);
-  const targets = sets.keys.map((key) => work.accumulator.of(key));
+  // Made when they are seen: of a million requests each profile has a few.
+  const targets: (StepValues | undefined)[] = [];
+  const targetOf = (group: number): StepValues => {
+    targets[group] ??= work.accumulator.of(sets.keys[group]!);
+    return targets[group];
+  };
   const passes = request.filter?.(symbols);
   const groupOfKey = symbols.keys.labelSet.map((set, k) =>
     passes === undefined || passes[k] === 1 ? sets.groupOf[set]! : -1,
@@ -205,9 +210,9 @@ async function addSamples(
     if (current < 0) return;
     const step = stepOf(source.profiles.startNs[current]!);
     profile.take((g, low, high) => {
-      if (request.measure === 'profiles') targets[g]!.add(step, 1, 0);
-      else if (takesMax) targets[g]!.raise(step, low, high);
-      else targets[g]!.add(step, low, high);
+      if (request.measure === 'profiles') targetOf(g).add(step, 1, 0);
+      else if (takesMax) targetOf(g).raise(step, low, high);
+      else targetOf(g).add(step, low, high);
     });
   };
   const call = { slices: [slice], column: slice.column, signal: request.context.signal };

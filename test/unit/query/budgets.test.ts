@@ -5,6 +5,33 @@ import { memoryStore, TENANT } from '../../support/query-store.js';
 
 const MINUTE_MS = 60_000;
 
+const layout = { consumedBeforeNs: 1n << 62n, placeOf: () => 0 };
+const range = {
+  tenantId: TENANT,
+  selector: '',
+  startMs: 0,
+  endMs: 20 * MINUTE_MS,
+  profileType: 'cpu:cpu:count:p:u',
+};
+
+function profileOf(minute: number, samples: PlainProfile['samples']): PlainProfile {
+  return {
+    series: {
+      service: 'api',
+      profileName: 'cpu',
+      labels: [{ name: 'service_name', value: 'api' }],
+      periodType: 'p',
+      periodUnit: 'u',
+      sampleTypes: [{ type: 'cpu', unit: 'count', temporality: 'delta' }],
+      group: 0,
+    },
+    startNs: BigInt(minute * MINUTE_MS) * 1_000_000n,
+    id: `id-${minute}`,
+    flags: 0,
+    samples,
+  };
+}
+
 describe('what one query may spend', () => {
   it('is read', () => {
     expect(parseBudgetRule('deadline:10s/rows:50000000')).toEqual({
@@ -54,34 +81,12 @@ describe('what one query may spend', () => {
   });
 
   it('stops a query that would spend more, and no other', async () => {
-    const profiles = Array.from(
-      { length: 20 },
-      (_, i): PlainProfile => ({
-        series: {
-          service: 'api',
-          profileName: 'cpu',
-          labels: [{ name: 'service_name', value: 'api' }],
-          periodType: 'p',
-          periodUnit: 'u',
-          sampleTypes: [{ type: 'cpu', unit: 'count', temporality: 'delta' }],
-          group: 0,
-        },
-        startNs: BigInt(i * MINUTE_MS) * 1_000_000n,
-        id: `id-${i}`,
-        flags: 0,
-        samples: [
-          { functions: ['main', `f${i}`], labelSet: '', values: [1n] },
-          { functions: ['main'], labelSet: '', values: [2n] },
-        ],
-      }),
+    const profiles = Array.from({ length: 20 }, (_, i) =>
+      profileOf(i, [
+        { functions: ['main', `f${i}`], labelSet: '', values: [1n] },
+        { functions: ['main'], labelSet: '', values: [2n] },
+      ]),
     );
-    const layout = { consumedBeforeNs: 1n << 62n, placeOf: () => 0 };
-    const range = {
-      selector: '',
-      startMs: 0,
-      endMs: 20 * MINUTE_MS,
-      profileType: 'cpu:cpu:count:p:u',
-    };
     const fails = async (rule: object): Promise<unknown> => {
       const settings = {
         budgets: [
@@ -90,9 +95,9 @@ describe('what one query may spend', () => {
         ],
       };
       const { engine } = memoryStore(profiles, { ...layout, settings });
-      const steps = { ...range, tenantId: TENANT, stepMs: MINUTE_MS, groupBy: [] };
+      const steps = { ...range, stepMs: MINUTE_MS, groupBy: [] };
       try {
-        const { total } = await engine.mergeTop({ ...range, tenantId: TENANT });
+        const { total } = await engine.mergeTop(range);
         const { series } = await engine.timeSeries(steps);
         return [total, series[0]?.value.length];
       } catch (error) {
@@ -103,5 +108,22 @@ describe('what one query may spend', () => {
     expect(await fails({ rowsMax: 39 })).toBe('PS_QUERY_ROWS');
     expect(await fails({ nodesMax: 10 })).toBe('PS_QUERY_NODES');
     expect(await fails({ pointsMax: 19 })).toBe('PS_QUERY_POINTS');
+  });
+
+  it('is refused before a group for each request has taken its memory', async () => {
+    const samples = Array.from({ length: 1_000 }, (_, i) => ({
+      functions: ['main'],
+      labelSet: `[[["request","${i}"]],[]]`,
+      values: [1n],
+    }));
+    const { engine } = memoryStore([profileOf(0, samples)], layout);
+    const before = process.memoryUsage().arrayBuffers;
+    // Each group alone would have a third of all points: 1,000 of them some 10 GB.
+    const query = { ...range, endMs: 333_333, stepMs: 1, groupBy: ['request'] };
+    const refused = { code: 'PS_QUERY_POINTS', details: { groups: 4, steps: 333_333 } };
+    await expect(engine.timeSeries(query)).rejects.toMatchObject(refused);
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(200e6);
+    const whole = await engine.timeSeries({ ...query, stepMs: 333_333 });
+    expect(whole.series).toHaveLength(1_000);
   });
 });
