@@ -19,6 +19,8 @@ const TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const START_MS = 1_790_000_000_000;
 const STEP_MS = 10_000;
 const END_MS = START_MS + 100 * 86_400_000;
+const HOUR_END = `${START_MS + 3_600_000}`;
+const REQUEST_TYPE = 'requests:time:nanoseconds:time:nanoseconds';
 const QUIET = { tenantId: 'quiet', profiles: 180, pods: 1 };
 const HOSTILE = { tenantId: 'hostile', profiles: isQuick ? 180 : 1_440, pods: 4 };
 /** A million requests in all. */
@@ -34,11 +36,11 @@ const HOSTILE_QUERIES: readonly Readonly<Record<string, string>>[] = [
   { path: 'merge', format: 'pprof' },
   { path: 'merge', format: 'tree', focus: '(.*a.*e.*i.*o.*u.*|.*z{1,40}.*){1,8}$' },
   { path: 'merge', format: 'tree', granularity: 'line', inverted: 'true' },
-  { path: 'timeseries', step: '1000', groupBy: 'pod', end: `${START_MS + 3_600_000}` },
+  { path: 'timeseries', step: '1000', groupBy: 'pod', end: HOUR_END },
   { path: 'merge', format: 'flamebearer', maxNodes: '100000' },
   // A group for each request.
-  { path: 'merge', format: 'tree', rootLabel: 'request' },
-  { path: 'timeseries', step: '1000', groupBy: 'request', end: `${START_MS + 3_600_000}` },
+  { path: 'merge', format: 'tree', rootLabel: 'request', type: REQUEST_TYPE },
+  { path: 'timeseries', step: '1000', groupBy: 'request', type: REQUEST_TYPE, end: HOUR_END },
 ];
 
 /** One stack, and a request of its own for each sample. */
@@ -49,8 +51,8 @@ function requestsPprof(profile: number): Uint8Array {
   });
   const key = Int32Array.from({ length: REQUESTS_EACH }, (_, i) => i);
   return encodePprof({
-    sampleTypes: [{ type: 'cpu', unit: 'nanoseconds' }],
-    periodType: 'cpu',
+    sampleTypes: [{ type: 'time', unit: 'nanoseconds' }],
+    periodType: 'time',
     periodUnit: 'nanoseconds',
     timeNs: BigInt(START_MS + profile * STEP_MS) * 1_000_000n,
     durationNs: 10_000_000_000n,
@@ -83,7 +85,7 @@ async function fill(dir: string): Promise<void> {
   for (let i = 0; i < REQUEST_PROFILES; i++) {
     const labels = [
       { name: 'service_name', value: 'requests' },
-      { name: '__name__', value: 'process_cpu' },
+      { name: '__name__', value: 'requests' },
     ];
     await store.write({ labels, profile: requestsPprof(i) }, HOSTILE.tenantId);
   }

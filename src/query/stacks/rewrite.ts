@@ -6,6 +6,8 @@
  * pprof keeps the inlined frames of one address in one *location*; its filters cut locations, not only stacks, and the
  * steps here do so too: see `showFrom` and `pruneFrom`.
  */
+import { StoreError } from '../../base/errors.js';
+import { LIMITS } from '../../base/limits.js';
 import { canShareLocation } from '../../formats/pprof/encode-symbols.js';
 import { EMPTY_FRAME, type Frame, frameName } from '../../model/frame.js';
 import type { FrameTest } from '../../model/frame-test.js';
@@ -281,11 +283,23 @@ export function inversion(frames: Frames): PathStep {
   };
 }
 
+function tooManyGroups(names: readonly string[]): StoreError {
+  return new StoreError({
+    kind: 'limit',
+    code: 'PS_QUERY_GROUPS',
+    message:
+      `cannot group by label ${names.join()}: got samples with more than ${LIMITS.queryGroupsMax} different labels; ` +
+      'want fewer (a narrower selector or another label)',
+  });
+}
+
+/** Throws `limit` PS_QUERY_GROUPS. */
 function rootLabelStep(names: readonly string[], frames: Frames): PathStep {
   const known = new Map<number, readonly number[]>();
   return (path) => {
     let roots = known.get(path.labelSet);
     if (roots === undefined) {
+      if (known.size === LIMITS.queryGroupsMax) throw tooManyGroups(names);
       const { strings, numbers } = frames.labels(path.labelSet);
       roots = names.map((name) => {
         const texts = strings.filter((l) => l.name === name).map((l) => l.value);
