@@ -131,12 +131,13 @@ describe('symbol merge', () => {
       fc.property(
         fc.array(fc.tuple(distinct, fc.boolean()), { maxLength: 5 }),
         fc.infiniteStream(fc.boolean()),
-        (lists, coin) => {
+        fc.constantFrom(0, undefined),
+        (lists, coin, manyNodes) => {
           const parts = lists.map(([list, isInOrder]) => ({
             symbols: isInOrder ? inOrder(list) : symbolsOf(list),
             wanted: Uint8Array.from(list, () => (coin.next().value ? 1 : 0)),
           }));
-          const { symbols, keyOf } = mergeParts(parts, { frames: new FramePool() });
+          const { symbols, keyOf } = mergeParts(parts, { frames: new FramePool() }, manyNodes);
           const obvious: PlainKey[] = [];
           parts.forEach(({ symbols: source, wanted }, i) => {
             keysOf(source).forEach((key, k) => {
