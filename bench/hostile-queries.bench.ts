@@ -8,9 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { openStore } from '../src/index.js';
-import { encodePprof } from '../src/formats/pprof/encode.js';
-import { EMPTY_FRAME } from '../src/model/frame.js';
-import type { SampleLabels } from '../src/model/sample-labels.js';
+import { labelledPprof } from '../test/support/labelled-pprof.js';
 import { startServerProcess } from '../test/support/server-process.js';
 import { isQuick, memoryMb, printFigure } from './support/figures.js';
 import { RECORDED, StackGenerator } from './support/generator.js';
@@ -43,30 +41,6 @@ const HOSTILE_QUERIES: readonly Readonly<Record<string, string>>[] = [
   { path: 'timeseries', step: '1000', groupBy: 'request', type: REQUEST_TYPE, end: HOUR_END },
 ];
 
-/** One stack, and a request of its own for each sample. */
-function requestsPprof(profile: number): Uint8Array {
-  const labelsOf = (index: number): SampleLabels => ({
-    strings: index === 0 ? [] : [{ name: 'request', value: `${profile}/${index}` }],
-    numbers: [],
-  });
-  const key = Int32Array.from({ length: REQUESTS_EACH }, (_, i) => i);
-  return encodePprof({
-    sampleTypes: [{ type: 'time', unit: 'nanoseconds' }],
-    periodType: 'time',
-    periodUnit: 'nanoseconds',
-    timeNs: BigInt(START_MS + profile * STEP_MS) * 1_000_000n,
-    durationNs: 10_000_000_000n,
-    key,
-    values: [BigInt64Array.from(key, () => 10_000_000n)],
-    symbols: {
-      frames: { count: 1, frame: () => ({ ...EMPTY_FRAME, functionName: 'serve' }) },
-      nodes: { count: 2, parent: Int32Array.of(-1, 0), frame: Int32Array.of(-1, 0) },
-      keys: { node: key.map(() => 1), labelSet: key.map((i) => i + 1) },
-      labelSets: { count: REQUESTS_EACH + 1, labels: labelsOf },
-    },
-  });
-}
-
 async function fill(dir: string): Promise<void> {
   const [service] = RECORDED;
   if (service === undefined) throw new Error('no service');
@@ -87,7 +61,9 @@ async function fill(dir: string): Promise<void> {
       { name: 'service_name', value: 'requests' },
       { name: '__name__', value: 'requests' },
     ];
-    await store.write({ labels, profile: requestsPprof(i) }, HOSTILE.tenantId);
+    const startMs = START_MS + i * STEP_MS;
+    const profile = labelledPprof({ sampleType: 'time', startMs, batch: i, count: REQUESTS_EACH });
+    await store.write({ labels, profile }, HOSTILE.tenantId);
   }
   await store.compact({ full: true });
   await store.close();

@@ -74,9 +74,9 @@ export async function aggregate(request: AggregateRequest): Promise<MergedValues
   const last = await lastProfiles(piecesOf(request, 'last'), context);
   await forEachSum(request, last, (part) => out.add(part));
   const averages = await averagesOf(request, piecesOf(request, 'avg'));
-  if (averages !== undefined) out.add(averages);
+  if (averages !== undefined) out.addMerged(averages);
   const maxima = await maximaOf(request, piecesOf(request, 'max'));
-  if (maxima !== undefined) out.add(maxima);
+  if (maxima !== undefined) out.addMerged(maxima);
   return out.finish();
 }
 

@@ -181,9 +181,20 @@ export class MergedSums {
     this.#pendingKeys += symbols.keys.count;
     this.#merged = undefined;
     if (this.#pendingKeys <= this.#pendingKeysMax || this.#pending.length === 1) return;
-    this.#merged = this.#merge();
-    this.#pending = [this.#merged];
-    this.#pendingKeys = this.#merged.symbols.keys.count;
+    const merged = this.#merge();
+    this.#pending = [];
+    this.addMerged(merged);
+  }
+
+  /** Takes what is merged already: alone it is the answer as it is. */
+  addMerged(merged: MergedValues): void {
+    if (this.#pending.length > 0) {
+      this.add(merged);
+      return;
+    }
+    this.#merged = merged;
+    this.#pending = [merged];
+    this.#pendingKeys = merged.symbols.keys.count;
     this.#pendingKeysMax = Math.max(PENDING_KEYS_MIN, 2 * this.#pendingKeys);
   }
 

@@ -9,8 +9,10 @@
 import { type SampleLabels, sampleLabelsFromKey } from '../model/sample-labels.js';
 import type { FramePool } from './frame-pool.js';
 import { compareFrames } from './frame-order.js';
+import { growInts } from './intern-records.js';
 import { neededNodes } from './needed-nodes.js';
-import type { LabelSetTable, SymbolSource } from './source.js';
+import { asOfNow, type LabelSetTable, type SymbolSource } from './source.js';
+import { areLabelSetsInOrder } from './trie-order.js';
 
 const NONE = -1;
 /** Nodes put out between two calls of `check`. */
@@ -40,13 +42,16 @@ export function mergeInOrder(
   parts: readonly SymbolPart[],
   { frames, check }: MergeSettings,
 ): MergedParts {
-  const only = parts.length === 1 ? wholeOf(parts[0]!) : undefined;
+  const needed = parts.map(({ symbols, wanted }) => neededNodes(symbols, wanted));
+  const only = parts.length === 1 ? wholeOf(parts[0]!, needed[0]!) : undefined;
   if (only !== undefined) {
     check?.(only.symbols.nodes.count);
     return only;
   }
   const labelSets = mergeLabelSets(parts);
-  const cursors = parts.map((part, i) => new Cursor(part, frames, labelSets.rankOf[i]!));
+  const cursors = parts.map(
+    (part, i) => new Cursor(part, frames, { needed: needed[i]!, rankOf: labelSets.rankOf[i]! }),
+  );
   const out = new Output(cursors, check);
   const heap = new CursorHeap(frames);
   for (const cursor of cursors) heap.push(cursor);
@@ -74,46 +79,21 @@ export function mergeInOrder(
   }
   check?.(out.nodeCount);
   return {
-    symbols: { ...out.tables(), frames, labelSets: labelSets.table },
+    symbols: out.symbols(frames, labelSets.table),
     keyOf: cursors.map((cursor) => cursor.keyOf),
   };
 }
 
 /** A part that is all wanted is its own merge. */
-function wholeOf({ symbols, wanted }: SymbolPart): MergedParts | undefined {
+function wholeOf({ symbols, wanted }: SymbolPart, needed: Uint8Array): MergedParts | undefined {
   const { count } = symbols.keys;
   if (wanted !== undefined && !wanted.subarray(0, count).every(isSet)) return undefined;
-  if (!neededNodes(symbols).every(isSet) || !areLabelSetsPlain(symbols.labelSets)) return undefined;
+  // Labels that were put on the sets leave none empty, and may have made two of them equal.
+  const { labelSets } = symbols;
+  if (labelSets.key(0) !== '' || !areLabelSetsInOrder(labelSets, 1)) return undefined;
+  if (!needed.every(isSet)) return undefined;
   const keyOf = Int32Array.from({ length: count }, (_, k) => k);
   return { symbols: asOfNow(symbols), keyOf: [keyOf] };
-}
-
-/** False where labels were put on the sets: set 0 is not empty, or two sets have become equal. */
-function areLabelSetsPlain(labelSets: LabelSetTable): boolean {
-  if (labelSets.key(0) !== '') return false;
-  for (let set = 1; set < labelSets.count; set++) {
-    if (labelSets.key(set) === labelSets.key(set - 1)) return false;
-  }
-  return true;
-}
-
-/** What grows later, as the symbols of an open segment do, shows as it is now. */
-function asOfNow(symbols: SymbolSource): SymbolSource {
-  const { nodes, keys } = symbols;
-  if (nodes.parent.length === nodes.count && keys.node.length === keys.count) return symbols;
-  return {
-    ...symbols,
-    nodes: {
-      count: nodes.count,
-      parent: nodes.parent.subarray(0, nodes.count),
-      frame: nodes.frame.subarray(0, nodes.count),
-    },
-    keys: {
-      count: keys.count,
-      node: keys.node.subarray(0, keys.count),
-      labelSet: keys.labelSet.subarray(0, keys.count),
-    },
-  };
 }
 
 const isSet = (element: number): boolean => element !== 0;
@@ -135,13 +115,17 @@ class Cursor {
   /** Keys before it are done with. */
   #key = 0;
 
-  constructor(part: SymbolPart, frames: FramePool, rankOf: Int32Array) {
-    const { symbols, wanted } = part;
+  constructor(
+    part: SymbolPart,
+    frames: FramePool,
+    { needed, rankOf }: { readonly needed: Uint8Array; readonly rankOf: Int32Array },
+  ) {
+    const { symbols } = part;
     this.#part = part;
     this.#frames = frames;
     this.#frameOf = frames.known(symbols.frames);
     this.#rankOf = rankOf;
-    this.needed = neededNodes(symbols, wanted);
+    this.needed = needed;
     this.keyOf = new Int32Array(symbols.keys.count).fill(NONE);
   }
 
@@ -263,8 +247,8 @@ class Output {
     if (this.nodeCount % CHECK_EVERY === 0) this.#check?.(this.nodeCount);
     const node = this.nodeCount++;
     if (node === this.#parent.length) {
-      this.#parent = widened(this.#parent);
-      this.#frame = widened(this.#frame);
+      this.#parent = growInts(this.#parent, node + 1);
+      this.#frame = growInts(this.#frame, node + 1);
     }
     this.#parent[node] = depth === 0 ? NONE : this.#path[depth - 1]!;
     this.#frame[node] = frame;
@@ -284,36 +268,22 @@ class Output {
   #key(node: number, labelSet: number): number {
     const key = this.#keyCount++;
     if (key === this.#keyNode.length) {
-      this.#keyNode = widened(this.#keyNode);
-      this.#keyLabelSet = widened(this.#keyLabelSet);
+      this.#keyNode = growInts(this.#keyNode, key + 1);
+      this.#keyLabelSet = growInts(this.#keyLabelSet, key + 1);
     }
     this.#keyNode[key] = node;
     this.#keyLabelSet[key] = labelSet;
     return key;
   }
 
-  tables(): Pick<SymbolSource, 'nodes' | 'keys'> {
-    const nodes = this.nodeCount;
-    const keys = this.#keyCount;
-    return {
-      nodes: {
-        count: nodes,
-        parent: this.#parent.subarray(0, nodes),
-        frame: this.#frame.subarray(0, nodes),
-      },
-      keys: {
-        count: keys,
-        node: this.#keyNode.subarray(0, keys),
-        labelSet: this.#keyLabelSet.subarray(0, keys),
-      },
-    };
+  symbols(frames: FramePool, labelSets: LabelSetTable): SymbolSource {
+    return asOfNow({
+      frames,
+      nodes: { count: this.nodeCount, parent: this.#parent, frame: this.#frame },
+      keys: { count: this.#keyCount, node: this.#keyNode, labelSet: this.#keyLabelSet },
+      labelSets,
+    });
   }
-}
-
-function widened(array: Int32Array): Int32Array<ArrayBuffer> {
-  const out = new Int32Array(Math.ceil(array.length * 1.5) + 16);
-  out.set(array);
-  return out;
 }
 
 /** The label sets of keys that count, by text; each source's numbers in that order. */
@@ -322,15 +292,11 @@ function mergeLabelSets(parts: readonly SymbolPart[]): {
   readonly rankOf: readonly Int32Array[];
 } {
   const used = parts.map(usedLabelSets);
-  const texts = new Set(['']);
-  parts.forEach(({ symbols }, i) => {
-    for (const set of used[i]!) texts.add(symbols.labelSets.key(set));
-  });
-  const sorted = [...texts].sort();
+  const sorted = [...new Set(['', ...used.flatMap((sets) => [...sets.values()])])].sort();
   const ranks = new Map(sorted.map((text, rank) => [text, rank]));
   const rankOf = parts.map(({ symbols }, i) => {
     const own = new Int32Array(symbols.labelSets.count).fill(NONE);
-    for (const set of used[i]!) own[set] = ranks.get(symbols.labelSets.key(set))!;
+    for (const [set, text] of used[i]!) own[set] = ranks.get(text)!;
     return own;
   });
   const table: LabelSetTable = {
@@ -341,15 +307,19 @@ function mergeLabelSets(parts: readonly SymbolPart[]): {
   return { table, rankOf };
 }
 
-function usedLabelSets({ symbols: { keys, labelSets }, wanted }: SymbolPart): readonly number[] {
-  if (labelSets.count === 1) return [0];
+/** Texts of the label sets of keys that count, by number. */
+function usedLabelSets({
+  symbols: { keys, labelSets },
+  wanted,
+}: SymbolPart): ReadonlyMap<number, string> {
+  if (labelSets.count === 1) return new Map([[0, labelSets.key(0)]]);
   const isUsed = new Uint8Array(labelSets.count);
   for (let k = 0; k < keys.count; k++) {
     if (wanted === undefined || wanted[k] !== 0) isUsed[keys.labelSet[k]!] = 1;
   }
-  const used: number[] = [];
+  const used = new Map<number, string>();
   isUsed.forEach((flag, set) => {
-    if (flag === 1) used.push(set);
+    if (flag === 1) used.set(set, labelSets.key(set));
   });
   return used;
 }

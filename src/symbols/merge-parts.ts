@@ -12,7 +12,8 @@ import { areSymbolsInOrder } from './trie-order.js';
 
 /**
  * The result is in depth-first order if every part is or, as that takes less memory, if those that are not have more than
- * `manyNodes` nodes; else parents come before children, and the rest depends on the order of the parts. Throws what `check` throws.
+ * `manyNodes` nodes; else parents come before children, and the rest depends on the order of the parts. Throws what `check`
+ * throws.
  */
 export function mergeParts(
   parts: readonly SymbolPart[],
@@ -25,18 +26,19 @@ export function mergeParts(
     if (isInOrder[i] === false) looseNodes += symbols.nodes.count;
   });
   if (parts.length > 0 && looseNodes === 0) return mergeInOrder(parts, settings);
-  const ordered = looseNodes > manyNodes ? putInOrder(parts, settings) : undefined;
+  const ordered = looseNodes > manyNodes ? putInOrder(parts, isInOrder, settings) : undefined;
   return ordered ?? mergeInAnyOrder(parts, isInOrder, settings);
 }
 
 /** Orders what is not in order, a part at a time; undefined if two children of a node have frames of one content id. */
 function putInOrder(
   parts: readonly SymbolPart[],
+  isInOrder: readonly boolean[],
   settings: MergeSettings,
 ): MergedParts | undefined {
   const ordered: (SymbolPart & { readonly remap?: Int32Array })[] = [];
-  for (const part of parts) {
-    if (areSymbolsInOrder(part.symbols)) {
+  for (const [i, part] of parts.entries()) {
+    if (isInOrder[i] === true) {
       ordered.push(part);
       continue;
     }

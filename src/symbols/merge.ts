@@ -15,7 +15,7 @@ import { type MergedSymbols, numberDepthFirst } from './depth-first.js';
 import { FramePool } from './frame-pool.js';
 import { PairTable } from './int-table.js';
 import { neededNodes } from './needed-nodes.js';
-import type { LabelSetTable, SymbolSource } from './source.js';
+import { asOfNow, type LabelSetTable, type SymbolSource } from './source.js';
 
 /** Label sets by text key; 0 is the empty one. */
 export class LabelSetPool implements LabelSetTable {
@@ -113,20 +113,12 @@ export class SymbolMerger {
   provisional(): SymbolSource {
     const nodes = this.#nodes;
     const keys = this.#keys;
-    return {
+    return asOfNow({
       frames: this.#frames,
-      nodes: {
-        count: nodes.count,
-        parent: nodes.first.subarray(0, nodes.count),
-        frame: nodes.second.subarray(0, nodes.count),
-      },
-      keys: {
-        count: keys.count,
-        node: keys.first.subarray(0, keys.count),
-        labelSet: keys.second.subarray(0, keys.count),
-      },
+      nodes: { count: nodes.count, parent: nodes.first, frame: nodes.second },
+      keys: { count: keys.count, node: keys.first, labelSet: keys.second },
       labelSets: this.#labelSets,
-    };
+    });
   }
 
   /** Gives up what only `add` needs; a later one makes it again. */

@@ -38,6 +38,25 @@ export interface KeyTable {
   readonly labelSet: Int32Array;
 }
 
+/** Arrays as long as their counts say: what grows later, as the symbols of an open segment do, shows as it is now. */
+export function asOfNow(symbols: SymbolSource): SymbolSource {
+  const { nodes, keys } = symbols;
+  if (nodes.parent.length === nodes.count && keys.node.length === keys.count) return symbols;
+  return {
+    ...symbols,
+    nodes: {
+      count: nodes.count,
+      parent: nodes.parent.subarray(0, nodes.count),
+      frame: nodes.frame.subarray(0, nodes.count),
+    },
+    keys: {
+      count: keys.count,
+      node: keys.node.subarray(0, keys.count),
+      labelSet: keys.labelSet.subarray(0, keys.count),
+    },
+  };
+}
+
 export interface LabelSetTable {
   readonly count: number;
   /** Text key of label set `index` (model/sample-labels.ts); '' for 0. */

@@ -35,7 +35,7 @@ export function isTrieInOrder(nodes: NodeTable, frames: FrameTable): boolean {
  */
 export function areSymbolsInOrder({ nodes, frames, keys, labelSets }: SymbolSource): boolean {
   return (
-    areLabelSetsInOrder(labelSets) && areKeysInOrder(keys) && isTrieKnownInOrder(nodes, frames)
+    areLabelSetsInOrder(labelSets, 0) && areKeysInOrder(keys) && isTrieKnownInOrder(nodes, frames)
   );
 }
 
@@ -63,9 +63,13 @@ function areKeysInOrder({ count, node, labelSet }: KeyTable): boolean {
   return true;
 }
 
-function areLabelSetsInOrder(labelSets: LabelSetTable): boolean {
+/** By ascending text; with a `step` of 1 no two are equal. */
+export function areLabelSetsInOrder(labelSets: LabelSetTable, step: 0 | 1): boolean {
+  let last = labelSets.key(0);
   for (let set = 1; set < labelSets.count; set++) {
-    if (labelSets.key(set) < labelSets.key(set - 1)) return false;
+    const text = labelSets.key(set);
+    if (text < last || (step === 1 && text === last)) return false;
+    last = text;
   }
   return true;
 }

@@ -3,11 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../../src/base/limits.js';
-import { encodePprof } from '../../../src/formats/pprof/encode.js';
 import { openStore } from '../../../src/index.js';
-import { EMPTY_FRAME } from '../../../src/model/frame.js';
-import type { SampleLabels } from '../../../src/model/sample-labels.js';
 import { DEFAULT_BUDGET, parseBudgetRule, QueryBudgets } from '../../../src/query/budgets.js';
+import { labelledPprof } from '../../support/labelled-pprof.js';
 import type { PlainProfile } from '../../support/plain-store.js';
 import { memoryStore, TENANT } from '../../support/query-store.js';
 
@@ -141,7 +139,12 @@ describe('what one query may spend', () => {
     const write = (minute: number, count: number): Promise<unknown> =>
       store.write({
         labels: [{ name: 'service_name', value: 'api' }],
-        profile: labelledPprof(minute * MINUTE_MS, minute, count),
+        profile: labelledPprof({
+          sampleType: 'cpu',
+          startMs: minute * MINUTE_MS,
+          batch: minute,
+          count,
+        }),
       });
     try {
       const half = LIMITS.queryGroupsMax / 2;
@@ -166,27 +169,3 @@ describe('what one query may spend', () => {
     }
   });
 });
-
-/** One stack, and `count` samples of 1 with a request of their own each. */
-function labelledPprof(startMs: number, batch: number, count: number): Uint8Array {
-  const key = Int32Array.from({ length: count }, (_, i) => i);
-  const labels = (set: number): SampleLabels => ({
-    strings: set === 0 ? [] : [{ name: 'request', value: `${batch}/${set}` }],
-    numbers: [],
-  });
-  return encodePprof({
-    sampleTypes: [{ type: 'cpu', unit: 'nanoseconds' }],
-    periodType: 'cpu',
-    periodUnit: 'nanoseconds',
-    timeNs: BigInt(startMs) * 1_000_000n,
-    durationNs: 1n,
-    key,
-    values: [BigInt64Array.from(key, () => 1n)],
-    symbols: {
-      frames: { count: 1, frame: () => ({ ...EMPTY_FRAME, functionName: 'main' }) },
-      nodes: { count: 2, parent: Int32Array.of(-1, 0), frame: Int32Array.of(-1, 0) },
-      keys: { node: key.map(() => 1), labelSet: key.map((i) => i + 1) },
-      labelSets: { count: count + 1, labels },
-    },
-  });
-}
