@@ -265,6 +265,8 @@ function hourBlock(profileCount: number, symbols: SymbolSource): BlockReader {
     profileMetadata: async () => new Array<typeof metadata>(profileCount).fill(metadata),
     frames: async () => ({ ...symbols.frames, sizeBytes: symbols.frames.count * 100 }),
     stacks: async () => symbols,
+    labelSetNumbers: async () => symbols.keys.labelSet,
+    labels: async () => ({ labelSet: symbols.keys.labelSet, labelSets: symbols.labelSets }),
     symbols: async () => symbols,
     scan: async ({ ranges }, visit) => {
       for (const { start, end } of ranges) {

@@ -95,6 +95,8 @@ export const LIMITS = {
   queryRowsMax: 2_000_000_000,
   /** Nodes of the merged trie of one query. */
   queryNodesMax: 20_000_000,
+  /** Different label sets of samples that one query holds. */
+  queryLabelSetsMax: 1_000_000,
   /** Ids of profiles that one query may name. */
   queryProfileIdsMax: 10_000,
   /** Single profiles or spans that one list may hold. */

@@ -2,9 +2,9 @@
 import { corrupt } from '../base/errors.js';
 import { mapValues, numericValues } from '../columnar/table.js';
 import { sampleLabelsFromKey, sampleLabelsKey } from '../model/sample-labels.js';
-import type { KeyTable, LabelSetTable, NodeTable } from '../symbols/source.js';
+import type { LabelSetTable, NodeTable } from '../symbols/source.js';
 import { type OpenTable, readNumbers, readTableParts } from './read-rows.js';
-import type { ServiceMeta } from './types.js';
+import type { RowRange, ServiceLabels, ServiceMeta } from './types.js';
 
 function damaged(what: string, got: string, want: string): Error {
   return corrupt('PS_BLOCK_SYMBOLS', `cannot read ${what}: got ${got}; want ${want}`);
@@ -31,33 +31,51 @@ export async function readNodes(
   return { count, parent, frame };
 }
 
-export async function readKeys(
+/** The node of each key. */
+export async function readKeyNodes(
   open: OpenTable,
   service: ServiceMeta,
   signal?: AbortSignal,
-): Promise<{ keys: KeyTable; labelSets: LabelSetTable }> {
-  const start = service.firstKeyRow;
-  const count = service.keyCount;
-  const range = { start, end: start + count };
-  const columns = await readNumbers(open, range, ['node', 'label_set'], signal);
-  const [node, labelSet] = columns as [Int32Array, Int32Array];
+): Promise<Int32Array> {
+  const [node] = (await readNumbers(open, keyRows(service), ['node'], signal)) as [Int32Array];
   let ok = true;
-  let setMax = 0;
   let last = 0;
-  for (let k = 0; k < count; k++) {
-    const n = node[k] as number;
-    const set = labelSet[k] as number;
-    if (n < last || n >= service.nodeCount || set < 0) ok = false;
+  for (const n of node) {
+    if (n < last || n >= service.nodeCount) ok = false;
     last = n;
-    if (set > setMax) setMax = set;
   }
-  if (!ok) throw damaged(`keys of ${service.service}`, 'a bad node or label set', 'nodes in order');
-  const texts =
-    setMax === 0 ? new Map([[0, '']]) : await readLabelSets(open, service, labelSet, signal);
-  return {
-    keys: { count, node, labelSet: compactSets(labelSet, texts) },
-    labelSets: labelSetTable(texts),
-  };
+  if (!ok) throw damaged(`keys of ${service.service}`, 'a bad node', 'nodes in order');
+  return node;
+}
+
+/** The number of each key's label set, 0 for the empty one. */
+export async function readLabelSetNumbers(
+  open: OpenTable,
+  service: ServiceMeta,
+  signal?: AbortSignal,
+): Promise<Int32Array> {
+  const columns = await readNumbers(open, keyRows(service), ['label_set'], signal);
+  const [labelSet] = columns as [Int32Array];
+  if (labelSet.some((set) => set < 0)) {
+    throw damaged(`keys of ${service.service}`, 'a bad label set', 'one from 0 on');
+  }
+  return labelSet;
+}
+
+/** The label sets themselves, by the numbers that `readLabelSetNumbers` gave. */
+export async function readLabels(
+  open: OpenTable,
+  service: ServiceMeta,
+  { numbers, signal }: { readonly numbers: Int32Array; readonly signal: AbortSignal | undefined },
+): Promise<ServiceLabels> {
+  const texts = numbers.every((set) => set === 0)
+    ? new Map([[0, '']])
+    : await readLabelSets(open, service, numbers, signal);
+  return { labelSet: compactSets(numbers, texts), labelSets: labelSetTable(texts) };
+}
+
+function keyRows({ firstKeyRow, keyCount }: ServiceMeta): RowRange {
+  return { start: firstKeyRow, end: firstKeyRow + keyCount };
 }
 
 /** Texts of the label sets by number, ascending. */
@@ -67,7 +85,7 @@ async function readLabelSets(
   labelSet: Int32Array,
   signal?: AbortSignal,
 ): Promise<Map<number, string>> {
-  const range = { start: service.firstKeyRow, end: service.firstKeyRow + service.keyCount };
+  const range = keyRows(service);
   const texts = new Map<number, string>([[0, '']]);
   let k = 0;
   for (const part of await readTableParts(open, range, ['labels', 'numeric_labels'], signal)) {

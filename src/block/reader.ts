@@ -16,8 +16,8 @@ import type { ProfileMetadata } from '../log/segment-view.js';
 import type { SampleType, Temporality } from '../model/series.js';
 import type { Bucket } from '../objstore/bucket.js';
 import { ParquetReader } from '../parquet/reader.js';
-import type { SymbolSource } from '../symbols/source.js';
-import { readKeys, readNodes } from './block-symbols.js';
+import { labelled, type SymbolSource, withoutLabels } from '../symbols/source.js';
+import { readKeyNodes, readLabels, readLabelSetNumbers, readNodes } from './block-symbols.js';
 import { readFrames } from './frame-columns.js';
 import { decodeBlockMeta } from './meta-codec.js';
 import { blockObjects, metaKey, tableKey } from './object-keys.js';
@@ -38,6 +38,8 @@ import type {
   RowRange,
   SampleRows,
   ScanRequest,
+  ServiceLabels,
+  ServiceMeta,
   ServiceStacks,
   TableName,
 } from './types.js';
@@ -242,10 +244,28 @@ class BucketBlockReader implements BlockReader {
 
   async symbols(service: string, signal?: AbortSignal): Promise<SymbolSource> {
     const frames = await this.frames(signal);
-    return { ...(await this.stacks(service, signal)), frames };
+    const stacks = await this.stacks(service, signal);
+    const numbers = await this.labelSetNumbers(service, signal);
+    return { ...labelled(stacks, await this.labels(service, numbers, signal)), frames };
   }
 
   async stacks(service: string, signal?: AbortSignal): Promise<ServiceStacks> {
+    const found = this.#service(service);
+    const frameCount = this.#tables.frames.meta.rowCount;
+    const nodes = await readNodes(this.#tables.nodes, found, frameCount, signal);
+    const node = await readKeyNodes(this.#tables.keys, found, signal);
+    return { nodes, ...withoutLabels(node) };
+  }
+
+  labelSetNumbers(service: string, signal?: AbortSignal): Promise<Int32Array> {
+    return readLabelSetNumbers(this.#tables.keys, this.#service(service), signal);
+  }
+
+  labels(service: string, numbers: Int32Array, signal?: AbortSignal): Promise<ServiceLabels> {
+    return readLabels(this.#tables.keys, this.#service(service), { numbers, signal });
+  }
+
+  #service(service: string): ServiceMeta {
     const found = this.meta.services.find((s) => s.service === service);
     if (found === undefined) {
       throw new StoreError({
@@ -254,10 +274,7 @@ class BucketBlockReader implements BlockReader {
         message: `cannot read symbols of block ${this.meta.blockId}: got service ${JSON.stringify(service)}; want one of the block's`,
       });
     }
-    const frameCount = this.#tables.frames.meta.rowCount;
-    const nodes = await readNodes(this.#tables.nodes, found, frameCount, signal);
-    const { keys, labelSets } = await readKeys(this.#tables.keys, found, signal);
-    return { nodes, keys, labelSets };
+    return found;
   }
 
   async frames(signal?: AbortSignal): Promise<BlockFrames> {

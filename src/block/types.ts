@@ -2,7 +2,7 @@ import type { ProfileMetadata } from '../log/segment-view.js';
 import type { BlockLineage } from '../manifest/lineage.js';
 import type { Labels } from '../model/labels.js';
 import type { Series } from '../model/series.js';
-import type { FrameTable, SymbolSource } from '../symbols/source.js';
+import type { FrameTable, LabelSetTable, SymbolSource } from '../symbols/source.js';
 import type { RollupWidth } from '../model/rollup-width.js';
 
 /** The tables of a block; each is one Parquet file `<table>.parquet` (docs/format/block.md). */
@@ -165,7 +165,14 @@ export interface BlockFrames extends FrameTable {
   readonly sizeBytes: number;
 }
 
+/** Symbols of one service as far as stacks go: all keys have the empty label set. */
 export type ServiceStacks = Omit<SymbolSource, 'frames'>;
+
+/** `labelSet` by key. */
+export interface ServiceLabels {
+  readonly labelSet: Int32Array;
+  readonly labelSets: LabelSetTable;
+}
 
 export interface BlockReader {
   readonly meta: BlockMeta;
@@ -186,7 +193,11 @@ export interface BlockReader {
   frames(signal?: AbortSignal): Promise<BlockFrames>;
   /** Stacks of one service, key numbers as in `samples`, over `frames`. Keys are in depth-first order of the trie. */
   stacks(service: string, signal?: AbortSignal): Promise<ServiceStacks>;
-  /** `stacks` with the frames. */
+  /** Label set of each key of one service, 0 for the empty one: says how many there are before `labels` reads them. */
+  labelSetNumbers(service: string, signal?: AbortSignal): Promise<Int32Array>;
+  /** Label sets by those numbers. Kept apart: few answers tell samples apart by them. */
+  labels(service: string, numbers: Int32Array, signal?: AbortSignal): Promise<ServiceLabels>;
+  /** Everything together. */
   symbols(service: string, signal?: AbortSignal): Promise<SymbolSource>;
   /**
    * Visits the rows of `ranges` (sorted, disjoint) in order, in runs that never span two row groups. Only the row

@@ -32,7 +32,7 @@ import {
 } from './merge.js';
 import { mapInOrder } from './ordered.js';
 import type { CompiledSelector } from '../symbols/select.js';
-import { withLabels } from './series-labels.js';
+import { onlyLabels, withLabels } from './series-labels.js';
 import type { ProfileSource, QuerySeries, Slice } from './source.js';
 import { divideFloor, ExactSums, pairToBigint, roundFraction } from './sums.js';
 
@@ -44,6 +44,8 @@ export interface AggregateRequest {
   readonly filter: KeyFilter | undefined;
   /** Labels of series that stay on their samples. */
   readonly seriesLabels: readonly string[];
+  /** Of samples' own labels: all, or those of the names above. */
+  readonly keepsLabels: boolean;
   readonly frames: FramePool;
   readonly context: QueryContext;
 }
@@ -119,7 +121,7 @@ async function forEachSum(
         // No sample is read where no stack counts.
         if (passes?.includes(1) === false) return undefined;
         const sums = await sumSlices(source, group, context);
-        const symbols = withLabels(await source.symbols(), group.labels);
+        const symbols = await shownSymbols(request, source, group);
         return { source, group, symbols, sums, passes };
       }),
     (result) => {
@@ -128,6 +130,23 @@ async function forEachSum(
       take(result);
     },
   );
+}
+
+/** The symbols of a group's samples with the labels by which the answer tells them apart. */
+async function shownSymbols(
+  { seriesLabels, keepsLabels }: AggregateRequest,
+  source: ProfileSource,
+  { labels }: SliceGroup,
+): Promise<SymbolSource> {
+  if (!keepsLabels && seriesLabels.length === 0) return source.stacks();
+  const symbols = await source.symbols();
+  const own = keepsLabels ? symbols : onlyLabels(symbols, seriesLabels);
+  return withLabels(own, labels);
+}
+
+/** Rounding and maxima are by stack and labels, whatever the answer shows of them: so all answers have one total. */
+function byEveryLabel(request: AggregateRequest): AggregateRequest {
+  return { ...request, keepsLabels: true };
 }
 
 /** All keys of some sources under one numbering: for sums that take the same sources again and again. */
@@ -145,10 +164,9 @@ async function wholeKeys(request: AggregateRequest, pieces: readonly Piece[]): P
     JSON.stringify([numbers.get(source), labels]);
   for (const { source, slices } of pieces) {
     await context.part(source.part, async () => {
-      const symbols = await source.symbols();
       for (const group of groupSlices(slices, selector, seriesLabels)) {
         const name = nameOf(source, group);
-        if (!all.has(name)) all.set(name, withLabels(symbols, group.labels));
+        if (!all.has(name)) all.set(name, await shownSymbols(request, source, group));
       }
     });
   }
@@ -162,9 +180,10 @@ async function wholeKeys(request: AggregateRequest, pieces: readonly Piece[]): P
 }
 
 async function averagesOf(
-  request: AggregateRequest,
+  all: AggregateRequest,
   pieces: readonly Piece[],
 ): Promise<MergedValues | undefined> {
+  const request = byEveryLabel(all);
   const counts = new Set(pieces.flatMap((p) => p.slices.map((s) => s.series.profileCount)));
   const [first, ...others] = [...counts].sort((a, b) => a - b);
   if (first === undefined) return undefined;
@@ -238,10 +257,11 @@ class Averages {
 }
 
 async function maximaOf(
-  request: AggregateRequest,
+  all: AggregateRequest,
   pieces: readonly Piece[],
 ): Promise<MergedValues | undefined> {
   if (pieces.length === 0) return undefined;
+  const request = byEveryLabel(all);
   const { context, selector, seriesLabels, filter } = request;
   const bySeries = new Map<QuerySeries, Piece[]>();
   for (const { source, slices } of pieces) {
@@ -259,7 +279,7 @@ async function maximaOf(
     context.check();
     for (const { source, slices } of own) {
       await context.part(source.part, async () => {
-        const local = locals.get(source) ?? maxByKey((await source.symbols()).keys.count);
+        const local = locals.get(source) ?? maxByKey((await source.stacks()).keys.count);
         locals.set(source, local);
         const [group] = groupSlices(slices, selector, seriesLabels);
         if (group === undefined) return;

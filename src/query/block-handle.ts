@@ -13,7 +13,7 @@ import type {
   RowRange,
 } from '../block/types.js';
 import type { ProfileMetadata } from '../log/segment-view.js';
-import type { SymbolSource } from '../symbols/source.js';
+import { labelled, type SymbolSource } from '../symbols/source.js';
 import type { WeightedCache } from './cache.js';
 import { wordsOf } from './kernels.js';
 import type { RollupWidth } from '../model/rollup-width.js';
@@ -37,6 +37,14 @@ interface ScanOptions {
   readonly visit: (run: RowRun) => void;
 }
 
+/** How many label sets a query may hold. */
+export interface LabelSetBudget {
+  /** Throws `limit` PS_QUERY_LABEL_SETS. */
+  checkLabelSets(count: number): void;
+}
+
+const greater = (a: number, b: number): number => Math.max(a, b);
+
 interface DecodedGroup {
   readonly key: Int32Array;
   readonly words: Int32Array;
@@ -46,6 +54,7 @@ export class BlockHandle {
   readonly reader: BlockReader;
   readonly #cache: WeightedCache;
   readonly #prefix: string;
+  readonly #joined = new WeakMap<object, WeakMap<object, SymbolSource>>();
 
   /** `prefix` names the block within the cache. */
   constructor(reader: BlockReader, cache: WeightedCache, prefix: string) {
@@ -68,18 +77,44 @@ export class BlockHandle {
     });
   }
 
-  /** The frames, which all services share, are an entry of their own: each weighs once. */
-  async symbols(service: string): Promise<SymbolSource> {
+  /** Throws what `budget` throws at the number of label sets, before they are read. */
+  async symbols(service: string, budget: LabelSetBudget): Promise<SymbolSource> {
+    const stacks = await this.stacks(service);
+    const numbersKey = `${this.#prefix}/label-set-numbers/${service}`;
+    const { numbers, count } = await this.#cache.get(numbersKey, async () => {
+      const own = await this.reader.labelSetNumbers(service);
+      const value = { numbers: own, count: Math.min(own.reduce(greater, 0), own.length) + 1 };
+      return { value, sizeBytes: 200 + own.length * 4 };
+    });
+    budget.checkLabelSets(count);
+    const labels = await this.#cache.get(`${this.#prefix}/labels/${service}`, async () => {
+      const value = await this.reader.labels(service, numbers);
+      const { labelSet, labelSets } = value;
+      return { value, sizeBytes: 200 + labelSet.length * 4 + labelSets.count * 200 };
+    });
+    return this.#once(stacks, labels, () => labelled(stacks, labels));
+  }
+
+  /** `symbols` without labels. The frames, which all services share, are an entry of their own: each weighs once. */
+  async stacks(service: string): Promise<SymbolSource> {
     const frames = await this.#cache.get(`${this.#prefix}/frames`, async () => {
       const value = await this.reader.frames();
       return { value, sizeBytes: 200 + value.sizeBytes };
     });
     const stacks = await this.#cache.get(`${this.#prefix}/stacks/${service}`, async () => {
       const value = await this.reader.stacks(service);
-      const { nodes, keys, labelSets } = value;
-      return { value, sizeBytes: 200 + (nodes.count + keys.count) * 8 + labelSets.count * 200 };
+      return { value, sizeBytes: 200 + (value.nodes.count + value.keys.count) * 8 };
     });
-    return { ...stacks, frames };
+    return this.#once(stacks, frames, () => ({ ...stacks, frames }));
+  }
+
+  /** One object for as long as the two parts that it is made of: what is found out about it is kept by it. */
+  #once(a: object, b: object, make: () => SymbolSource): SymbolSource {
+    const ofA = this.#joined.get(a) ?? new WeakMap<object, SymbolSource>();
+    this.#joined.set(a, ofA);
+    const made = ofA.get(b) ?? make();
+    ofA.set(b, made);
+    return made;
   }
 
   /** Not cached: only answers that come down to few profiles ask for them. */

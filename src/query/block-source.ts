@@ -3,7 +3,7 @@ import type { BlockProfiles } from '../block/types.js';
 import type { RollupWidth } from '../model/rollup-width.js';
 import type { ProfileMetadata } from '../log/segment-view.js';
 import type { SymbolSource } from '../symbols/source.js';
-import type { BlockHandle, RowRun } from './block-handle.js';
+import type { BlockHandle, LabelSetBudget, RowRun } from './block-handle.js';
 import { wordsOf } from './kernels.js';
 import { lowerBound, rowRanges } from './plan.js';
 import type { ProfileSource, ScanCall, Slice } from './source.js';
@@ -15,11 +15,12 @@ export class BlockSource implements ProfileSource {
   readonly slices: readonly Slice[];
   readonly #handle: BlockHandle;
   readonly #service: string;
+  readonly #budget: LabelSetBudget;
 
   constructor(
     handle: BlockHandle,
     service: string,
-    tables: { profiles: BlockProfiles; slices: readonly Slice[] },
+    tables: { profiles: BlockProfiles; slices: readonly Slice[]; budget: LabelSetBudget },
   ) {
     const { blockId, sums } = handle.reader.meta;
     this.part = `block ${blockId}`;
@@ -28,10 +29,15 @@ export class BlockSource implements ProfileSource {
     this.slices = tables.slices;
     this.#handle = handle;
     this.#service = service;
+    this.#budget = tables.budget;
   }
 
   symbols(): Promise<SymbolSource> {
-    return this.#handle.symbols(this.#service);
+    return this.#handle.symbols(this.#service, this.#budget);
+  }
+
+  stacks(): Promise<SymbolSource> {
+    return this.#handle.stacks(this.#service);
   }
 
   ids(signal: AbortSignal): Promise<readonly string[]> {

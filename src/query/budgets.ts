@@ -10,6 +10,8 @@ export interface QueryBudget {
   readonly rowsMax: number;
   /** Nodes of the merged call tree: some 40 bytes of memory each. */
   readonly nodesMax: number;
+  /** Different labels of samples, where an answer tells samples apart by them: some 500 bytes of memory each. */
+  readonly labelSetsMax: number;
   /** Groups times steps of a time series. */
   readonly pointsMax: number;
 }
@@ -24,6 +26,7 @@ export const DEFAULT_BUDGET: QueryBudget = {
   deadlineMs: LIMITS.queryDeadlineMs,
   rowsMax: LIMITS.queryRowsMax,
   nodesMax: LIMITS.queryNodesMax,
+  labelSetsMax: LIMITS.queryLabelSetsMax,
   pointsMax: LIMITS.queryPointsMax,
 };
 
@@ -73,6 +76,7 @@ function budgetOf(get: (name: Name) => number): QueryBudget {
     deadlineMs: get('deadlineMs'),
     rowsMax: get('rowsMax'),
     nodesMax: get('nodesMax'),
+    labelSetsMax: get('labelSetsMax'),
     pointsMax: get('pointsMax'),
   };
 }
@@ -82,11 +86,12 @@ function badBudget(got: string, want: string): Error {
 }
 
 const RULE_PATTERN =
-  /^(?:([A-Za-z0-9_][A-Za-z0-9_.-]*)=)?((?:[a-z]+:[0-9a-z]+)(?:\/[a-z]+:[0-9a-z]+)*)$/;
+  /^(?:([A-Za-z0-9_][A-Za-z0-9_.-]*)=)?((?:[a-z-]+:[0-9a-z]+)(?:\/[a-z-]+:[0-9a-z]+)*)$/;
 const KEYS: Readonly<Record<string, Name>> = {
   deadline: 'deadlineMs',
   rows: 'rowsMax',
   nodes: 'nodesMax',
+  'label-sets': 'labelSetsMax',
   points: 'pointsMax',
 };
 const UNIT_MS: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000 };
@@ -103,7 +108,7 @@ export function parseBudgetRule(text: string): QueryBudgetRule {
     if (name === undefined || number === undefined || values.has(name)) {
       throw badBudget(
         JSON.stringify(text.slice(0, 200)),
-        'TENANT=deadline:10s/rows:50000000/nodes:100000/points:5000, each once, the tenant optional',
+        'TENANT=deadline:10s/rows:50000000/nodes:100000/label-sets:50000/points:5000, each once, the tenant optional',
       );
     }
     values.set(name, number);

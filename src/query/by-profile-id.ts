@@ -58,6 +58,10 @@ class NarrowedSource implements ProfileSource {
     return this.#source.symbols();
   }
 
+  stacks() {
+    return this.#source.stacks();
+  }
+
   ids(signal: AbortSignal) {
     return this.#source.ids(signal);
   }

@@ -108,6 +108,18 @@ export class QueryContext {
     });
   }
 
+  checkLabelSets(count: number): void {
+    if (count <= this.budget.labelSetsMax) return;
+    throw new StoreError({
+      kind: 'limit',
+      code: 'PS_QUERY_LABEL_SETS',
+      message:
+        `cannot answer query: got samples with ${count} different label sets; want at most ${this.budget.labelSetsMax} ` +
+        '(a shorter range, a narrower selector, or an answer that does not show labels)',
+      details: { labelSets: count },
+    });
+  }
+
   /** Releases the timer and the listener; call it once, at the end. */
   close(): void {
     this.#caller?.removeEventListener('abort', this.#onAbort);

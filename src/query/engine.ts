@@ -55,7 +55,7 @@ import { type ComparedSide, compareSides } from './diff/compare.js';
 import { FunctionNumbers, Moments } from './diff/moments.js';
 import { observe, type Observed, type ObserveRequest } from './diff/observe.js';
 import { partPlans, Stopwatch, totalReads } from './explain.js';
-import { checkFormat } from './formats.js';
+import { checkFormat, formatInfo, type MergeFormat } from './formats.js';
 import { QueryGate } from './gate.js';
 import { heatmapOf } from './heatmap.js';
 import { byValue, collectItems, type Item, type ItemKind, namedItems } from './items.js';
@@ -131,6 +131,14 @@ interface ItemsScope {
   readonly stats: QueryStats;
 }
 
+interface MergeOptions {
+  readonly watch?: Stopwatch;
+  /** The kind of answer under which it is kept. */
+  readonly kept?: string;
+  /** What it shows decides what is read. */
+  readonly format?: MergeFormat;
+}
+
 interface Scope {
   readonly context: QueryContext;
   readonly snapshot: Snapshots;
@@ -184,7 +192,7 @@ export class QueryEngine implements QueryApi {
       const body = await renderReport(scope, query);
       return { body, stats: scope.stats() };
     };
-    return this.#merge(query, render, { kept: 'report' });
+    return this.#merge(query, render, { kept: 'report', format: query.format });
   }
 
   async mergeFolded(query: GraphQuery): Promise<RenderedMerge> {
@@ -273,7 +281,7 @@ export class QueryEngine implements QueryApi {
       await renderAny(scope, query);
       return { selected: scope.selected, stats: scope.stats() };
     };
-    return this.#merge(query, render, { watch });
+    return this.#merge(query, render, { watch, format: query.format });
   }
 
   async diff(query: DiffQuery): Promise<DiffAnswer> {
@@ -426,7 +434,8 @@ export class QueryEngine implements QueryApi {
   #list(query: RangeQuery, needsLabelSets: boolean): Promise<Listing> {
     return this.#run(query, async ({ context, snapshot }) => {
       const selector = compileSelector(query.selector);
-      const builder = new ListingBuilder({ selector, range: snapshot.range, needsLabelSets });
+      const { range } = snapshot;
+      const builder = new ListingBuilder({ selector, range, needsLabelSets, budget: context });
       await snapshot.forEachBlock(
         async (handle, removals) => void (await builder.addBlock(handle, removals)),
       );
@@ -441,7 +450,7 @@ export class QueryEngine implements QueryApi {
   async #merge<T>(
     query: GraphQuery,
     render: (merge: MergeScope) => T | Promise<T>,
-    { watch, kept }: { readonly watch?: Stopwatch; readonly kept?: string } = {},
+    { watch, kept, format = 'tree' }: MergeOptions = {},
   ): Promise<T> {
     checkMerge(query);
     const shape = stackShape(query);
@@ -458,6 +467,7 @@ export class QueryEngine implements QueryApi {
           selector: selected.selector,
           filter: keyFilter(query, shape.keys),
           seriesLabels: labels,
+          keepsLabels: formatInfo(format).showsLabels === true,
           aggregation,
           frames,
           context,

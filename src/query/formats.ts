@@ -10,6 +10,8 @@ interface FormatInfo {
   readonly contentType: string;
   /** A name for saving it. */
   readonly fileName: string;
+  /** Whether it shows the labels of samples. */
+  readonly showsLabels?: boolean;
   /** Options of its own. */
   readonly takes: readonly (keyof FormatOptions)[];
 }
@@ -43,6 +45,7 @@ export const MERGE_FORMATS = {
     kind: 'bytes',
     contentType: BINARY_TYPE,
     fileName: 'profile.pb.gz',
+    showsLabels: true,
     takes: [],
   },
   folded: { number: 4, kind: 'bytes', contentType: TEXT_TYPE, fileName: 'folded.txt', takes: [] },

@@ -132,7 +132,7 @@ async function addSampleItems(
   const spanNames = kind === 'span' ? [...SPAN_LABELS, TRACE_LABEL] : [];
   const names = [...spanNames, ...missingNames(request, slice)];
   const sets = labelSetGroups(symbols.labelSets, names, slice);
-  const passes = request.filter?.(symbols);
+  const passes = request.filter?.mask(symbols);
   const groupOfKey = symbols.keys.labelSet.map((set, k) =>
     passes === undefined || passes[k] === 1 ? sets.groupOf[set]! : -1,
   );

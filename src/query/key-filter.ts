@@ -16,26 +16,31 @@ export interface SampleFilter {
 export const SPAN_LABELS = ['span_id', 'profile_id'];
 export const TRACE_LABEL = 'trace_id';
 
-/** 1 for each key that passes; undefined when all do. The same symbols are asked again and again. */
-export type KeyFilter = (symbols: SymbolSource) => Uint8Array | undefined;
+export interface KeyFilter {
+  /** False if stacks alone decide, so that symbols without labels will do. */
+  readonly readsLabels: boolean;
+  /** 1 for each key that passes; undefined when all do. The same symbols are asked again and again. */
+  readonly mask: (symbols: SymbolSource) => Uint8Array | undefined;
+}
 
 /** Undefined when the query asks nothing of samples. `stacks` is what its stack filter asks. */
 export function keyFilter(filter: SampleFilter, stacks?: KeyFilter): KeyFilter | undefined {
   const { callSite = [], spanIds = [], traceIds = [] } = filter;
   if (callSite.length + spanIds.length + traceIds.length === 0) return stacks;
   const known = new WeakMap<SymbolSource, { readonly mask: Uint8Array | undefined }>();
-  return (symbols) => {
+  const mask = (symbols: SymbolSource): Uint8Array | undefined => {
     let made = known.get(symbols);
     if (made === undefined) {
       const ofStack = callSite.length > 0 ? callSiteMask(symbols, callSite) : undefined;
       const ofSpan = labelMask(symbols, SPAN_LABELS, spanIds);
       const ofTrace = labelMask(symbols, [TRACE_LABEL], traceIds);
       const ofSample = bothMasks(ofStack, bothMasks(ofSpan, ofTrace));
-      made = { mask: bothMasks(stacks?.(symbols), ofSample) };
+      made = { mask: bothMasks(stacks?.mask(symbols), ofSample) };
       known.set(symbols, made);
     }
     return made.mask;
   };
+  return { readsLabels: spanIds.length + traceIds.length > 0, mask };
 }
 
 function labelMask(

@@ -12,7 +12,7 @@ import {
 import { PROFILE_NAME, PROFILE_TYPE, SERVICE_NAME } from '../model/labels.js';
 import type { Series } from '../model/series.js';
 import type { LabelSetTable } from '../symbols/source.js';
-import type { BlockHandle } from './block-handle.js';
+import type { BlockHandle, LabelSetBudget } from './block-handle.js';
 import {
   keepsSample,
   labelSetSubset,
@@ -37,7 +37,7 @@ export interface ListedSeries {
 
 export interface Listing {
   readonly series: readonly ListedSeries[];
-  /** Label sets of samples of the listed series; empty unless asked for. */
+  /** Label sets of samples of the listed series, each table once; empty unless asked for. */
   readonly labelSets: readonly LabelSetTable[];
 }
 
@@ -46,6 +46,7 @@ export interface ListRequest {
   readonly range: TimeRange;
   /** Whether the answer needs the samples' own labels: reads symbols. */
   readonly needsLabelSets: boolean;
+  readonly budget: LabelSetBudget;
 }
 
 interface ListedBlockSeries {
@@ -58,7 +59,8 @@ interface ListedBlockSeries {
 export class ListingBuilder {
   readonly #request: ListRequest;
   readonly #byKey = new Map<string, { series: Series; columns: Set<number> }>();
-  readonly #labelSets: LabelSetTable[] = [];
+  readonly #labelSets = new Set<LabelSetTable>();
+  #held = 0;
 
   constructor(request: ListRequest) {
     this.#request = request;
@@ -66,7 +68,7 @@ export class ListingBuilder {
 
   /** Adds what a block has; true if it had something. */
   async addBlock(handle: BlockHandle, removals: Removals): Promise<boolean> {
-    const { range } = this.#request;
+    const { range, budget } = this.#request;
     const byService = new Map<string, ListedBlockSeries[]>();
     for (const [number, { series, startNsMin, startNsMax }] of (await handle.series()).entries()) {
       if (startNsMin >= range.endNs || startNsMax < range.startNs) continue;
@@ -83,10 +85,10 @@ export class ListingBuilder {
         const matched = this.#match(series);
         if (matched.length === 0) continue;
         const needsSets = this.#needsSets(matched);
-        let sets = needsSets ? (await handle.symbols(service)).labelSets : undefined;
+        let sets = needsSets ? (await handle.symbols(service, budget)).labelSets : undefined;
         if (removal !== undefined) {
           const touched = { service, number, removal };
-          const live = await liveLabelSets(handle, touched, { range, needsSets });
+          const live = await liveLabelSets(handle, touched, { range, needsSets, budget });
           if (live === undefined) continue;
           if (sets !== undefined) sets = labelSetSubset(sets, (set) => live[set] === 1);
         }
@@ -127,7 +129,7 @@ export class ListingBuilder {
     const series = [...this.#byKey.entries()]
       .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
       .map(([, s]) => ({ series: s.series, columns: [...s.columns].sort((a, b) => a - b) }));
-    return { series, labelSets: this.#labelSets };
+    return { series, labelSets: [...this.#labelSets] };
   }
 
   #match(series: Series): readonly { column: number; deferred: CompiledSelector }[] {
@@ -135,6 +137,13 @@ export class ListingBuilder {
       const deferred = matchSeries(this.#request.selector, series, typeId);
       return deferred === undefined ? [] : [{ column, deferred }];
     });
+  }
+
+  #hold(sets: LabelSetTable): void {
+    if (this.#labelSets.has(sets)) return;
+    this.#labelSets.add(sets);
+    this.#held += sets.count;
+    this.#request.budget.checkLabelSets(this.#held);
   }
 
   #take(
@@ -151,9 +160,7 @@ export class ListingBuilder {
       known.columns.add(column);
       this.#byKey.set(key, known);
       if (sets !== undefined && this.#request.needsLabelSets) {
-        this.#labelSets.push(
-          mask === undefined ? sets : labelSetSubset(sets, (set) => mask[set] === 1),
-        );
+        this.#hold(mask === undefined ? sets : labelSetSubset(sets, (set) => mask[set] === 1));
       }
       added = true;
     }
@@ -178,9 +185,8 @@ function ownLabelSets(profiles: readonly RemovableProfile[]): LabelSetTable {
   return labelSetSubset(labelSets, (set) => used[set] === 1);
 }
 
-/** Distinct label sets of a listing: the same table may be there for many series. */
 function* sampleLabels(listing: Listing): Iterable<{ name: string; value: string }> {
-  for (const sets of new Set(listing.labelSets)) {
+  for (const sets of listing.labelSets) {
     for (let index = 0; index < sets.count; index++) yield* sets.labels(index).strings;
   }
 }

@@ -10,7 +10,7 @@ import {
   type SeriesRemoval,
 } from '../manifest/series-removal.js';
 import type { LabelSetTable } from '../symbols/source.js';
-import type { BlockHandle } from './block-handle.js';
+import type { BlockHandle, LabelSetBudget } from './block-handle.js';
 import { BlockSource } from './block-source.js';
 import { type KeptRange, keptRanges, profilesInRange, type TimeRange } from './plan.js';
 import type { ProfileRef } from './segment-source.js';
@@ -106,14 +106,18 @@ const NO_SETS = new Uint8Array(0);
 export async function liveLabelSets(
   handle: BlockHandle,
   { service, number, removal }: TouchedSeries,
-  { range, needsSets }: { readonly range: TimeRange; readonly needsSets: boolean },
+  {
+    range,
+    needsSets,
+    budget,
+  }: { readonly range: TimeRange; readonly needsSets: boolean; readonly budget: LabelSetBudget },
 ): Promise<Uint8Array | undefined> {
   const profiles = await handle.profiles();
   const inRange = profilesInRange(profiles, number, range);
   const kept = keptRanges(profiles.startNs, inRange, removal);
   if (kept.length === 0) return undefined;
   if (!needsSets && kept.some((part) => part.removed.length === 0)) return NO_SETS;
-  const source = new BlockSource(handle, service, { profiles, slices: [] });
+  const source = new BlockSource(handle, service, { profiles, slices: [], budget });
   const { keys, labelSets } = await source.symbols();
   const used = new Uint8Array(labelSets.count);
   let isAlive = false;

@@ -76,7 +76,7 @@ export async function sumSlices(
   group: SliceGroup,
   context: QueryContext,
 ): Promise<LocalSums> {
-  const keyCount = (await source.symbols()).keys.count;
+  const keyCount = (await source.stacks()).keys.count;
   const call = { slices: group.slices, column: group.column, signal: context.signal };
   let profiles = 0;
   for (const slice of group.slices) profiles += profileCount(source.profiles, slice);
@@ -221,7 +221,7 @@ export function mergeSettings(frames: FramePool, context: QueryContext): MergeSe
     context.check();
     context.checkNodes(nodeCount);
   };
-  return { frames, check };
+  return { frames, check, checkLabelSets: (count) => context.checkLabelSets(count) };
 }
 
 /** Key mask of what a group's samples must pass and of the query's filter; undefined when all keys pass. */
@@ -231,6 +231,7 @@ export async function groupMask(
   filter: KeyFilter | undefined,
 ): Promise<Uint8Array | undefined> {
   if (isOpen(group) && filter === undefined) return undefined;
-  const symbols = await source.symbols();
-  return bothMasks(filteredKeys(group, symbols), filter?.(symbols));
+  const readsLabels = !isOpen(group) || filter?.readsLabels === true;
+  const symbols = readsLabels ? await source.symbols() : await source.stacks();
+  return bothMasks(filteredKeys(group, symbols), filter?.mask(symbols));
 }

@@ -2,7 +2,7 @@
 import type { ProfileMetadata, SegmentView } from '../log/segment-view.js';
 import { widen } from '../log/wide-column.js';
 import type { SampleRemoval } from '../manifest/series-removal.js';
-import type { SymbolSource } from '../symbols/source.js';
+import { asOfNow, type SymbolSource, withoutLabels } from '../symbols/source.js';
 import type { RowRun } from './block-handle.js';
 import { magnitudeBound, normalizeWords, wordsOf } from './kernels.js';
 import type { CompiledSelector } from '../symbols/select.js';
@@ -57,12 +57,23 @@ abstract class LevelZeroSource implements ProfileSource {
     };
   }
 
-  abstract symbols(): Promise<SymbolSource>;
+  protected abstract readonly allSymbols: SymbolSource;
   abstract magnitude(column: number): number;
   protected abstract run(position: number, column: number): ProfileRun;
 
   protected ref(position: number): ProfileRef {
     return this.#refs[position]!;
+  }
+
+  async symbols(): Promise<SymbolSource> {
+    return this.allSymbols;
+  }
+
+  async stacks(): Promise<SymbolSource> {
+    const symbols = asOfNow(this.allSymbols);
+    return symbols.labelSets.count === 1
+      ? symbols
+      : { ...symbols, ...withoutLabels(symbols.keys.node) };
   }
 
   async ids(): Promise<readonly string[]> {
@@ -133,7 +144,7 @@ export class SegmentSource extends LevelZeroSource {
     this.#view = view;
   }
 
-  async symbols(): Promise<SymbolSource> {
+  protected override get allSymbols(): SymbolSource {
     return this.#view.symbols;
   }
 
@@ -196,7 +207,7 @@ export class DeltaSource extends LevelZeroSource {
     this.#runs = runs;
   }
 
-  async symbols(): Promise<SymbolSource> {
+  protected override get allSymbols(): SymbolSource {
     return this.#symbols;
   }
 

@@ -1,8 +1,9 @@
 /** What a query reads of one block: buckets of rollups where they stand in for profiles, else profiles. */
 import type { BlockProfiles, BlockTiles, RollupMeta } from '../block/types.js';
 import { NOTHING_REMOVED, type Removals } from '../manifest/series-removal.js';
-import type { BlockHandle } from './block-handle.js';
+import type { BlockHandle, LabelSetBudget } from './block-handle.js';
 import { BlockSource } from './block-source.js';
+import type { QueryContext } from './context.js';
 import { withoutEmptied } from './live-profiles.js';
 import { type SumUse, sumsLeftOut } from './block-sums.js';
 import { type BlockRequest, matchBlock, type MatchedSeries, planBlock } from './plan.js';
@@ -21,7 +22,7 @@ export interface BlockParts {
   readonly handle: BlockHandle;
   readonly removals: Removals;
   readonly registry: SeriesRegistry;
-  readonly signal: AbortSignal;
+  readonly context: QueryContext;
   /** Told how many profiles the block has as sums that do not answer the request. */
   readonly onLeftOut: (profiles: number) => void;
 }
@@ -53,7 +54,8 @@ export async function selectBlock(
     const { onLeftOut } = parts;
     const rest = { registry, removals, rawOf: covers, leavesSumsOut, onLeftOut };
     for (const [service, slices] of planBlock({ series, profiles }, request, rest)) {
-      sources.push(await liveSource(parts, service, { profiles, slices }));
+      const tables = { profiles, slices, budget: parts.context };
+      sources.push(await liveSource(parts, service, tables));
     }
   }
   for (const [rollup, read] of tiles) {
@@ -69,7 +71,8 @@ export async function selectBlock(
     }
     const service = slices[0]?.series.series.service;
     if (service === undefined) continue;
-    sources.push(new TileSource(handle, service, { rollup, tiles: read, slices, isTotals }));
+    const of = { rollup, tiles: read, slices, isTotals, budget: parts.context };
+    sources.push(new TileSource(handle, service, of));
   }
   return sources;
 }
@@ -89,13 +92,17 @@ async function readTiles(
 
 /** A source of the slices without profiles that lost their last sample to a deletion. */
 async function liveSource(
-  { handle, signal }: BlockParts,
+  { handle, context }: BlockParts,
   service: string,
-  tables: { readonly profiles: BlockProfiles; readonly slices: readonly Slice[] },
+  tables: {
+    readonly profiles: BlockProfiles;
+    readonly slices: readonly Slice[];
+    readonly budget: LabelSetBudget;
+  },
 ): Promise<BlockSource> {
   const source = new BlockSource(handle, service, tables);
   if (tables.slices.every((slice) => slice.removed.length === 0)) return source;
-  const slices = await withoutEmptied(source, signal);
+  const slices = await withoutEmptied(source, context.signal);
   for (const slice of tables.slices) {
     slice.series.profileCount -= profileCount(tables.profiles, slice);
   }

@@ -6,7 +6,8 @@ import {
   type StringLabel,
 } from '../model/sample-labels.js';
 import { seriesLabel } from '../symbols/select.js';
-import type { SymbolSource } from '../symbols/source.js';
+import { LabelSetPool } from '../symbols/merge.js';
+import { labelled, type SymbolSource } from '../symbols/source.js';
 import type { QuerySeries } from './source.js';
 
 /** The labels of `names` that the series has. */
@@ -18,6 +19,22 @@ export function labelsOfSeries(
     const value = seriesLabel(series, typeId, name);
     return value === undefined ? [] : [{ name, value }];
   });
+}
+
+/** `symbols` with no labels but those of `names`: label sets that have become equal are one. */
+export function onlyLabels(symbols: SymbolSource, names: readonly string[]): SymbolSource {
+  const { keys, labelSets } = symbols;
+  if (labelSets.count === 1) return symbols;
+  const pool = new LabelSetPool();
+  const numberOf = new Int32Array(labelSets.count);
+  for (let set = 0; set < labelSets.count; set++) {
+    const { strings, numbers } = labelSets.labels(set);
+    const isNamed = ({ name }: { readonly name: string }): boolean => names.includes(name);
+    const kept = { strings: strings.filter(isNamed), numbers: numbers.filter(isNamed) };
+    numberOf[set] = pool.intern(sampleLabelsKey(canonicalSampleLabels(kept)));
+  }
+  const labelSet = keys.labelSet.subarray(0, keys.count).map((set) => numberOf[set]!);
+  return labelled(symbols, { labelSet, labelSets: pool });
 }
 
 const MADE = new WeakMap<SymbolSource, Map<string, SymbolSource>>();

@@ -149,14 +149,14 @@ export class Snapshot {
     const { range, tenantId } = this;
     let blocks = 0;
     await this.forEachBlock(async (handle, removals) => {
-      const { signal } = this.#context;
+      const context = this.#context;
       let leftOut = 0;
       const onLeftOut = (profiles: number): void => {
         leftOut += profiles;
       };
-      const parts = { handle, removals, registry, signal, onLeftOut };
+      const parts = { handle, removals, registry, context, onLeftOut };
       const own = await selectBlock(parts, { ...request, range });
-      if (leftOut > 0) this.#context.noteMissing(sumsPart(handle, leftOut));
+      if (leftOut > 0) context.noteMissing(sumsPart(handle, leftOut));
       sources.push(...own);
       if (own.length > 0) blocks++;
     });

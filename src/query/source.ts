@@ -59,6 +59,8 @@ export interface ProfileSource {
   /** Sorted by `first`, disjoint. */
   readonly slices: readonly Slice[];
   symbols(): Promise<SymbolSource>;
+  /** The same keys, all without labels: for answers that do not tell samples apart by them. */
+  stacks(): Promise<SymbolSource>;
   /** Profile ids by position. */
   ids(signal: AbortSignal): Promise<readonly string[]>;
   /** What the profiles at a position said. */

@@ -5,7 +5,7 @@
 import type { BlockTiles, RollupMeta, RowRange } from '../block/types.js';
 import type { ProfileMetadata } from '../log/segment-view.js';
 import type { SymbolSource } from '../symbols/source.js';
-import type { BlockHandle, RowRun } from './block-handle.js';
+import type { BlockHandle, LabelSetBudget, RowRun } from './block-handle.js';
 import { wordsOf } from './kernels.js';
 import { lowerBound } from './plan.js';
 import type { ProfileSource, ScanCall, Slice, SourceProfiles } from './source.js';
@@ -31,6 +31,7 @@ export class TileSource implements ProfileSource {
   readonly rolledUp: { readonly tiles: number; readonly width: RollupWidth };
   readonly #handle: BlockHandle;
   readonly #service: string;
+  readonly #budget: LabelSetBudget;
   readonly #rollup: RollupMeta;
   readonly #tiles: BlockTiles;
   /** Rows by position, 0 where another series of the same bucket has them counted. */
@@ -45,6 +46,7 @@ export class TileSource implements ProfileSource {
       readonly slices: readonly Slice[];
       /** Whether totals are all that is asked for. */
       readonly isTotals: boolean;
+      readonly budget: LabelSetBudget;
     },
   ) {
     const { tiles } = of;
@@ -60,6 +62,7 @@ export class TileSource implements ProfileSource {
     };
     this.#handle = handle;
     this.#service = service;
+    this.#budget = of.budget;
     this.#rollup = of.rollup;
     this.#tiles = tiles;
     this.#ownRows = new Int32Array(tiles.count);
@@ -80,7 +83,11 @@ export class TileSource implements ProfileSource {
   }
 
   symbols(): Promise<SymbolSource> {
-    return this.#handle.symbols(this.#service);
+    return this.#handle.symbols(this.#service, this.#budget);
+  }
+
+  stacks(): Promise<SymbolSource> {
+    return this.#handle.stacks(this.#service);
   }
 
   /** Buckets have none: who asks for the last of equal starts reads profiles. */

@@ -200,7 +200,7 @@ async function addSamples(
     targets[group] ??= work.accumulator.of(sets.keys[group]!);
     return targets[group];
   };
-  const passes = request.filter?.(symbols);
+  const passes = request.filter?.mask(symbols);
   const groupOfKey = symbols.keys.labelSet.map((set, k) =>
     passes === undefined || passes[k] === 1 ? sets.groupOf[set]! : -1,
   );

@@ -12,7 +12,7 @@ import { compareFrames } from './frame-order.js';
 import { growInts } from './intern-records.js';
 import { neededNodes } from './needed-nodes.js';
 import { asOfNow, type LabelSetTable, type SymbolSource } from './source.js';
-import { areLabelSetsInOrder } from './trie-order.js';
+import { areKeysDistinct, areLabelSetsInOrder } from './trie-order.js';
 
 const NONE = -1;
 /** Nodes put out between two calls of `check`. */
@@ -35,12 +35,14 @@ export interface MergeSettings {
   readonly frames: FramePool;
   /** Told from time to time how many nodes there are; may throw. */
   readonly check?: (nodeCount: number) => void;
+  /** Told how many label sets there are; may throw. */
+  readonly checkLabelSets?: (count: number) => void;
 }
 
 /** Throws what `check` throws. Every part must be in order (trie-order.ts). */
 export function mergeInOrder(
   parts: readonly SymbolPart[],
-  { frames, check }: MergeSettings,
+  { frames, check, checkLabelSets }: MergeSettings,
 ): MergedParts {
   const needed = parts.map(({ symbols, wanted }) => neededNodes(symbols, wanted));
   const only = parts.length === 1 ? wholeOf(parts[0]!, needed[0]!) : undefined;
@@ -48,7 +50,7 @@ export function mergeInOrder(
     check?.(only.symbols.nodes.count);
     return only;
   }
-  const labelSets = mergeLabelSets(parts);
+  const labelSets = mergeLabelSets(parts, checkLabelSets);
   const cursors = parts.map(
     (part, i) => new Cursor(part, frames, { needed: needed[i]!, rankOf: labelSets.rankOf[i]! }),
   );
@@ -88,9 +90,10 @@ export function mergeInOrder(
 function wholeOf({ symbols, wanted }: SymbolPart, needed: Uint8Array): MergedParts | undefined {
   const { count } = symbols.keys;
   if (wanted !== undefined && !wanted.subarray(0, count).every(isSet)) return undefined;
-  // Labels that were put on the sets leave none empty, and may have made two of them equal.
+  // Labels that were put on the sets leave none empty; two of them, or two keys, may have become equal.
   const { labelSets } = symbols;
   if (labelSets.key(0) !== '' || !areLabelSetsInOrder(labelSets, 1)) return undefined;
+  if (!areKeysDistinct(symbols.keys)) return undefined;
   if (!needed.every(isSet)) return undefined;
   const keyOf = Int32Array.from({ length: count }, (_, k) => k);
   return { symbols: asOfNow(symbols), keyOf: [keyOf] };
@@ -287,12 +290,20 @@ class Output {
 }
 
 /** The label sets of keys that count, by text; each source's numbers in that order. */
-function mergeLabelSets(parts: readonly SymbolPart[]): {
+function mergeLabelSets(
+  parts: readonly SymbolPart[],
+  check: MergeSettings['checkLabelSets'],
+): {
   readonly table: LabelSetTable;
   readonly rankOf: readonly Int32Array[];
 } {
   const used = parts.map(usedLabelSets);
-  const sorted = [...new Set(['', ...used.flatMap((sets) => [...sets.values()])])].sort();
+  const texts = new Set(['']);
+  for (const sets of used) {
+    for (const text of sets.values()) texts.add(text);
+    check?.(texts.size);
+  }
+  const sorted = [...texts].sort();
   const ranks = new Map(sorted.map((text, rank) => [text, rank]));
   const rankOf = parts.map(({ symbols }, i) => {
     const own = new Int32Array(symbols.labelSets.count).fill(NONE);

@@ -64,6 +64,7 @@ function mergeInAnyOrder(
   const add = ({ symbols, wanted }: SymbolPart): Int32Array => {
     const map = merger.add(symbols, wanted);
     settings.check?.(merger.nodeCount);
+    settings.checkLabelSets?.(merger.labelSetCount);
     return map;
   };
   const keyOf: Int32Array[] = [];

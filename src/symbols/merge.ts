@@ -68,6 +68,10 @@ export class SymbolMerger {
     return this.#keys.count;
   }
 
+  get labelSetCount(): number {
+    return this.#labelSets.count;
+  }
+
   /**
    * Adds the keys of `source` for which `wanted` is not 0 (all when absent; length `source.keys.count`) and returns
    * the merged number of each, -1 for the others.

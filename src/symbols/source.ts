@@ -1,5 +1,5 @@
 import type { Frame } from '../model/frame.js';
-import type { SampleLabels } from '../model/sample-labels.js';
+import { NO_SAMPLE_LABELS, type SampleLabels } from '../model/sample-labels.js';
 
 /**
  * The symbols of one segment, or of one service of one block, as parallel arrays. Everything that merges stacks
@@ -55,6 +55,27 @@ export function asOfNow(symbols: SymbolSource): SymbolSource {
       labelSet: keys.labelSet.subarray(0, keys.count),
     },
   };
+}
+
+/** No labels at all. */
+export const NO_LABEL_SETS: LabelSetTable = {
+  count: 1,
+  key: () => '',
+  labels: () => NO_SAMPLE_LABELS,
+};
+
+/** Keys that end at `node` and all have the empty label set. */
+export function withoutLabels(node: Int32Array): Pick<SymbolSource, 'keys' | 'labelSets'> {
+  const { length: count } = node;
+  return { keys: { count, node, labelSet: new Int32Array(count) }, labelSets: NO_LABEL_SETS };
+}
+
+/** The keys of `stacks` with label sets of their own. */
+export function labelled<T extends Pick<SymbolSource, 'keys' | 'labelSets'>>(
+  stacks: T,
+  { labelSet, labelSets }: { readonly labelSet: Int32Array; readonly labelSets: LabelSetTable },
+): T {
+  return { ...stacks, keys: { ...stacks.keys, labelSet }, labelSets };
 }
 
 export interface LabelSetTable {

@@ -30,8 +30,8 @@ export function isTrieInOrder(nodes: NodeTable, frames: FrameTable): boolean {
 }
 
 /**
- * True if the trie is in order, label sets are by text, and keys by node and label set. Labels that were put on the sets
- * may have made two of them equal: then a key may be there twice, one after the other.
+ * True if the trie is in order, label sets are by text, and keys by node and label set. Where labels were left out or put
+ * on, two of them may have become equal: then a key may be there twice, one after the other.
  */
 export function areSymbolsInOrder({ nodes, frames, keys, labelSets }: SymbolSource): boolean {
   return (
@@ -55,10 +55,18 @@ function isTrieKnownInOrder(nodes: NodeTable, frames: FrameTable): boolean {
   return isInOrder;
 }
 
+/** True if keys in order have none twice. */
+export function areKeysDistinct({ count, node, labelSet }: KeyTable): boolean {
+  for (let k = 1; k < count; k++) {
+    if (node[k] === node[k - 1] && labelSet[k] === labelSet[k - 1]) return false;
+  }
+  return true;
+}
+
 function areKeysInOrder({ count, node, labelSet }: KeyTable): boolean {
   for (let k = 1; k < count; k++) {
     const step = node[k]! - node[k - 1]!;
-    if (step < 0 || (step === 0 && labelSet[k]! <= labelSet[k - 1]!)) return false;
+    if (step < 0 || (step === 0 && labelSet[k]! < labelSet[k - 1]!)) return false;
   }
   return true;
 }

@@ -6,7 +6,7 @@ import { FramePool } from '../../src/symbols/frame-pool.js';
 import { SymbolMerger } from '../../src/symbols/merge.js';
 import { mergeInOrder } from '../../src/symbols/merge-in-order.js';
 import { mergeParts } from '../../src/symbols/merge-parts.js';
-import type { SymbolSource } from '../../src/symbols/source.js';
+import { type SymbolSource, withoutLabels } from '../../src/symbols/source.js';
 import { areSymbolsInOrder } from '../../src/symbols/trie-order.js';
 import { type PlainKey, plainFrame, plainKey, symbolsOf } from '../support/symbols.js';
 
@@ -95,11 +95,15 @@ describe('symbol merge', () => {
         fc.array(distinct, { minLength: 1, maxLength: 6 }),
         fc.infiniteStream(fc.boolean()),
         fc.constantFrom('all', 'some', 'none of the last'),
-        (lists, coin, which) => {
+        fc.constantFrom('with', 'without'),
+        (lists, coin, which, labels) => {
           const frames = new FramePool();
           frames.add(plainFrame('of another query'));
           const parts = lists.map((list, i) => {
-            const symbols = inOrder(list);
+            const whole = inOrder(list);
+            // Two keys of one stack are equal then.
+            const symbols =
+              labels === 'with' ? whole : { ...whole, ...withoutLabels(whole.keys.node) };
             const isWanted = (): boolean =>
               which === 'all' || (which === 'some' ? coin.next().value : i < lists.length - 1);
             const wanted = Uint8Array.from(list, () => (isWanted() ? 1 : 0));
@@ -119,10 +123,11 @@ describe('symbol merge', () => {
               }
             });
           });
+          expect(new Set(keysOf(symbols).map(text)).size).toBe(symbols.keys.count);
           expectSame(numberDepthFirst(symbols).symbols, inOrder(obvious.reverse()));
         },
       ),
-      { numRuns: 500 },
+      { numRuns: 1_000 },
     );
   });
 

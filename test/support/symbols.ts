@@ -2,7 +2,7 @@ import { frameContentId } from '../../src/symbols/content-id.js';
 import { EMPTY_FRAME, type Frame } from '../../src/model/frame.js';
 import { sampleLabelsFromKey } from '../../src/model/sample-labels.js';
 import type { BlockReader } from '../../src/block/types.js';
-import type { SymbolSource } from '../../src/symbols/source.js';
+import { type SymbolSource, withoutLabels } from '../../src/symbols/source.js';
 
 /** A stack as a test writes it: function names root first, and the key of its sample labels. */
 export interface PlainKey {
@@ -84,7 +84,7 @@ export function plainKey(source: SymbolSource, index: number): PlainKey {
 /** What a block with these services answers: one table of their frames, each once. */
 export function symbolReads(
   services: ReadonlyMap<string, SymbolSource>,
-): Pick<BlockReader, 'frames' | 'stacks' | 'symbols'> {
+): Pick<BlockReader, 'frames' | 'stacks' | 'labelSetNumbers' | 'labels' | 'symbols'> {
   const list: Frame[] = [];
   const idHigh: number[] = [];
   const idLow: number[] = [];
@@ -116,7 +116,15 @@ export function symbolReads(
   };
   return {
     frames: async () => frames,
-    stacks: async (service) => stacks.get(service)!,
+    stacks: async (service) => {
+      const { nodes, keys } = stacks.get(service)!;
+      return { nodes, ...withoutLabels(keys.node) };
+    },
+    labelSetNumbers: async (service) => stacks.get(service)!.keys.labelSet,
+    labels: async (service) => {
+      const { keys, labelSets } = stacks.get(service)!;
+      return { labelSet: keys.labelSet, labelSets };
+    },
     symbols: async (service) => ({ ...stacks.get(service)!, frames }),
   };
 }

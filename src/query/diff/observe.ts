@@ -46,7 +46,7 @@ export async function observe(request: ObserveRequest): Promise<Observed> {
     context.checkRows(chosen.reduce((sum, slice) => sum + source.rowCount(slice), 0));
     await context.part(source.part, async () => {
       for (const group of groupSlices(chosen, request.selector, [])) {
-        const symbols = await source.symbols();
+        const symbols = await source.stacks();
         const own = functions.get(symbols) ?? new StackFunctions(symbols, request.numbers);
         functions.set(symbols, own);
         await readGroup({ ...request, source, group, functions: own });
@@ -77,7 +77,7 @@ async function readGroup(work: GroupWork): Promise<void> {
   const { source, group, context, functions, observer } = work;
   const { startNs } = source.profiles;
   const passes = await groupMask(source, group, work.filter);
-  const keyCount = (await source.symbols()).keys.count;
+  const keyCount = (await source.stacks()).keys.count;
   const withRows = new Set<number>();
   let current = -1;
   const call = { slices: group.slices, column: group.column, signal: context.signal };

@@ -128,7 +128,7 @@ type TestFrames = (test: FrameTest) => Uint8Array;
 function keyMaskOf(conditions: readonly StackCondition[]): CompiledFilter['keys'] {
   if (conditions.length === 0) return undefined;
   const known = new WeakMap<SymbolSource, Uint8Array>();
-  return (symbols) => {
+  const maskOf = (symbols: SymbolSource): Uint8Array => {
     const before = known.get(symbols);
     if (before !== undefined) return before;
     const testFrames = frameTester(symbols);
@@ -141,6 +141,7 @@ function keyMaskOf(conditions: readonly StackCondition[]): CompiledFilter['keys'
     known.set(symbols, mask);
     return mask;
   };
+  return { readsLabels: false, mask: maskOf };
 }
 
 const UNKNOWN = 2;

@@ -7,6 +7,7 @@ import { openStore } from '../../../src/index.js';
 import { DEFAULT_BUDGET, parseBudgetRule, QueryBudgets } from '../../../src/query/budgets.js';
 import { labelledPprof } from '../../support/labelled-pprof.js';
 import type { PlainProfile } from '../../support/plain-store.js';
+import { readPprof } from '../../support/read-pprof.js';
 import { memoryStore, TENANT } from '../../support/query-store.js';
 
 const MINUTE_MS = 60_000;
@@ -114,6 +115,36 @@ describe('what one query may spend', () => {
     expect(await fails({ rowsMax: 39 })).toBe('PS_QUERY_ROWS');
     expect(await fails({ nodesMax: 10 })).toBe('PS_QUERY_NODES');
     expect(await fails({ pointsMax: 19 })).toBe('PS_QUERY_POINTS');
+  });
+
+  it('holds no more label sets, and reads none for an answer that does not show them', async () => {
+    const profiles = Array.from({ length: 4 }, (_, p) =>
+      profileOf(
+        p,
+        Array.from({ length: 10 }, (_unused, i) => ({
+          functions: ['main', `f${p}`],
+          labelSet: `[[["request","${p}/${i}"]],[]]`,
+          values: [1n],
+        })),
+      ),
+    );
+    const bounded = (labelSetsMax: number) => {
+      const settings = { budgets: [{ tenantId: TENANT, labelSetsMax }] };
+      return memoryStore(profiles, { ...layout, placeOf: (i) => i, settings }).engine;
+    };
+    const few = bounded(5);
+    expect((await few.mergeTree(range)).total).toBe(40n);
+    expect((await few.mergeTop({ ...range, focus: 'f1' })).total).toBe(10n);
+    const refused = { kind: 'limit', code: 'PS_QUERY_LABEL_SETS' };
+    await expect(few.mergePprof(range)).rejects.toMatchObject(refused);
+    await expect(few.labelNames(range)).rejects.toMatchObject(refused);
+    const byRequest = { ...range, rootLabel: ['request'] };
+    await expect(few.mergeTree(byRequest)).rejects.toMatchObject(refused);
+    // Of each block, and of all of them together.
+    const all = bounded(41);
+    expect((await all.mergeTree(byRequest)).total).toBe(40n);
+    await expect(bounded(40).mergePprof(range)).rejects.toMatchObject(refused);
+    expect(readPprof((await all.mergePprof(range)).body).rows(0).size).toBe(40);
   });
 
   it('is refused before a group for each request has taken its memory', async () => {
