@@ -2,7 +2,7 @@
 import { corrupt } from '../base/errors.js';
 import { mapValues, numericValues } from '../columnar/table.js';
 import { sampleLabelsFromKey, sampleLabelsKey } from '../model/sample-labels.js';
-import type { LabelSetTable, NodeTable } from '../symbols/source.js';
+import type { NodeTable } from '../symbols/source.js';
 import { type OpenTable, readNumbers, readTableParts } from './read-rows.js';
 import type { RowRange, ServiceLabels, ServiceMeta } from './types.js';
 
@@ -68,50 +68,55 @@ export async function readLabels(
   service: ServiceMeta,
   { numbers, signal }: { readonly numbers: Int32Array; readonly signal: AbortSignal | undefined },
 ): Promise<ServiceLabels> {
-  const texts = numbers.every((set) => set === 0)
-    ? new Map([[0, '']])
-    : await readLabelSets(open, service, numbers, signal);
-  return { labelSet: compactSets(numbers, texts), labelSets: labelSetTable(texts) };
+  const { labelSet, count } = withoutGaps(numbers);
+  const texts = new Array<string | undefined>(count);
+  texts[0] = '';
+  if (count > 1) await readTexts(open, service, { labelSet, texts, signal });
+  return {
+    labelSet,
+    labelSets: {
+      count,
+      key: (index) => texts[index] as string,
+      labels: (index) => sampleLabelsFromKey(texts[index] as string),
+    },
+  };
+}
+
+/** Numbers from 0 on that are all in use, but perhaps for 0, in the order of the old ones: a gap must cost nothing. */
+function withoutGaps(numbers: Int32Array): { labelSet: Int32Array; count: number } {
+  const max = numbers.reduce((a, b) => Math.max(a, b), 0);
+  const isUsed = new Uint8Array(Math.min(max, numbers.length) + 1);
+  isUsed[0] = 1;
+  for (const set of numbers) isUsed[set] = 1;
+  if (max < isUsed.length && !isUsed.includes(0)) return { labelSet: numbers, count: max + 1 };
+  const used = [...new Set([0, ...numbers])].sort((a, b) => a - b);
+  const positions = new Map(used.map((set, position) => [set, position]));
+  return { labelSet: numbers.map((set) => positions.get(set)!), count: used.length };
 }
 
 function keyRows({ firstKeyRow, keyCount }: ServiceMeta): RowRange {
   return { start: firstKeyRow, end: firstKeyRow + keyCount };
 }
 
-/** Texts of the label sets by number, ascending. */
-async function readLabelSets(
+/** Fills `texts`, where they are not there yet. */
+async function readTexts(
   open: OpenTable,
   service: ServiceMeta,
-  labelSet: Int32Array,
-  signal?: AbortSignal,
-): Promise<Map<number, string>> {
-  const range = keyRows(service);
-  const texts = new Map<number, string>([[0, '']]);
+  into: {
+    readonly labelSet: Int32Array;
+    readonly texts: (string | undefined)[];
+    readonly signal: AbortSignal | undefined;
+  },
+): Promise<void> {
+  const { labelSet, texts, signal } = into;
+  const columns = ['labels', 'numeric_labels'];
   let k = 0;
-  for (const part of await readTableParts(open, range, ['labels', 'numeric_labels'], signal)) {
+  for (const part of await readTableParts(open, keyRows(service), columns, signal)) {
     const strings = mapValues(part.table, 'labels');
     const numbers = numericValues(part.table, 'numeric_labels');
     for (let row = part.from; row < part.to; row++, k++) {
       const set = labelSet[k] as number;
-      if (texts.has(set)) continue;
-      texts.set(set, sampleLabelsKey({ strings: strings[row] ?? [], numbers: numbers[row] ?? [] }));
+      texts[set] ??= sampleLabelsKey({ strings: strings[row] ?? [], numbers: numbers[row] ?? [] });
     }
   }
-  return new Map([...texts].sort(([a], [b]) => a - b));
-}
-
-/** Replaces numbers by positions in `texts`, so that a hole in the numbers costs nothing. */
-function compactSets(labelSet: Int32Array, texts: ReadonlyMap<number, string>): Int32Array {
-  const positions = new Map<number, number>();
-  for (const set of texts.keys()) positions.set(set, positions.size);
-  return labelSet.map((set) => positions.get(set) as number);
-}
-
-function labelSetTable(texts: ReadonlyMap<number, string>): LabelSetTable {
-  const keys = [...texts.values()];
-  return {
-    count: keys.length,
-    key: (index) => keys[index] as string,
-    labels: (index) => sampleLabelsFromKey(keys[index] as string),
-  };
 }

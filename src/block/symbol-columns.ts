@@ -5,7 +5,7 @@ import { NO_SAMPLE_LABELS, type SampleLabels } from '../model/sample-labels.js';
 import type { FrameTable, SymbolSource } from '../symbols/source.js';
 import { trieColumns } from './trie-columns.js';
 import type { TableRows } from './table-writer.js';
-import type { BlockSeries } from './types.js';
+import type { BlockSeries, RowRange } from './types.js';
 
 function int32(values: Int32Array): Column {
   return { type: 'int32', values };
@@ -41,28 +41,31 @@ export function nodeColumns(
   return { rowCount: nodes.count, columns };
 }
 
-export function keyColumns(blockId: string, service: string, symbols: SymbolSource): TableRows {
-  const { keys, labelSets } = symbols;
-  const sets: SampleLabels[] = Array.from({ length: labelSets.count }, (_, i) =>
-    i === 0 ? NO_SAMPLE_LABELS : labelSets.labels(i),
-  );
-  const labelsOf = (k: number): SampleLabels => sets[keys.labelSet[k] as number] as SampleLabels;
+/** Keys [start, end). */
+export function keyColumns(
+  blockId: string,
+  service: string,
+  { keys, labelSets }: SymbolSource,
+  { start, end }: RowRange,
+): TableRows {
+  const rowCount = end - start;
+  const labelSet = keys.labelSet.subarray(start, end);
+  const known = new Map<number, SampleLabels>([[0, NO_SAMPLE_LABELS]]);
+  const labels = Array.from(labelSet, (set) => {
+    const own = known.get(set) ?? labelSets.labels(set);
+    known.set(set, own);
+    return own;
+  });
   const columns: Column[] = [
-    constantColumn(blockId, keys.count),
-    constantColumn(service, keys.count),
-    sequence(0, keys.count),
-    int32(keys.node.subarray(0, keys.count)),
-    int32(keys.labelSet.subarray(0, keys.count)),
-    {
-      type: 'map',
-      values: Array.from({ length: keys.count }, (_, k) => labelsOf(k).strings),
-    },
-    {
-      type: 'list-numeric',
-      values: Array.from({ length: keys.count }, (_, k) => labelsOf(k).numbers),
-    },
+    constantColumn(blockId, rowCount),
+    constantColumn(service, rowCount),
+    sequence(start, rowCount),
+    int32(keys.node.subarray(start, end)),
+    int32(labelSet),
+    { type: 'map', values: labels.map((own) => own.strings) },
+    { type: 'list-numeric', values: labels.map((own) => own.numbers) },
   ];
-  return { rowCount: keys.count, columns };
+  return { rowCount, columns };
 }
 
 /** A content id as the signed number that SQL engines have. */

@@ -67,6 +67,8 @@ export interface BlockWriterOptions {
 const INT64_MAX = 2n ** 63n - 1n;
 const BASE_TABLES = BLOCK_TABLES.map((table) => table.name as BaseTableName);
 const FRAME_BUFFER_ROWS = 4_096;
+/** Their labels are objects while they are encoded. */
+const KEYS_AT_ONCE = 1 << 16;
 const INT32_MAX = 2 ** 31 - 1;
 
 export function createBlockWriter(options: BlockWriterOptions): BlockWriter {
@@ -140,7 +142,10 @@ class BucketBlockWriter implements BlockWriter {
       const firstNodeRow = nodes.rowCount;
       const frameOf = (frame: number): number => this.#frames.intern(symbols.frames, frame);
       await nodes.append(nodeColumns(blockId, service, symbols, frameOf));
-      await keys.append(keyColumns(blockId, service, symbols));
+      for (let start = 0; start < symbols.keys.count; start += KEYS_AT_ONCE) {
+        const range = { start, end: Math.min(symbols.keys.count, start + KEYS_AT_ONCE) };
+        await keys.append(keyColumns(blockId, service, symbols, range));
+      }
       const types = series.flatMap((s) => profileTypesOf(s).map(formatProfileType));
       this.#services.push({
         service,
