@@ -235,7 +235,14 @@ function hourBlock(profileCount: number, symbols: SymbolSource): BlockReader {
       profileCount,
       sampleCount: rows,
       valueMagnitudeMax: [200_000_000n, 0n, 0n, 0n],
-      services: [{ ...service, keyCount: symbols.keys.count, nodeCount: symbols.nodes.count }],
+      services: [
+        {
+          ...service,
+          keyCount: symbols.keys.count,
+          nodeCount: symbols.nodes.count,
+          labelSetCount: symbols.labelSets.count,
+        },
+      ],
       tables: [
         { table: 'samples', sizeBytes: 0, rowCount: rows, footer: new Uint8Array(0), rowGroups },
       ],
@@ -291,7 +298,7 @@ async function benchEngine(): Promise<void> {
     formatVersion: 1,
     tenantId: 't',
     version: 1,
-    blocks: [{ ...meta, sizeBytes: 0, seriesTombstones: [], retentionStamp: '' }],
+    blocks: [{ ...meta, sizeBytes: 0, symbolBytes: 0, seriesTombstones: [], retentionStamp: '' }],
     watermarks: [],
     carries: [],
     tombstones: [],

@@ -56,6 +56,7 @@ export function encodeBlockMeta(meta: BlockMeta): Uint8Array {
       keyCount: service.keyCount,
       firstNodeRow: BigInt(service.firstNodeRow),
       nodeCount: service.nodeCount,
+      labelSetCount: service.labelSetCount,
       profileTypes: [...service.profileTypes],
       rollups: service.rollups.map((rollup) => ({
         profileName: rollup.profileName,
@@ -121,6 +122,7 @@ export function decodeBlockMeta(bytes: Uint8Array): BlockMeta {
         keyCount: service.keyCount,
         firstNodeRow: Number(service.firstNodeRow),
         nodeCount: service.nodeCount,
+        labelSetCount: service.labelSetCount,
         profileTypes: service.profileTypes,
         rollups: service.rollups.map(decodeRollup),
       }),

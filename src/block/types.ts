@@ -41,6 +41,8 @@ export interface ServiceMeta {
   readonly keyCount: number;
   readonly firstNodeRow: number;
   readonly nodeCount: number;
+  /** Label sets of its keys, the empty one included; 0 in blocks that do not say. */
+  readonly labelSetCount: number;
   /** Profile type ids of its series, sorted. */
   readonly profileTypes: readonly string[];
   /** What is rolled up, by (profile name, width); what is not here does not save enough. */

@@ -153,6 +153,7 @@ class BucketBlockWriter implements BlockWriter {
         keyCount: symbols.keys.count,
         firstNodeRow,
         nodeCount: symbols.nodes.count,
+        labelSetCount: symbols.labelSets.count,
         profileTypes: [...new Set(types)].sort(),
         rollups: [],
       });

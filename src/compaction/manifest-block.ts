@@ -2,6 +2,19 @@ import type { BlockMeta } from '../block/types.js';
 import type { ManifestBlock } from '../manifest/types.js';
 import type { Bucket } from '../objstore/bucket.js';
 
+const NODE_BYTES = 24;
+const KEY_BYTES = 16;
+/** Their texts, twice: as they are read and as they are merged. */
+const LABEL_SET_BYTES = 300;
+
+function symbolBytesOf({ services }: BlockMeta): number {
+  const ofService = services.map(
+    ({ nodeCount, keyCount, labelSetCount }) =>
+      nodeCount * NODE_BYTES + keyCount * KEY_BYTES + labelSetCount * LABEL_SET_BYTES,
+  );
+  return Math.max(0, ...ofService);
+}
+
 /** The line of the manifest for a block whose objects, all of them, lie under `prefix`. */
 export async function manifestBlock(
   bucket: Bucket,
@@ -19,6 +32,7 @@ export async function manifestBlock(
     profileCount,
     sampleCount,
     sizeBytes,
+    symbolBytes: symbolBytesOf(meta),
     createdMs,
     seriesTombstones: [],
     retentionStamp: '',

@@ -11,7 +11,8 @@
  *   the past into which data came lately, as in a backfill, counts as open. Of a closed one, everything is merged,
  *   except that a block which outweighs all the others together `lateFactor` times waits: late profiles do not make a
  *   whole day be rewritten again and again.
- * - A block of half the greatest size or more has been merged enough.
+ * - A block of half the greatest size or more has been merged enough, in bytes, in rows, or in symbols: where nearly every
+ *   sample has a stack or labels of its own, merging saves nothing and takes the memory of all of them.
  *
  * - *Deletions*: a block that a series tombstone marks is rewritten alone when no merge takes it, at once; a carry an hour
  *   after the deletion.
@@ -40,6 +41,8 @@ export interface CompactionSettings {
   /** Size of all objects of a merged block. */
   readonly blockBytesMax: number;
   readonly blockRowsMax: number;
+  /** Memory that the symbols of a merge's inputs take, estimated: a merge holds those of one service whole. */
+  readonly blockSymbolBytesMax: number;
   /**
    * How long a deleted profile of a cumulative series is remembered, so that the one after it adds what came since. Its
    * stacks are there as content ids only.
@@ -56,6 +59,7 @@ export const COMPACTION_SETTINGS: CompactionSettings = {
   lateFactor: 8,
   blockBytesMax: 1 << 30,
   blockRowsMax: 2 ** 30,
+  blockSymbolBytesMax: 256 << 20,
   deletedCarryMs: 3_600_000,
 };
 
@@ -230,7 +234,9 @@ function groupsOf(
   if (isFull) return bounded(blocks, settings).filter((group) => group.length >= 2);
   const small = blocks.filter(
     (block) =>
-      block.sizeBytes * 2 < settings.blockBytesMax && block.sampleCount * 2 < settings.blockRowsMax,
+      block.sizeBytes * 2 < settings.blockBytesMax &&
+      block.sampleCount * 2 < settings.blockRowsMax &&
+      block.symbolBytes * 2 < settings.blockSymbolBytesMax,
   );
   if (isClosed) {
     return bounded(withoutGiants(small, settings), settings).filter((group) => group.length >= 2);
@@ -268,20 +274,24 @@ function bounded(
   let group: ManifestBlock[] = [];
   let sizeBytes = 0;
   let rows = 0;
+  let symbolBytes = 0;
   for (const block of blocks) {
     const isFull =
       group.length >= settings.mergeInputsMax ||
       sizeBytes + block.sizeBytes > settings.blockBytesMax ||
-      rows + block.sampleCount > settings.blockRowsMax;
+      rows + block.sampleCount > settings.blockRowsMax ||
+      symbolBytes + block.symbolBytes > settings.blockSymbolBytesMax;
     if (isFull && group.length > 0) {
       groups.push(group);
       group = [];
       sizeBytes = 0;
       rows = 0;
+      symbolBytes = 0;
     }
     group.push(block);
     sizeBytes += block.sizeBytes;
     rows += block.sampleCount;
+    symbolBytes += block.symbolBytes;
   }
   if (group.length > 0) groups.push(group);
   return groups;

@@ -63,6 +63,7 @@ export function encodeManifest(manifest: Manifest): Uint8Array {
       createdMs: BigInt(block.createdMs),
       seriesTombstones: block.seriesTombstones.map(BigInt),
       retentionStamp: block.retentionStamp,
+      symbolBytes: BigInt(block.symbolBytes),
     })),
     watermarks: manifest.watermarks.map(watermarkMessage),
     carries: manifest.carries.map((carry) => ({
@@ -123,6 +124,7 @@ export function decodeManifest(tenantId: string, version: number, bytes: Uint8Ar
       createdMs: Number(block.createdMs),
       seriesTombstones: block.seriesTombstones.map(Number),
       retentionStamp: block.retentionStamp,
+      symbolBytes: Number(block.symbolBytes),
     })),
     watermarks: message.watermarks.map(watermarkOf),
     carries: message.carries.map((carry) => ({

@@ -9,6 +9,8 @@ export interface ManifestBlock {
   readonly sampleCount: number;
   /** All objects of the block. */
   readonly sizeBytes: number;
+  /** Memory that the symbols of its widest service take in a merge, estimated; 0 where it is not known. */
+  readonly symbolBytes: number;
   readonly createdMs: number;
   /** Ids of the series tombstones that its rows are to be read through; a rewrite applies them. Ascending. */
   readonly seriesTombstones: readonly number[];

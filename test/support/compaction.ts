@@ -272,6 +272,7 @@ class PlainWriter implements BlockWriter {
         keyCount: symbols.keyNode.length,
         firstNodeRow: 0,
         nodeCount: symbols.parent.length,
+        labelSetCount: 1 + Math.max(0, ...symbols.keyLabelSet),
         profileTypes: [],
         rollups: [],
       })),

@@ -213,6 +213,7 @@ export function memoryBlock(
         keyCount: 0,
         firstNodeRow: 0,
         nodeCount: 0,
+        labelSetCount: 0,
         rollups: [],
         profileTypes: [
           ...new Set(

@@ -97,7 +97,7 @@ export function memoryStore(profiles: readonly PlainProfile[], layout: Layout): 
 
 /** The line of the manifest for a block that nothing was deleted from. */
 export function manifestLine(meta: BlockMeta): ManifestBlock {
-  return { ...meta, sizeBytes: 0, seriesTombstones: [], retentionStamp: '' };
+  return { ...meta, sizeBytes: 0, symbolBytes: 0, seriesTombstones: [], retentionStamp: '' };
 }
 
 function carriesOf(

@@ -21,6 +21,7 @@ const SETTINGS = {
   mergeInputsMax: 5,
   blockBytesMax: 1000,
   blockRowsMax: 1e6,
+  blockSymbolBytesMax: 10_000,
   deletedCarryMs: 1000,
 };
 
@@ -30,10 +31,12 @@ interface Sketch {
   readonly to: number;
   readonly level?: number;
   readonly bytes?: number;
+  readonly symbols?: number;
   readonly createdMs?: number;
 }
 
-function blockOf({ id, from, to, level = 1, bytes = 10, createdMs = 0 }: Sketch): ManifestBlock {
+function blockOf(sketch: Sketch): ManifestBlock {
+  const { id, from, to, level = 1, bytes = 10, symbols = 0, createdMs = 0 } = sketch;
   return {
     blockId: id,
     level,
@@ -42,6 +45,7 @@ function blockOf({ id, from, to, level = 1, bytes = 10, createdMs = 0 }: Sketch)
     profileCount: 1,
     sampleCount: 1,
     sizeBytes: bytes,
+    symbolBytes: symbols,
     createdMs,
     seriesTombstones: [],
     retentionStamp: '',
@@ -191,6 +195,15 @@ describe('merge plans', () => {
       DAY,
       ['b0+b1'],
     ],
+    [
+      'not beyond the symbols that fit into memory, and no block that has half of them',
+      [0, 1, 2, 3].map((i) => ({
+        ...quarter(`s${i}`, i * MINUTE),
+        symbols: i === 1 ? 5_000 : 4_000,
+      })),
+      DAY,
+      ['s0+s2'],
+    ],
     ['no block that is large already', [quarter('a', 0, 600), quarter('b', MINUTE)], 9 * DAY, []],
     [
       'not a day again for a late profile',
@@ -230,6 +243,7 @@ describe('merge plans', () => {
       length: fc.integer({ min: 0, max: DAY }),
       level: fc.integer({ min: 1, max: 4 }),
       bytes: fc.integer({ min: 1, max: 1200 }),
+      symbols: fc.oneof(fc.constant(0), fc.integer({ min: 1, max: 12_000 })),
     });
     fc.assert(
       fc.property(
@@ -244,6 +258,7 @@ describe('merge plans', () => {
               to: s.from + s.length,
               level: s.level,
               bytes: s.bytes,
+              symbols: s.symbols,
             }),
           );
           for (let round = 0; ; round++) {
@@ -267,6 +282,8 @@ describe('merge plans', () => {
               expect(spec.blocks.length).toBeLessThanOrEqual(SETTINGS.mergeInputsMax);
               const sum = spec.blocks.reduce((n, b) => n + b.sizeBytes, 0);
               expect(sum).toBeLessThanOrEqual(SETTINGS.blockBytesMax);
+              const symbolBytes = spec.blocks.reduce((n, b) => n + b.symbolBytes, 0);
+              expect(symbolBytes).toBeLessThanOrEqual(SETTINGS.blockSymbolBytesMax);
               const starts = spec.blocks
                 .flatMap((b) => [b.startNsMin, b.startNsMax])
                 .sort((a, b) => (a < b ? -1 : 1));
@@ -276,6 +293,7 @@ describe('merge plans', () => {
                 blockId: `m${round}.${i}`,
                 level: 1 + Math.max(...spec.blocks.map((b) => b.level)),
                 sizeBytes: sum,
+                symbolBytes,
                 startNsMin: starts[0]!,
                 startNsMax: starts.at(-1)!,
               });

@@ -32,6 +32,7 @@ const block = (blockId: string): ManifestBlock => ({
   createdMs: 6,
   seriesTombstones: [],
   retentionStamp: '',
+  symbolBytes: 0,
 });
 
 const add =

@@ -28,6 +28,7 @@ const manifestBlock = (blockId: string): ManifestBlock => ({
   createdMs: 1,
   seriesTombstones: [],
   retentionStamp: '',
+  symbolBytes: 0,
 });
 
 const claim = (afterSequence: number, sequence: number): LogClaim => ({
