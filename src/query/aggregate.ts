@@ -22,6 +22,7 @@ import {
   checkKeys,
   groupMask,
   groupSlices,
+  keysWithValue,
   type LocalSums,
   type SliceGroup,
   type MergedValues,
@@ -121,7 +122,7 @@ async function forEachSum(
         // No sample is read where no stack counts.
         if (passes?.includes(1) === false) return undefined;
         const sums = await sumSlices(source, group, context);
-        const symbols = await shownSymbols(request, source, group);
+        const symbols = await shownSymbols(request, source, { group, sums, passes });
         return { source, group, symbols, sums, passes };
       }),
     (result) => {
@@ -136,12 +137,13 @@ async function forEachSum(
 async function shownSymbols(
   { seriesLabels, keepsLabels }: AggregateRequest,
   source: ProfileSource,
-  { labels }: SliceGroup,
+  { group, sums, passes }: Pick<GroupSums, 'group' | 'sums' | 'passes'>,
 ): Promise<SymbolSource> {
   if (!keepsLabels && seriesLabels.length === 0) return source.stacks();
   const symbols = await source.symbols();
-  const own = keepsLabels ? symbols : onlyLabels(symbols, seriesLabels);
-  return withLabels(own, labels);
+  if (keepsLabels) return withLabels(symbols, group.labels);
+  const wanted = keysWithValue(sums, symbols.keys.count, passes);
+  return withLabels(onlyLabels(symbols, seriesLabels, wanted), group.labels);
 }
 
 /** Rounding and maxima are by stack and labels, whatever the answer shows of them: so all answers have one total. */
@@ -164,9 +166,10 @@ async function wholeKeys(request: AggregateRequest, pieces: readonly Piece[]): P
     JSON.stringify([numbers.get(source), labels]);
   for (const { source, slices } of pieces) {
     await context.part(source.part, async () => {
+      const symbols = await source.symbols();
       for (const group of groupSlices(slices, selector, seriesLabels)) {
         const name = nameOf(source, group);
-        if (!all.has(name)) all.set(name, await shownSymbols(request, source, group));
+        if (!all.has(name)) all.set(name, withLabels(symbols, group.labels));
       }
     });
   }

@@ -79,13 +79,13 @@ export class BlockHandle {
 
   /** Throws what `budget` throws at the number of label sets, before they are read. */
   async symbols(service: string, budget: LabelSetBudget): Promise<SymbolSource> {
-    const stacks = await this.stacks(service);
     const numbersKey = `${this.#prefix}/label-set-numbers/${service}`;
-    const { numbers, count } = await this.#cache.get(numbersKey, async () => {
+    const counted = this.#cache.get(numbersKey, async () => {
       const own = await this.reader.labelSetNumbers(service);
       const value = { numbers: own, count: Math.min(own.reduce(greater, 0), own.length) + 1 };
       return { value, sizeBytes: 200 + own.length * 4 };
     });
+    const [stacks, { numbers, count }] = await Promise.all([this.stacks(service), counted]);
     budget.checkLabelSets(count);
     const labels = await this.#cache.get(`${this.#prefix}/labels/${service}`, async () => {
       const value = await this.reader.labels(service, numbers);

@@ -110,7 +110,7 @@ export async function sumSlices(
 }
 
 /** 1 for each of `count` keys that has a value and passes `passes`. */
-function keysWithValue(
+export function keysWithValue(
   { low, high }: LocalSums,
   count: number,
   passes: Uint8Array | undefined,

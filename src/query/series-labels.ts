@@ -5,6 +5,7 @@ import {
   sampleLabelsKey,
   type StringLabel,
 } from '../model/sample-labels.js';
+import { checkGroups } from './stacks/rewrite.js';
 import { seriesLabel } from '../symbols/select.js';
 import { LabelSetPool } from '../symbols/merge.js';
 import { labelled, type SymbolSource } from '../symbols/source.js';
@@ -21,17 +22,28 @@ export function labelsOfSeries(
   });
 }
 
-/** `symbols` with no labels but those of `names`: label sets that have become equal are one. */
-export function onlyLabels(symbols: SymbolSource, names: readonly string[]): SymbolSource {
+/**
+ * `symbols` with no labels but those of `names`, as far as `wanted` keys go: label sets that have become equal are one. Throws
+ * `limit` PS_QUERY_GROUPS.
+ */
+export function onlyLabels(
+  symbols: SymbolSource,
+  names: readonly string[],
+  wanted: Uint8Array,
+): SymbolSource {
   const { keys, labelSets } = symbols;
   if (labelSets.count === 1) return symbols;
   const pool = new LabelSetPool();
   const numberOf = new Int32Array(labelSets.count);
-  for (let set = 0; set < labelSets.count; set++) {
+  const isUsed = new Uint8Array(labelSets.count);
+  for (let k = 0; k < keys.count; k++) if (wanted[k] !== 0) isUsed[keys.labelSet[k]!] = 1;
+  for (let set = 1; set < labelSets.count; set++) {
+    if (isUsed[set] === 0) continue;
     const { strings, numbers } = labelSets.labels(set);
     const isNamed = ({ name }: { readonly name: string }): boolean => names.includes(name);
     const kept = { strings: strings.filter(isNamed), numbers: numbers.filter(isNamed) };
     numberOf[set] = pool.intern(sampleLabelsKey(canonicalSampleLabels(kept)));
+    checkGroups(names, pool.count - 1);
   }
   const labelSet = keys.labelSet.subarray(0, keys.count).map((set) => numberOf[set]!);
   return labelled(symbols, { labelSet, labelSets: pool });

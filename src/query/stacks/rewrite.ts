@@ -283,8 +283,10 @@ export function inversion(frames: Frames): PathStep {
   };
 }
 
-function tooManyGroups(names: readonly string[]): StoreError {
-  return new StoreError({
+/** Throws `limit` PS_QUERY_GROUPS for more groups of samples than one answer may tell apart. */
+export function checkGroups(names: readonly string[], count: number): void {
+  if (count <= LIMITS.queryGroupsMax) return;
+  throw new StoreError({
     kind: 'limit',
     code: 'PS_QUERY_GROUPS',
     message:
@@ -299,7 +301,7 @@ function rootLabelStep(names: readonly string[], frames: Frames): PathStep {
   return (path) => {
     let roots = known.get(path.labelSet);
     if (roots === undefined) {
-      if (known.size === LIMITS.queryGroupsMax) throw tooManyGroups(names);
+      checkGroups(names, known.size + 1);
       const { strings, numbers } = frames.labels(path.labelSet);
       roots = names.map((name) => {
         const texts = strings.filter((l) => l.name === name).map((l) => l.value);
