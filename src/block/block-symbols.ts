@@ -91,7 +91,7 @@ function withoutGaps(numbers: Int32Array): { labelSet: Int32Array; count: number
   if (max < isUsed.length && !isUsed.includes(0)) return { labelSet: numbers, count: max + 1 };
   const used = [...new Set([0, ...numbers])].sort((a, b) => a - b);
   const positions = new Map(used.map((set, position) => [set, position]));
-  return { labelSet: numbers.map((set) => positions.get(set)!), count: used.length };
+  return { labelSet: numbers.map((set) => positions.get(set) as number), count: used.length };
 }
 
 function keyRows({ firstKeyRow, keyCount }: ServiceMeta): RowRange {

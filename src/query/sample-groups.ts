@@ -1,4 +1,6 @@
 /** Label sets of samples, grouped by the values of some label names. */
+import { StoreError } from '../base/errors.js';
+import { LIMITS } from '../base/limits.js';
 import type { LabelSetTable } from '../symbols/source.js';
 import type { RowRun } from './block-handle.js';
 import { EXACT_ROWS_MAX, WORD } from './kernels.js';
@@ -35,6 +37,18 @@ export function labelSetGroups(
     groupOf[index] = number;
   }
   return { keys: [...numbers.keys()], groupOf };
+}
+
+/** Throws `limit` PS_QUERY_GROUPS for more groups of samples than one answer may tell apart. */
+export function checkGroups(names: readonly string[], count: number): void {
+  if (count <= LIMITS.queryGroupsMax) return;
+  throw new StoreError({
+    kind: 'limit',
+    code: 'PS_QUERY_GROUPS',
+    message:
+      `cannot group by label ${names.join()}: got samples with more than ${LIMITS.queryGroupsMax} different labels; ` +
+      'want fewer (a narrower selector or another label)',
+  });
 }
 
 /** Sums of one profile's rows by group. */

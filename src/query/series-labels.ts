@@ -5,7 +5,7 @@ import {
   sampleLabelsKey,
   type StringLabel,
 } from '../model/sample-labels.js';
-import { checkGroups } from './stacks/rewrite.js';
+import { checkGroups } from './sample-groups.js';
 import { seriesLabel } from '../symbols/select.js';
 import { LabelSetPool } from '../symbols/merge.js';
 import { labelled, type SymbolSource } from '../symbols/source.js';

@@ -6,8 +6,6 @@
  * pprof keeps the inlined frames of one address in one *location*; its filters cut locations, not only stacks, and the
  * steps here do so too: see `showFrom` and `pruneFrom`.
  */
-import { StoreError } from '../../base/errors.js';
-import { LIMITS } from '../../base/limits.js';
 import { canShareLocation } from '../../formats/pprof/encode-symbols.js';
 import { EMPTY_FRAME, type Frame, frameName } from '../../model/frame.js';
 import type { FrameTest } from '../../model/frame-test.js';
@@ -16,6 +14,7 @@ import { PairTable } from '../../symbols/int-table.js';
 import type { SymbolSource } from '../../symbols/source.js';
 import type { MergedValues } from '../merge.js';
 import type { QueryContext } from '../context.js';
+import { checkGroups } from '../sample-groups.js';
 import { ExactSums } from '../sums.js';
 import type { FrameFilter } from './filter.js';
 import type { Granularity, StackView } from './options.js';
@@ -281,18 +280,6 @@ export function inversion(frames: Frames): PathStep {
     path.locations.reverse();
     return true;
   };
-}
-
-/** Throws `limit` PS_QUERY_GROUPS for more groups of samples than one answer may tell apart. */
-export function checkGroups(names: readonly string[], count: number): void {
-  if (count <= LIMITS.queryGroupsMax) return;
-  throw new StoreError({
-    kind: 'limit',
-    code: 'PS_QUERY_GROUPS',
-    message:
-      `cannot group by label ${names.join()}: got samples with more than ${LIMITS.queryGroupsMax} different labels; ` +
-      'want fewer (a narrower selector or another label)',
-  });
 }
 
 /** Throws `limit` PS_QUERY_GROUPS. */
