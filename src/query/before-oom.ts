@@ -9,8 +9,10 @@ import type {
   BeforeOomQuery,
   FlameTree,
   GrowingPath,
+  MissingPart,
   ProfileItem,
   QueryApi,
+  QueryStats,
 } from './api.js';
 import { diffTrees } from './render/diff.js';
 import { nodePath } from './render/node-path.js';
@@ -41,7 +43,7 @@ export async function beforeOom(api: QueryApi, query: BeforeOomQuery): Promise<B
   const after = await treeAt(last);
   const paths = growingPaths(before, after);
   const stepMs = Math.max(1, Math.ceil((query.endMs - query.startMs) / POINTS));
-  const { series } = await api.timeSeries({ ...own, stepMs, groupBy: [], aggregation: 'max' });
+  const level = await api.timeSeries({ ...own, stepMs, groupBy: [], aggregation: 'max' });
   return {
     unit: list.unit,
     profileType,
@@ -51,10 +53,16 @@ export async function beforeOom(api: QueryApi, query: BeforeOomQuery): Promise<B
     profileCount: items.length + list.hiddenItems,
     paths: paths.slice(0, limit),
     hiddenPaths: Math.max(0, paths.length - limit),
-    series: series[0] ?? NO_SERIES,
+    series: level.series[0] ?? NO_SERIES,
     stepMs,
-    stats: list.stats,
+    stats: { ...list.stats, missing: missingOf([list, before, after, level]) },
   };
+}
+
+/** What any of the answers missed, each part once. */
+function missingOf(answers: readonly { readonly stats: QueryStats }[]): readonly MissingPart[] {
+  const parts = answers.flatMap(({ stats }) => stats.missing);
+  return [...new Map(parts.map((missing) => [missing.part, missing])).values()];
 }
 
 const NO_SERIES = { labels: {}, timestampMs: new Float64Array(0), value: new BigInt64Array(0) };

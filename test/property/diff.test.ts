@@ -70,13 +70,15 @@ function observations(
   kind: 'self' | 'total',
   name: string,
 ): readonly Observation[] {
-  return list.map(({ samples: own }) => {
+  const all = list.map(({ samples: own }) => {
     const has = (functions: readonly string[]): boolean =>
       kind === 'self' ? functions.at(-1) === name : functions.includes(name);
     const sum = (some: typeof own): number =>
       some.reduce((all, s) => all + Number(s.values[0] ?? 0n), 0);
     return { x: sum(own.filter((s) => has(s.functions))), total: sum(own) };
   });
+  // A profile of nothing has no shares.
+  return all.filter(({ total }) => total > 0);
 }
 
 const closeTo = (got: number, want: number): boolean =>
@@ -134,6 +136,35 @@ describe('comparisons', () => {
       }),
       { numRuns: 60 },
     );
+  });
+
+  it('take no profile without a value that counts for an observation', async () => {
+    const profile = (pod: string, at: number, main: bigint, io: bigint): PlainProfile => ({
+      series: SERIES.find((s) => s.labels.some((l) => l.value === pod)) ?? SERIES[0]!,
+      samples: [
+        { functions: ['main'], labelSet: '', values: [main] },
+        { functions: ['io', ...(main === 52n ? ['rare'] : [])], labelSet: '', values: [io] },
+      ],
+      flags: 0,
+      startNs: BigInt(at) * 1_000_000n,
+      id: `id-${at}`,
+    });
+    const others = (from: number): PlainProfile[] =>
+      Array.from({ length: 7 }, (_, i) => profile('a', from + i, 50n, 50n));
+    const list = [
+      profile('a', 0, 52n, 48n),
+      ...others(1),
+      profile('b', 10, 52n, 8n),
+      ...others(11),
+    ];
+    const { engine } = memoryStore(list, { consumedBeforeNs: 0n, placeOf: () => 0 });
+    const range = { tenantId: TENANT, selector: '', startMs: 0, endMs: 10, profileType: TYPE };
+    const query = { ...range, focus: 'rare', others: [{ selector: '', startMs: 10, endMs: 20 }] };
+    const { base, comparisons } = await engine.diff(query);
+    expect([base.observedProfiles, comparisons[0]?.side.observedProfiles]).toEqual([1, 1]);
+    for (const f of comparisons[0]?.functions ?? []) {
+      expect([f.selfP, f.totalP, f.isSelfSignificant]).toEqual([undefined, undefined, false]);
+    }
   });
 
   it('of equal inputs are zero, and nothing is significant', async () => {

@@ -79,6 +79,7 @@ class Sums {
 export class Moments implements Observer {
   readonly #self = new Sums();
   readonly #total = new Sums();
+  #seen = 0;
   #profiles = 0;
   #sum = 0;
   #squares = 0;
@@ -90,6 +91,12 @@ export class Moments implements Observer {
 
   endProfile(): void {
     const { self, total, sum } = this.#open;
+    this.#seen++;
+    // A profile of nothing that counts says nothing about shares: it must not pass for one more observation.
+    if (sum === 0) {
+      this.#open.clear();
+      return;
+    }
     for (const [f, x] of self) this.#self.add(f, x, sum);
     for (const [f, x] of total) this.#total.add(f, x, sum);
     this.#profiles++;
@@ -98,7 +105,7 @@ export class Moments implements Observer {
     this.#open.clear();
   }
 
-  /** Profiles that were looked at. */
+  /** Profiles that were looked at and have a value that counts. */
   get profiles(): number {
     return this.#profiles;
   }
@@ -109,7 +116,7 @@ export class Moments implements Observer {
   }
 
   /**
-   * The share of a function in all, of `profiles` profiles of which some were looked at: the ratio of two sums, whose
+   * The share of a function in all, of `profiles` profiles of which some were looked at, with or without a value that counts: the ratio of two sums, whose
    * variance is that of the residuals x - share * T by the delta method.
    */
   estimate(f: number, kind: 'self' | 'total', profiles: number): ShareEstimate {
@@ -121,7 +128,8 @@ export class Moments implements Observer {
       (sums.squares[f] ?? 0) - 2 * share * (sums.products[f] ?? 0) + share * share * this.#squares;
     const mean = this.#sum / this.#profiles;
     // Rounding can leave a little less than nothing.
-    const variance = Math.max(0, residuals) / freedom / (profiles * mean * mean);
+    const counted = (profiles * this.#profiles) / this.#seen;
+    const variance = Math.max(0, residuals) / freedom / (counted * mean * mean);
     return { share, variance, freedom };
   }
 }

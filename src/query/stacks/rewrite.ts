@@ -81,6 +81,9 @@ export class Frames {
   }
 }
 
+/** Frames between two looks at the clock and at the budget. */
+const CHECK_FRAMES = 1 << 16;
+
 /** `merged` with each key's path changed by `steps` in turn. */
 export function rewriteStacks(
   merged: MergedValues,
@@ -95,6 +98,7 @@ export function rewriteStacks(
   const target = new ExactSums();
   nodes.intern(-1, -1);
   const { locationOf, walk } = pathWalker(symbols, frames);
+  let walked = 0;
   for (let k = 0; k < symbols.keys.count; k++) {
     if (sums.low[k] === 0 && sums.high[k] === 0) continue;
     const path: Path = { frames: [], locations: [], labelSet: symbols.keys.labelSet[k]! };
@@ -105,7 +109,10 @@ export function rewriteStacks(
     const key = keys.intern(node, path.labelSet);
     target.reserve(keys.count);
     target.addWords(key, sums.low[k]!, sums.high[k]!);
-    if ((k & 0xfff) !== 0) continue;
+    // A stack may have thousands of frames.
+    walked += 1 + path.frames.length;
+    if (walked < CHECK_FRAMES) continue;
+    walked = 0;
     context.check();
     context.checkNodes(nodes.count);
   }
