@@ -2,9 +2,17 @@ import { StoreError, type ErrorKind } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { TENANT_HEADER } from '../server/tenant.js';
 
+export interface HttpAnswer {
+  readonly body: Uint8Array;
+  /** Something that the answer needed could not be read. */
+  readonly isPartial: boolean;
+}
+
 /** Calls a basalt server's HTTP API. The one place outside env where `fetch` is used. */
 export interface HttpClient {
   get(path: string, parameters: URLSearchParams, signal: AbortSignal): Promise<Uint8Array>;
+  /** `get`, with what the server says of an answer whose body has no place for it. */
+  ask(path: string, parameters: URLSearchParams, signal: AbortSignal): Promise<HttpAnswer>;
   post(
     path: string,
     parameters: URLSearchParams,
@@ -13,6 +21,7 @@ export interface HttpClient {
   ): Promise<Uint8Array>;
 }
 
+const PARTIAL_HEADER = 'basalt-partial';
 const KINDS: Readonly<Record<string, ErrorKind>> = {
   invalid_argument: 'invalid',
   not_found: 'not-found',
@@ -34,20 +43,24 @@ export function httpClient(
     path: string,
     parameters: URLSearchParams,
     init: RequestInit,
-  ): Promise<Uint8Array> => {
+  ): Promise<HttpAnswer> => {
     const url = new URL(base);
     url.pathname = `${url.pathname.replace(/\/$/, '')}${path}`;
     url.search = parameters.toString();
     const response = await send(url, init);
     const body = await readBody(response);
     if (!response.ok) throw answerError(url, response, body);
-    return body;
+    return { body, isPartial: response.headers.get(PARTIAL_HEADER) === 'true' };
   };
   const headers = tenant === '' ? more : { ...more, [TENANT_HEADER]: tenant };
   return {
-    get: (path, parameters, signal) => call(path, parameters, { headers, signal }),
-    post: (path, parameters, body, signal) =>
-      call(path, parameters, { method: 'POST', headers, body: Buffer.from(body), signal }),
+    ask: (path, parameters, signal) => call(path, parameters, { headers, signal }),
+    get: async (path, parameters, signal) =>
+      (await call(path, parameters, { headers, signal })).body,
+    post: async (path, parameters, body, signal) => {
+      const init = { method: 'POST', headers, body: Buffer.from(body), signal };
+      return (await call(path, parameters, init)).body;
+    },
   };
 }
 

@@ -30,11 +30,11 @@ import {
 } from '../server/http-diff.js';
 import { readParameters } from '../server/http-parameters.js';
 import { beforeOomJson, heatmapJson, itemsJson } from '../server/http-items.js';
-import { mergeAnswer } from '../server/merge-answer.js';
+import { type MergeAnswer, mergeAnswer } from '../server/merge-answer.js';
 import { defaultStepMs, parseDuration, parseTime } from '../server/http-times.js';
 import { tenantOf } from '../server/tenant.js';
 import type { CommandIo } from './command.js';
-import { httpClient } from './http-client.js';
+import { type HttpAnswer, httpClient } from './http-client.js';
 import { storePlace, type BucketValues } from './store-location.js';
 
 export type QuestionKind =
@@ -86,7 +86,7 @@ export interface Question {
 
 /** Answers in the bytes of the HTTP API, whoever gives them. */
 export interface QuerySource {
-  ask(question: Question): Promise<Uint8Array>;
+  ask(question: Question): Promise<HttpAnswer>;
   close(): Promise<void>;
 }
 
@@ -116,7 +116,7 @@ export async function querySource(io: CommandIo, options: SourceOptions): Promis
 function serverSource(io: CommandIo, server: string, tenant: string): QuerySource {
   const client = httpClient(server, tenant);
   return {
-    ask: (question) => client.get(pathOf(question), parametersOf(question), io.signal),
+    ask: (question) => client.ask(pathOf(question), parametersOf(question), io.signal),
     close: () => Promise.resolve(),
   };
 }
@@ -195,15 +195,35 @@ async function askDirectly(
   query: QueryApi,
   tenantId: string,
   question: Question,
-): Promise<Uint8Array> {
+): Promise<HttpAnswer> {
+  const { kind } = question;
+  if (kind === 'merge') {
+    const { body, stats } = await askMerge(query, rangeOf(io, tenantId, question), question);
+    return { body, isPartial: stats !== undefined && stats.missing.length > 0 };
+  }
+  return { body: await askJson(io, query, tenantId, { ...question, kind }), isPartial: false };
+}
+
+function rangeOf(io: CommandIo, tenantId: string, question: Question): RangeQuery {
   const nowMs = io.clock.nowMs();
-  const range: RangeQuery = {
+  return {
     tenantId,
     selector: question.selector,
     startMs: parseTime('--from', question.from, nowMs),
     endMs: parseTime('--to', question.to, nowMs),
     signal: io.signal,
   };
+}
+
+/** All that says in its JSON what is missing. */
+async function askJson(
+  io: CommandIo,
+  query: QueryApi,
+  tenantId: string,
+  question: Question & { readonly kind: Exclude<QuestionKind, 'merge'> },
+): Promise<Uint8Array> {
+  const nowMs = io.clock.nowMs();
+  const range = rangeOf(io, tenantId, question);
   switch (question.kind) {
     case 'types':
       return profileTypesJson(await query.profileTypes(range));
@@ -215,8 +235,6 @@ async function askDirectly(
       return seriesJson(await query.series(range));
     case 'timeseries':
       return askTimeSeries(query, range, question);
-    case 'merge':
-      return askMerge(query, range, question);
     case 'profiles':
     case 'spans':
       return askItems(query, range, question);
@@ -291,10 +309,13 @@ async function askMerge(
   query: QueryApi,
   range: RangeQuery,
   question: Question,
-): Promise<Uint8Array> {
+): Promise<Pick<MergeAnswer, 'body' | 'stats'>> {
   const { profileType, aggregation, options, format } = question;
   const chosen = aggregation === undefined ? {} : { aggregation };
   const own = { ...range, ...options, profileType, ...chosen };
-  if (question.explain) return planJson(await query.explain({ ...own, format, kind: 'merge' }));
-  return (await mergeAnswer(query, own, format)).body;
+  if (question.explain) {
+    const plan = await query.explain({ ...own, format, kind: 'merge' });
+    return { body: planJson(plan), stats: undefined };
+  }
+  return mergeAnswer(query, own, format);
 }

@@ -16,6 +16,7 @@ import { dataOption, serverOption, tenantOption } from './common-options.js';
 import { didYouMean } from './did-you-mean.js';
 import { derivedOptions, derivedValues } from './query-options.js';
 import { LISTING_KINDS, querySource, type Question, type QuerySource } from './query-source.js';
+import { partialLines } from './partial.js';
 import { answerText, QUERY_WHATS, type QueryWhat } from './query-text.js';
 import { BUCKET_OPTIONS } from './store-location.js';
 import { chooseTarget } from './target.js';
@@ -151,9 +152,11 @@ export const queryCommand = command({
         throw await missingType(source, question);
       }
       const answer = await source.ask(question);
+      for (const line of partialLines(answer)) io.err(`basalt: ${line}\n`);
       const kind = question.explain ? 'explain' : what;
       const asText = !values.json && kind !== 'merge';
-      await write(io, asText ? answerText(kind, answer, values.rows) : answer, values.output);
+      const { body } = answer;
+      await write(io, asText ? answerText(kind, body, values.rows) : body, values.output);
     } finally {
       await source.close();
     }
@@ -218,8 +221,8 @@ function kindOf(what: QueryWhat, label: string | undefined): Question['kind'] {
 
 /** Says which types there are: a person rarely knows one by heart. */
 async function missingType(source: QuerySource, question: Question): Promise<Error> {
-  const answer = await source.ask({ ...question, kind: 'types' });
-  const { profileTypes } = JSON.parse(new TextDecoder().decode(answer)) as {
+  const { body } = await source.ask({ ...question, kind: 'types' });
+  const { profileTypes } = JSON.parse(new TextDecoder().decode(body)) as {
     profileTypes: readonly { id: string }[];
   };
   const ids = profileTypes.map((type) => type.id);

@@ -177,6 +177,8 @@ export interface Regressions {
   readonly goneAway: number;
   readonly shifted: number;
   readonly profiles: number;
+  /** Blocks and segments that could not be read: the answer is partial if there are any. */
+  readonly missing: readonly MissingPart[];
 }
 
 /** An instance, by its selector, and the minutes before it died. */

@@ -112,5 +112,7 @@ export function regressionsMessage(answer: Regressions): RegressionsResponse {
     goneAway: BigInt(answer.goneAway),
     shifted: BigInt(answer.shifted),
     profiles: BigInt(answer.profiles),
+    missing: answer.missing.map(({ part, code, message }) => ({ part, code, message })),
+    partial: answer.missing.length > 0,
   });
 }

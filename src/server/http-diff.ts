@@ -116,6 +116,7 @@ export function regressionsJson({
       points: [...series.timestampMs].map((ms, i) => [ms, series.share[i]]),
     })),
     hidden: hiddenRegressions,
+    partial: answer.missing.length > 0,
   };
   return plainJson(value);
 }

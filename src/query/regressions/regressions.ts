@@ -36,7 +36,7 @@ export async function findRegressions(
   const stepMs = Math.max(1, Math.ceil((query.endMs - query.startMs) / STEPS));
   const shares = new StepShares({ startMs: query.startMs, stepMs, steps: STEPS });
   const numbers = new FunctionNumbers();
-  const { profiles } = await api.observe(query, {
+  const { profiles, missing } = await api.observe(query, {
     numbers,
     observer: shares,
     profilesMax: LIMITS.regressionProfilesMax,
@@ -65,7 +65,7 @@ export async function findRegressions(
     .map(({ rise, tree }) => regressionOf(rise, { tree, shares, numbers, query, stepMs }));
   const regressions = all.slice(0, limit);
   const hiddenRegressions = all.length - regressions.length;
-  return { stepMs, regressions, hiddenRegressions, goneAway, shifted, profiles };
+  return { stepMs, regressions, hiddenRegressions, goneAway, shifted, profiles, missing };
 }
 
 const riseOf = ({ before, after }: Rise): number => after - before;

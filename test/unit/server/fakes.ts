@@ -209,7 +209,7 @@ export class FakeQuery implements QueryApi {
 
   async regressions(query: RegressionsQuery) {
     await this.note('regressions', query);
-    const nothing = { hiddenRegressions: 0, goneAway: 1, shifted: 2, profiles: 3 };
+    const nothing = { hiddenRegressions: 0, goneAway: 1, shifted: 2, profiles: 3, missing: [] };
     return { stepMs: 1, regressions: [], ...nothing };
   }
 
