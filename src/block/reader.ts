@@ -58,7 +58,7 @@ export async function openBlock(
 ): Promise<BlockReader> {
   const key = metaKey(tenantId, blockId);
   const { body } = await bucket.get(key, signal === undefined ? {} : { signal });
-  const meta = decodeBlockMeta(body);
+  const meta = namedMeta(key, body);
   if (meta.blockId !== blockId || meta.tenantId !== tenantId) {
     throw corrupt(
       'PS_BLOCK_META',
@@ -66,6 +66,16 @@ export async function openBlock(
     );
   }
   return blockReader(bucket, meta);
+}
+
+/** Says which object is damaged, or of a newer version. */
+function namedMeta(key: string, body: Uint8Array): BlockMeta {
+  try {
+    return decodeBlockMeta(body);
+  } catch (error) {
+    const { kind, code, details, message } = StoreError.from(error);
+    throw new StoreError({ kind, code, details, message: `${message} (${key})`, cause: error });
+  }
 }
 
 /** A reader of a block whose meta is known; `series` and `profiles` of it need the tables that every block has. */
@@ -96,8 +106,19 @@ export function openTable(bucket: Bucket, meta: BlockMeta, name: TableName): Ope
   const reader = new ParquetReader({
     name: key,
     info: tableMeta,
-    fetch: (start, end, signal) =>
-      bucket.getRange(key, { start, end }, signal === undefined ? {} : { signal }),
+    fetch: async (start, end, signal) => {
+      try {
+        return await bucket.getRange(key, { start, end }, signal === undefined ? {} : { signal });
+      } catch (error) {
+        if (!(error instanceof StoreError) || error.code !== 'PS_OBJECT_RANGE') throw error;
+        // The meta says where the file ends: that it ends before is damage, not a wrong question.
+        throw corrupt(
+          'PS_BLOCK_SHORT',
+          `cannot read ${key}: got a file that ends before byte ${start + 1}; want ${tableMeta.sizeBytes} bytes`,
+          { object: key },
+        );
+      }
+    },
   });
   return { table, meta: tableMeta, reader };
 }

@@ -89,6 +89,25 @@ describe('a damaged block (I8)', () => {
     }
   });
 
+  it('is damaged, and nothing else, where any file was cut off', async () => {
+    const bucket = new MemoryBucket();
+    await writeBlock(bucket, someBlock());
+    const read = ['meta', 'series', 'profiles', 'samples', 'keys', 'nodes', 'frames'];
+    for (const key of await keysOf(bucket)) {
+      const name = key.slice(key.lastIndexOf('/') + 1).replace('.parquet', '');
+      if (!read.includes(name)) continue;
+      const { body } = await bucket.get(key);
+      for (const length of [0, 3, 10]) {
+        await bucket.put(key, body.subarray(0, length));
+        await expect(readAll(bucket), `${key} of ${length}`).rejects.toMatchObject({
+          kind: 'corrupt',
+          message: expect.stringContaining(BLOCK.blockId),
+        });
+      }
+      await bucket.put(key, body);
+    }
+  });
+
   it('says what is missing', async () => {
     const bucket = new MemoryBucket();
     await writeBlock(bucket, someBlock());
