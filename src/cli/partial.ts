@@ -14,11 +14,12 @@ interface PartialJson {
   readonly comparisons?: readonly { readonly side: PartialJson }[];
 }
 
-const BRACE = 0x7b;
-
-/** One line for each part that is missing, each once. */
-export function partialLines({ body, isPartial }: HttpAnswer): readonly string[] {
-  const missing = body[0] === BRACE ? missingOf(JSON.parse(new TextDecoder().decode(body))) : [];
+/** One line for each part that is missing, each once. `hasStats`: the body is JSON that says it. */
+export function partialLines(
+  { body, isPartial }: HttpAnswer,
+  hasStats: boolean,
+): readonly string[] {
+  const missing = hasStats ? missingOf(JSON.parse(new TextDecoder().decode(body))) : [];
   const found = missing.map(({ part, message }) => `partial, missing ${part}: ${message}`);
   if (found.length === 0 && isPartial) {
     found.push('partial: some blocks could not be read (--format tree, or --explain, says which)');

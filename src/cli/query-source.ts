@@ -196,34 +196,29 @@ async function askDirectly(
   tenantId: string,
   question: Question,
 ): Promise<HttpAnswer> {
-  const { kind } = question;
-  if (kind === 'merge') {
-    const { body, stats } = await askMerge(query, rangeOf(io, tenantId, question), question);
-    return { body, isPartial: stats !== undefined && stats.missing.length > 0 };
-  }
-  return { body: await askJson(io, query, tenantId, { ...question, kind }), isPartial: false };
-}
-
-function rangeOf(io: CommandIo, tenantId: string, question: Question): RangeQuery {
   const nowMs = io.clock.nowMs();
-  return {
+  const range: RangeQuery = {
     tenantId,
     selector: question.selector,
     startMs: parseTime('--from', question.from, nowMs),
     endMs: parseTime('--to', question.to, nowMs),
     signal: io.signal,
   };
+  const { kind } = question;
+  if (kind === 'merge') {
+    const { body, stats } = await askMerge(query, range, question);
+    return { body, isPartial: stats !== undefined && stats.missing.length > 0 };
+  }
+  return { body: await askJson(query, range, { ...question, kind }, nowMs), isPartial: false };
 }
 
 /** All that says in its JSON what is missing. */
 async function askJson(
-  io: CommandIo,
   query: QueryApi,
-  tenantId: string,
+  range: RangeQuery,
   question: Question & { readonly kind: Exclude<QuestionKind, 'merge'> },
+  nowMs: number,
 ): Promise<Uint8Array> {
-  const nowMs = io.clock.nowMs();
-  const range = rangeOf(io, tenantId, question);
   switch (question.kind) {
     case 'types':
       return profileTypesJson(await query.profileTypes(range));

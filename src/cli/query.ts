@@ -2,7 +2,7 @@ import { resolve } from 'node:path';
 import { invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { Aggregation } from '../query/api.js';
-import { MERGE_FORMAT_NAMES } from '../query/formats.js';
+import { isRendered, MERGE_FORMAT_NAMES } from '../query/formats.js';
 import {
   BUCKETS_DEFAULT,
   ITEM_KINDS,
@@ -152,7 +152,8 @@ export const queryCommand = command({
         throw await missingType(source, question);
       }
       const answer = await source.ask(question);
-      for (const line of partialLines(answer)) io.err(`basalt: ${line}\n`);
+      const hasStats = question.kind !== 'merge' || question.explain || !isRendered(format);
+      for (const line of partialLines(answer, hasStats)) io.err(`basalt: ${line}\n`);
       const kind = question.explain ? 'explain' : what;
       const asText = !values.json && kind !== 'merge';
       const { body } = answer;

@@ -9,13 +9,12 @@ import type {
   BeforeOomQuery,
   FlameTree,
   GrowingPath,
-  MissingPart,
   ProfileItem,
   QueryApi,
-  QueryStats,
 } from './api.js';
 import { diffTrees } from './render/diff.js';
 import { nodePath } from './render/node-path.js';
+import { missingOf } from './stats.js';
 
 const PATHS_DEFAULT = 20;
 const LAST_PROFILES = 10;
@@ -44,6 +43,7 @@ export async function beforeOom(api: QueryApi, query: BeforeOomQuery): Promise<B
   const paths = growingPaths(before, after);
   const stepMs = Math.max(1, Math.ceil((query.endMs - query.startMs) / POINTS));
   const level = await api.timeSeries({ ...own, stepMs, groupBy: [], aggregation: 'max' });
+  const missing = missingOf([list, before, after, level].map(({ stats }) => stats));
   return {
     unit: list.unit,
     profileType,
@@ -55,14 +55,8 @@ export async function beforeOom(api: QueryApi, query: BeforeOomQuery): Promise<B
     hiddenPaths: Math.max(0, paths.length - limit),
     series: level.series[0] ?? NO_SERIES,
     stepMs,
-    stats: { ...list.stats, missing: missingOf([list, before, after, level]) },
+    stats: { ...list.stats, missing },
   };
-}
-
-/** What any of the answers missed, each part once. */
-function missingOf(answers: readonly { readonly stats: QueryStats }[]): readonly MissingPart[] {
-  const parts = answers.flatMap(({ stats }) => stats.missing);
-  return [...new Map(parts.map((missing) => [missing.part, missing])).values()];
 }
 
 const NO_SERIES = { labels: {}, timestampMs: new Float64Array(0), value: new BigInt64Array(0) };

@@ -15,7 +15,7 @@ import type {
 import type { ProfileMetadata } from '../log/segment-view.js';
 import { labelled, type SymbolSource } from '../symbols/source.js';
 import type { WeightedCache } from './cache.js';
-import { wordsOf } from './kernels.js';
+import { keyMax, wordsOf } from './kernels.js';
 import type { RollupWidth } from '../model/rollup-width.js';
 
 /** A run of rows: elements [start, end) of `key` and of the words of the values; the first is row `firstRow` of the table. */
@@ -42,8 +42,6 @@ export interface LabelSetBudget {
   /** Throws `limit` PS_QUERY_LABEL_SETS. */
   checkLabelSets(count: number): void;
 }
-
-const greater = (a: number, b: number): number => Math.max(a, b);
 
 interface DecodedGroup {
   readonly key: Int32Array;
@@ -82,7 +80,7 @@ export class BlockHandle {
     const numbersKey = `${this.#prefix}/label-set-numbers/${service}`;
     const counted = this.#cache.get(numbersKey, async () => {
       const own = await this.reader.labelSetNumbers(service);
-      const value = { numbers: own, count: Math.min(own.reduce(greater, 0), own.length) + 1 };
+      const value = { numbers: own, count: Math.min(keyMax(own, 0, own.length), own.length) + 1 };
       return { value, sizeBytes: 200 + own.length * 4 };
     });
     const [stacks, { numbers, count }] = await Promise.all([this.stacks(service), counted]);

@@ -26,7 +26,6 @@ import type {
   ItemsQuery,
   LabelValuesQuery,
   MergeQuery,
-  MissingPart,
   ProfileTypeInfo,
   QueryApi,
   QueryStats,
@@ -87,7 +86,7 @@ import { compileFilter } from './stacks/filter.js';
 import { stackShape } from './stacks/shape.js';
 import type { SumUse } from './block-sums.js';
 import { totalDuration } from './source.js';
-import { rowsOf, statsOf } from './stats.js';
+import { missingOf, rowsOf, statsOf } from './stats.js';
 import { ResultCache } from './results.js';
 import type { TileUse } from './tiles.js';
 import { timeSeries } from './time-series.js';
@@ -314,7 +313,7 @@ export class QueryEngine implements QueryApi {
     const profilesMax = LIMITS.diffProfilesMax;
     const observed = await this.observe(own, { numbers, observer: moments, profilesMax });
     const { profiles } = observed;
-    const missing = [...top.stats.missing, ...observed.missing].filter(isFirstOfPart);
+    const missing = missingOf([top.stats, observed]);
     const stats = { ...top.stats, missing };
     const side = { total: top.total, durationNs, observedProfiles: moments.profiles, stats };
     return { top, moments, profiles, side };
@@ -569,10 +568,6 @@ export class QueryEngine implements QueryApi {
       }
     }
   }
-}
-
-function isFirstOfPart({ part }: MissingPart, index: number, all: readonly MissingPart[]): boolean {
-  return all.findIndex((other) => other.part === part) === index;
 }
 
 function msOf(ns: bigint): number {

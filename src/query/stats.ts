@@ -1,10 +1,18 @@
 /** What stands behind an answer. */
 import { isWider } from '../block/sums.js';
 import type { RollupWidth } from '../model/rollup-width.js';
-import type { QueryStats } from './api.js';
+import type { MissingPart, QueryStats } from './api.js';
 import type { QueryContext } from './context.js';
 import type { SelectedSources } from './snapshot.js';
 import { profileCount } from './source.js';
+
+/** What any of several answers missed, each part once. */
+export function missingOf(
+  answers: readonly { readonly missing: readonly MissingPart[] }[],
+): readonly MissingPart[] {
+  const parts = answers.flatMap(({ missing }) => missing);
+  return [...new Map(parts.map((missing) => [missing.part, missing])).values()];
+}
 
 /** Rows of samples that a merge of all that is selected reads. */
 export function rowsOf(selected: SelectedSources): number {

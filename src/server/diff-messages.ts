@@ -19,7 +19,13 @@ import type {
   Regressions,
   RegressionsQuery,
 } from '../query/api.js';
-import { type CallContext, rangeQuery, selectionOptions, statsMessage } from './query-messages.js';
+import {
+  type CallContext,
+  missingMessages,
+  rangeQuery,
+  selectionOptions,
+  statsMessage,
+} from './query-messages.js';
 
 /** Between the messages of comparisons and the values of the query engine. */
 
@@ -112,7 +118,7 @@ export function regressionsMessage(answer: Regressions): RegressionsResponse {
     goneAway: BigInt(answer.goneAway),
     shifted: BigInt(answer.shifted),
     profiles: BigInt(answer.profiles),
-    missing: answer.missing.map(({ part, code, message }) => ({ part, code, message })),
+    missing: missingMessages(answer.missing),
     partial: answer.missing.length > 0,
   });
 }

@@ -150,6 +150,12 @@ export function labelSetMessage(labels: SeriesLabels): LabelSet {
   return create(LabelSetSchema, { labels: sortedLabels(labels) });
 }
 
+export function missingMessages(
+  missing: QueryStats['missing'],
+): { part: string; code: string; message: string }[] {
+  return missing.map(({ part, code, message }) => ({ part, code, message }));
+}
+
 export function statsMessage(stats: QueryStats): QueryStatsMessage {
   return create(QueryStatsSchema, {
     profiles: BigInt(stats.profiles),
@@ -160,11 +166,7 @@ export function statsMessage(stats: QueryStats): QueryStatsMessage {
     sums: stats.sums,
     blocks: BigInt(stats.blocks),
     segments: BigInt(stats.segments),
-    missing: stats.missing.map(({ part, code, message }) => ({
-      part,
-      code,
-      message,
-    })),
+    missing: missingMessages(stats.missing),
     partial: stats.missing.length > 0,
   });
 }

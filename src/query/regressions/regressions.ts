@@ -11,6 +11,7 @@ import type {
 import { FunctionNumbers } from '../diff/moments.js';
 import type { Observed, ObserveRequest } from '../diff/observe.js';
 import { nodePath } from '../render/node-path.js';
+import { missingOf } from '../stats.js';
 import { checkedRegressions } from '../request.js';
 import { findRises, type Rise } from './find.js';
 import { StepShares } from './step-shares.js';
@@ -36,7 +37,7 @@ export async function findRegressions(
   const stepMs = Math.max(1, Math.ceil((query.endMs - query.startMs) / STEPS));
   const shares = new StepShares({ startMs: query.startMs, stepMs, steps: STEPS });
   const numbers = new FunctionNumbers();
-  const { profiles, missing } = await api.observe(query, {
+  const observed = await api.observe(query, {
     numbers,
     observer: shares,
     profilesMax: LIMITS.regressionProfilesMax,
@@ -65,6 +66,8 @@ export async function findRegressions(
     .map(({ rise, tree }) => regressionOf(rise, { tree, shares, numbers, query, stepMs }));
   const regressions = all.slice(0, limit);
   const hiddenRegressions = all.length - regressions.length;
+  const missing = missingOf([observed, ...named.map(({ tree }) => tree.stats)]);
+  const { profiles } = observed;
   return { stepMs, regressions, hiddenRegressions, goneAway, shifted, profiles, missing };
 }
 

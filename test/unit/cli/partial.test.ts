@@ -20,13 +20,13 @@ describe('what a command says of an answer that lacks something', () => {
     ],
   ])('is %s', (_, json, parts) => {
     const want = parts.map((part) => `partial, missing ${part}: damaged`);
-    expect(partialLines({ body: bodyOf(json), isPartial: false })).toEqual(want);
+    expect(partialLines({ body: bodyOf(json), isPartial: false }, true)).toEqual(want);
   });
 
   it('is that it is partial where its body cannot say of what', () => {
     const folded = new TextEncoder().encode('main;run 3\n');
-    expect(partialLines({ body: folded, isPartial: false })).toEqual([]);
-    expect(partialLines({ body: folded, isPartial: true })).toEqual([
+    expect(partialLines({ body: folded, isPartial: false }, false)).toEqual([]);
+    expect(partialLines({ body: folded, isPartial: true }, false)).toEqual([
       expect.stringContaining('could not be read'),
     ]);
   });
