@@ -1,7 +1,8 @@
 /** What compaction deletes of one tenant: what is dead for long enough, and orphans when it is their turn. */
 import { isKind } from '../base/errors.js';
 import { collectTenant } from '../manifest/collect.js';
-import { type BlockOrigin, sweepTenant } from '../manifest/sweep.js';
+import type { BlockOrigin } from '../manifest/only-copies.js';
+import { sweepTenant } from '../manifest/sweep.js';
 import type { CompactionDependencies } from './dependencies.js';
 
 export interface GarbageOptions {
@@ -27,7 +28,7 @@ export async function collectGarbage(
   tenantId: string,
   { isFull, isSweep, expiredNs, signal }: GarbageOptions,
 ): Promise<CollectedGarbage> {
-  const { bucket, manifests, clock, blocks } = dependencies;
+  const { bucket, manifests, clock, blocks, segments } = dependencies;
   const blockPrefix = (t: string, b: string): string => blocks.prefix(t, b);
   const dead = await collectTenant({ bucket, manifests, clock, blockPrefix }, tenantId, {
     isImmediate: isFull,
@@ -36,7 +37,8 @@ export async function collectGarbage(
   if (!isFull && !isSweep) {
     return { objects: dead.objects, bytes: dead.bytes, orphans: 0, orphansKept: 0 };
   }
-  const swept = await sweepTenant({ bucket, manifests, clock, originOf }, tenantId, {
+  const logged = (await segments.position()).segments;
+  const swept = await sweepTenant({ bucket, manifests, clock, originOf, logged }, tenantId, {
     ...(isFull ? { graceMs: 0 } : {}),
     expiredNs,
     signal,

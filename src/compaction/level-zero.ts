@@ -88,7 +88,8 @@ export async function compactLevelZero(
   const input = gatherLevelZero(views, spec.tenantId, ({ position }) => {
     return new Removals(base.seriesTombstones.filter((t) => coversSegment(t, position)));
   });
-  const run = new LevelZeroRun(dependencies, { base, spec, input }, options);
+  const afterSequence = await claimedAfter(dependencies, base, spec);
+  const run = new LevelZeroRun(dependencies, { base, spec, input, afterSequence }, options);
   const blocks: BlockMeta[] = [];
   for (const day of input.days) {
     const block = await run.day(day);
@@ -102,6 +103,22 @@ export async function compactLevelZero(
     twoWriters: run.twoWriters,
     carriesDropped: run.carriesDropped,
   };
+}
+
+/**
+ * The segment after which the blocks claim the log. Segments above the watermark that are gone held nothing of this
+ * tenant, or a lost manifest knew them: nothing is claimed that was not read.
+ */
+async function claimedAfter(
+  { segments }: CompactionDependencies,
+  base: Manifest,
+  spec: LevelZeroSpec,
+): Promise<number> {
+  let first = spec.segments[0]?.sequence ?? 0;
+  for (const { instance, sequence } of (await segments.position()).segments) {
+    if (instance === spec.instance) first = Math.min(first, sequence);
+  }
+  return Math.max(sequenceOf(base.watermarks, spec.instance), first - 1);
 }
 
 /** Profiles [start, end) of a series' refs that lie on one day. */
@@ -138,6 +155,7 @@ class LevelZeroRun {
   readonly #base: Manifest;
   readonly #spec: LevelZeroSpec;
   readonly #input: LevelZeroInput;
+  readonly #afterSequence: number;
   readonly #options: LevelZeroOptions & { readonly undo: Undo };
   readonly #frames = new FramePool();
   readonly #deltas = new DeltaSeries();
@@ -151,6 +169,7 @@ class LevelZeroRun {
       readonly base: Manifest;
       readonly spec: LevelZeroSpec;
       readonly input: LevelZeroInput;
+      readonly afterSequence: number;
     },
     options: LevelZeroOptions & { readonly undo: Undo },
   ) {
@@ -158,6 +177,7 @@ class LevelZeroRun {
     this.#base = what.base;
     this.#spec = what.spec;
     this.#input = what.input;
+    this.#afterSequence = what.afterSequence;
     this.#options = options;
   }
 
@@ -194,7 +214,7 @@ class LevelZeroRun {
       claims: [
         {
           instance,
-          afterSequence: sequenceOf(watermarks, instance),
+          afterSequence: this.#afterSequence,
           sequence: segments.at(-1)?.sequence ?? 0,
           startNs: BigInt(day) * DAY_NS,
           endNs: BigInt(day + 1) * DAY_NS,

@@ -35,8 +35,8 @@ export async function listLogPosition(files: FileSystem, dir: string): Promise<L
       if (sizeBytes === durableBytes) return { header, committedBytes: sizeBytes, sealed: true };
       const scan = scanSegment({ bytes: await files.readAll(path), sequence, durableBytes });
       const isNewest = segments.length === 0;
-      // A file without a whole header never had a commit.
-      const isBegun = scan.header !== undefined || scan.index.commits.length > 0;
+      // A file without a whole header never had a commit, unless the next segment says that it had.
+      const isBegun = isFenced || scan.header !== undefined || scan.index.commits.length > 0;
       const committedBytes = isBegun ? scan.goodBytes + scan.damagedBytes : 0;
       return { header, committedBytes, sealed: scan.hasFooter || !isNewest };
     });

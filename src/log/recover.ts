@@ -34,6 +34,8 @@ export interface LogRecovery {
   readonly tornSegments: number;
   readonly tornBytes: number;
   readonly damaged: readonly DamagedSegment[];
+  /** Missing between others: the log is deleted from its front on, so that someone else removed them. */
+  readonly missingSegments: number;
 }
 
 export interface RecoveredSegment {
@@ -96,7 +98,15 @@ export async function recoverSegments(
   if (readBytes > COLLECTED_BYTES_MIN) releaseMemory();
   segments.reverse();
   damaged.reverse();
-  return { segments, recovery: { segments: segments.length, tornSegments, tornBytes, damaged } };
+  const missingSegments = missingBetween(sequences.reverse());
+  const recovery = { segments: segments.length, tornSegments, tornBytes, damaged, missingSegments };
+  return { segments, recovery };
+}
+
+function missingBetween(sequences: readonly number[]): number {
+  const [first] = sequences;
+  const last = sequences.at(-1);
+  return first === undefined || last === undefined ? 0 : last - first + 1 - sequences.length;
 }
 
 export async function listSequences(files: FileSystem, dir: string): Promise<number[]> {

@@ -5,7 +5,7 @@
  * 1. List the tenant's blocks and carries; those that the newest manifest does not name and that are older than the
  *    grace age, by the store's own times, are orphans.
  * 2. Keep those that may be the only copy of something: made on a version that this manifest never had, or from
- *    segments that count as consumed and that no live block claims. A manifest that forgot its blocks looks like that.
+ *    segments that neither a live block claims nor a log at hand has. A manifest that forgot its blocks looks like that.
  *    What is past every age is nobody's only copy.
  * 3. Commit the *fence*: whoever wrote objects for an older base cannot commit them any more (types.ts). A compaction
  *    that slept through its own sweep is void, whatever any clock said; the grace age only keeps it from being for
@@ -16,25 +16,15 @@ import { isKind, StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { Clock } from '../env/clock.js';
 import type { Bucket, ObjectInfo } from '../objstore/bucket.js';
-import { type BlockLineage, claimRest, type LogClaim } from './lineage.js';
 import type { ManifestStore } from './manifest-store.js';
 import { blocksPrefix, carryPrefix, manifestKey } from './object-keys.js';
+import { OnlyCopies, type OnlyCopyEvidence } from './only-copies.js';
 import type { Manifest } from './types.js';
-import { sequenceOf } from './watermarks.js';
 
-export interface SweepDependencies {
+export interface SweepDependencies extends OnlyCopyEvidence {
   readonly bucket: Bucket;
   readonly manifests: ManifestStore;
   readonly clock: Clock;
-  /** Of any block; undefined for one that was never finished. Throws `corrupt` for one that is damaged. */
-  readonly originOf: (tenantId: string, blockId: string) => Promise<BlockOrigin | undefined>;
-}
-
-/** What the meta of a block says of its profiles. */
-export interface BlockOrigin {
-  readonly lineage: BlockLineage;
-  /** Greatest profile start, unix nanoseconds. */
-  readonly startNsMax: bigint;
 }
 
 export interface SweepOptions {
@@ -91,7 +81,7 @@ export async function sweepTenant(
   for (let attempt = 1; ; attempt++) {
     const named = namedBy(manifest);
     const found = aged.filter(({ prefix }) => !named.has(prefix));
-    const { orphans, kept } = await judge(dependencies, manifest, found, options);
+    const { orphans, kept } = await sort(dependencies, manifest, found, options);
     const objects = orphans.reduce((sum, o) => sum + o.keys.length, 0);
     const bytes = orphans.reduce((sum, o) => sum + o.bytes, 0);
     const result: SweepResult = { orphans, objects, bytes, kept };
@@ -163,7 +153,7 @@ function namedBy(manifest: Manifest): Set<string> {
 }
 
 /** Throws `limit` PS_SWEEP_TOO_MANY. */
-async function judge(
+async function sort(
   dependencies: SweepDependencies,
   manifest: Manifest,
   found: readonly Unit[],
@@ -179,85 +169,11 @@ async function judge(
   }
   const orphans: Unit[] = [];
   const kept: KeptOrphan[] = [];
-  const live = new LiveClaims(dependencies, manifest);
+  const judge = new OnlyCopies(dependencies, manifest, expiredNs);
   for (const unit of found) {
-    const reason =
-      unit.blockId === '' ? undefined : await whyKept(dependencies, { live, unit, expiredNs });
+    const reason = unit.blockId === '' ? undefined : await judge.reasonOf(unit.blockId);
     if (reason === undefined) orphans.push(unit);
-    else kept.push({ prefix: unit.prefix, bytes: unit.bytes, reason });
+    else kept.push({ prefix: unit.prefix, bytes: unit.bytes, reason: reason.text });
   }
   return { orphans, kept };
-}
-
-async function whyKept(
-  { originOf }: SweepDependencies,
-  of: {
-    readonly live: LiveClaims;
-    readonly unit: Unit;
-    readonly expiredNs: bigint | undefined;
-  },
-): Promise<string | undefined> {
-  const { live, expiredNs } = of;
-  const { tenantId, version, watermarks } = live.manifest;
-  let origin: BlockOrigin | undefined;
-  try {
-    origin = await originOf(tenantId, of.unit.blockId);
-  } catch (error) {
-    if (!isKind(error, 'corrupt')) throw error;
-    return `it cannot be read: ${StoreError.from(error).message}`;
-  }
-  if (origin === undefined) return undefined;
-  if (expiredNs !== undefined && origin.startNsMax < expiredNs) return undefined;
-  const { lineage } = origin;
-  if (lineage.claims.length === 0) return 'it does not say where it comes from';
-  if (lineage.baseVersion > version) {
-    return `it was made on manifest version ${lineage.baseVersion}, and the newest is ${version}`;
-  }
-  for (const claim of lineage.claims) {
-    // What is above the watermark is still in the log.
-    const sequence = Math.min(claim.sequence, sequenceOf(watermarks, claim.instance));
-    if (sequence <= claim.afterSequence) continue;
-    const [rest] = claimRest(alongLog({ ...claim, sequence }), await live.claims());
-    if (rest === undefined) continue;
-    return `no live block has segments ${rest.afterSequence + 1} to ${rest.sequence} of log ${rest.instance}`;
-  }
-  return undefined;
-}
-
-/**
- * What the live blocks have of the log, whatever the times: which days a segment's profiles are from only the
- * compaction knew that read it.
- */
-class LiveClaims {
-  readonly manifest: Manifest;
-  readonly #dependencies: SweepDependencies;
-  #claims: Promise<LogClaim[]> | undefined;
-
-  constructor(dependencies: SweepDependencies, manifest: Manifest) {
-    this.#dependencies = dependencies;
-    this.manifest = manifest;
-  }
-
-  claims(): Promise<LogClaim[]> {
-    this.#claims ??= this.#read();
-    return this.#claims;
-  }
-
-  async #read(): Promise<LogClaim[]> {
-    const claims: LogClaim[] = [];
-    for (const { blockId } of this.manifest.blocks) {
-      try {
-        const origin = await this.#dependencies.originOf(this.manifest.tenantId, blockId);
-        claims.push(...(origin?.lineage.claims ?? []).map(alongLog));
-      } catch (error) {
-        // A damaged block claims nothing: then more is kept.
-        if (!isKind(error, 'corrupt')) throw error;
-      }
-    }
-    return claims;
-  }
-}
-
-function alongLog(claim: LogClaim): LogClaim {
-  return { ...claim, startNs: 0n, endNs: 1n };
 }

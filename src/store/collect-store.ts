@@ -1,16 +1,18 @@
 /** `basalt gc`: garbage of all tenants, at the pace of one delete after the other. */
-import { isKind, StoreError } from '../base/errors.js';
-import { blockPrefix, openBlock } from '../block/reader.js';
+import { StoreError } from '../base/errors.js';
+import { blockPrefix } from '../block/reader.js';
 import { collectTenant } from '../manifest/collect.js';
+import { listLogPosition } from '../head/log-position.js';
 import {
   BLOCKS_PREFIX,
   CARRY_PREFIX,
   MANIFEST_PREFIX,
   tenantFromPathPart,
 } from '../manifest/object-keys.js';
-import { type BlockOrigin, type KeptOrphan, sweepTenant } from '../manifest/sweep.js';
+import { type KeptOrphan, sweepTenant } from '../manifest/sweep.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { MaintenancePlace } from './maintenance-place.js';
+import { originOf } from './only-copies.js';
 
 export interface CollectStoreOptions {
   /** Only says what it would delete. */
@@ -65,7 +67,7 @@ const NOTHING: Omit<GarbageReport, 'tenantId'> = {
 };
 
 async function collectOne(
-  { bucket, manifests, environment }: MaintenancePlace,
+  { bucket, manifests, environment, layout }: MaintenancePlace,
   tenantId: string,
   { isDryRun = false, isForced = false, graceMs, signal }: CollectStoreOptions,
 ): Promise<GarbageReport> {
@@ -78,8 +80,9 @@ async function collectOne(
     ...shared,
     ...(isForced ? { tombstonesMax: Number.POSITIVE_INFINITY } : {}),
   });
+  const { segments: logged } = await listLogPosition(environment.files, layout.logDir);
   const swept = await sweepTenant(
-    { bucket, manifests, clock, originOf: (t, b) => originOf(bucket, t, b) },
+    { bucket, manifests, clock, originOf: (t, b) => originOf(bucket, t, b), logged },
     tenantId,
     { ...shared, isForced, ...(graceMs === undefined ? {} : { graceMs }) },
   );
@@ -104,18 +107,4 @@ export async function tenantsOf(bucket: Bucket): Promise<string[]> {
     }
   }
   return [...tenants].sort();
-}
-
-/** Undefined for a block that was never finished: its meta is written last. Throws `corrupt` for a damaged one. */
-async function originOf(
-  bucket: Bucket,
-  tenantId: string,
-  blockId: string,
-): Promise<BlockOrigin | undefined> {
-  try {
-    return (await openBlock(bucket, tenantId, blockId)).meta;
-  } catch (error) {
-    if (isKind(error, 'not-found')) return undefined;
-    throw error;
-  }
 }

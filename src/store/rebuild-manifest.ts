@@ -22,6 +22,7 @@ import type { Bucket } from '../objstore/bucket.js';
 import { tenantsOf } from './collect-store.js';
 import type { MaintenancePlace } from './maintenance-place.js';
 import { isNewer } from './newer-format.js';
+import { onlyCopiesOf } from './only-copies.js';
 
 export interface RebuiltManifest {
   readonly tenantId: string;
@@ -35,7 +36,7 @@ export interface RebuiltManifest {
   readonly leftOut: readonly { readonly name: string; readonly reason: string }[];
 }
 
-/** Tenants whose manifest is whole are left alone. */
+/** Tenants whose manifest is whole, and names all that is the only copy of something, are left alone. */
 export async function rebuildManifests(
   place: MaintenancePlace,
 ): Promise<readonly RebuiltManifest[]> {
@@ -48,12 +49,11 @@ export async function rebuildManifests(
   return rebuilt;
 }
 
-async function whyNeeded(
-  { manifests }: MaintenancePlace,
-  tenantId: string,
-): Promise<string | undefined> {
+async function whyNeeded(place: MaintenancePlace, tenantId: string): Promise<string | undefined> {
   try {
-    return (await manifests.load(tenantId)).version > 0 ? undefined : 'PS_MANIFEST_LOST';
+    const { version } = await place.manifests.load(tenantId);
+    const isLost = version === 0 || (await onlyCopiesOf(place, tenantId)).length > 0;
+    return isLost ? 'PS_MANIFEST_LOST' : undefined;
   } catch (error) {
     if (!isKind(error, 'corrupt') || isNewer(error)) throw error;
     return StoreError.from(error).code;

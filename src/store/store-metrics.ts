@@ -72,6 +72,14 @@ export function registerStoreMetrics(
     damaged,
     read((r) => r.recovery.damaged.length),
   );
+  const missing = {
+    name: 'basalt_log_missing_segments',
+    help: 'Segments that the last start missed between others: someone else removed them.',
+  };
+  metrics.gaugeOf(
+    missing,
+    read((r) => r.recovery.missingSegments),
+  );
   const runs = { name: 'basalt_compaction_runs_total', help: 'Runs of the background compaction.' };
   metrics.gaugeOf(runs, () => sources.compaction()?.runs ?? 0);
   const failures = {

@@ -1,11 +1,12 @@
 import { corrupt, isKind, StoreError } from '../base/errors.js';
-import { openBlock } from '../block/reader.js';
 import { verifyBlock } from '../block/verify.js';
 import { SegmentReader } from '../head/segment-reader.js';
+import type { SegmentPosition } from '../log/segment-view.js';
 import { decodeCarry } from '../manifest/carry.js';
 import { ManifestStore } from '../manifest/manifest-store.js';
-import { BLOCKS_PREFIX, blocksPrefix, tenantFromPathPart } from '../manifest/object-keys.js';
+import { BLOCKS_PREFIX, tenantFromPathPart } from '../manifest/object-keys.js';
 import type { Bucket } from '../objstore/bucket.js';
+import { onlyCopiesOf } from './only-copies.js';
 import type { Place } from './place.js';
 
 /** One thing that is wrong. */
@@ -52,7 +53,7 @@ export async function verifyPlace(find: () => Promise<Place>): Promise<readonly 
     });
   }
   for (const tenantId of await tenantsWithBlocks(bucket)) {
-    await check(`manifest of ${tenantId}`, () => checkNotLost(bucket, manifests, tenantId));
+    await check(`manifest of ${tenantId}`, () => checkNotLost(place, tenantId));
   }
   await verifySegments(find, place, check, findings);
   return findings;
@@ -63,30 +64,15 @@ async function tenantsWithBlocks(bucket: Bucket): Promise<string[]> {
   return parts.map(tenantFromPathPart).filter((tenantId) => tenantId !== undefined);
 }
 
-/** Blocks without a manifest are left by a first compaction that was cut off, unless one was made on a manifest. */
-async function checkNotLost(
-  bucket: Bucket,
-  manifests: ManifestStore,
-  tenantId: string,
-): Promise<void> {
-  if ((await manifests.tenants()).includes(tenantId)) return;
-  // Throws by itself when there was one for long enough.
-  await manifests.load(tenantId);
-  for (const blockId of await bucket.listFolders(blocksPrefix(tenantId))) {
-    const meta = await openBlock(bucket, tenantId, blockId).then(
-      (block) => block.meta,
-      (error: unknown) => {
-        if (isKind(error, 'not-found') || isKind(error, 'corrupt')) return undefined;
-        throw error;
-      },
-    );
-    const base = meta?.lineage.baseVersion ?? 0;
-    if (base === 0) continue;
-    throw corrupt(
-      'PS_MANIFEST_LOST',
-      `cannot read manifest of tenant ${tenantId}: got none and block ${blockId}, which was made on version ${base}; want it (basalt verify --rebuild-manifest makes one from the blocks)`,
-    );
-  }
+/** Blocks that no manifest names are left by compactions that were cut off, unless they are the only copy of something. */
+async function checkNotLost(place: Place, tenantId: string): Promise<void> {
+  const [first, ...more] = await onlyCopiesOf(place, tenantId);
+  if (first === undefined) return;
+  const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
+  throw corrupt(
+    'PS_MANIFEST_LOST',
+    `cannot find all blocks of tenant ${tenantId} in its manifest: got block ${first.blockId}${others}, which it does not name, and ${first.reason}; want it named (basalt verify --rebuild-manifest makes a manifest from the blocks)`,
+  );
 }
 
 async function verifySegments(
@@ -109,6 +95,7 @@ async function verifySegments(
         if (segments.some((s) => s.instance === instance && s.sequence === sequence)) throw error;
       }
     });
+    findings.push(...missingBefore(place, position));
     const dir = `${place.layout.logDir}/${position.instance}`;
     try {
       for (const { name } of await files.list(dir)) {
@@ -123,4 +110,19 @@ async function verifySegments(
       if (!isKind(error, 'not-found')) throw error;
     }
   }
+}
+
+/** The log is deleted from its front on: a segment that is missing between others was removed by someone else. */
+function missingBefore({ position }: Place, { instance, sequence }: SegmentPosition): Finding[] {
+  const own = position.segments.filter((s) => s.instance === instance).map((s) => s.sequence);
+  const before = own.filter((other) => other < sequence);
+  const last = Math.max(...before);
+  if (before.length === 0 || last === sequence - 1) return [];
+  return [
+    {
+      part: `segment ${instance}/${last + 1}`,
+      code: 'PS_SEGMENT_MISSING',
+      message: `cannot find segments ${last + 1} to ${sequence - 1} of log ${instance}: got ${last} and ${sequence}; want all between them`,
+    },
+  ];
 }

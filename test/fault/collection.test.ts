@@ -5,8 +5,11 @@
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBlock } from '../../src/block/reader.js';
 import { isKind } from '../../src/base/errors.js';
-import { type BlockOrigin, sweepTenant } from '../../src/manifest/sweep.js';
+import { listLogPosition } from '../../src/head/log-position.js';
+import type { BlockOrigin } from '../../src/manifest/only-copies.js';
+import { sweepTenant } from '../../src/manifest/sweep.js';
 import type { Store } from '../../src/index.js';
+import type { FileSystem } from '../../src/env/files.js';
 import type { Bucket } from '../../src/objstore/bucket.js';
 import {
   bucketWith,
@@ -19,7 +22,7 @@ import { FaultyBucket } from '../support/faulty-bucket.js';
 import { HastyClock } from '../support/hasty-clock.js';
 import { LossyFiles } from '../support/lossy-files.js';
 import { growthWrite, markedWrite, numbers, readMarked } from '../support/marked-profiles.js';
-import { filesOf, filesWith } from '../support/stored-files.js';
+import { filesOf, filesWith, STORE_DIR } from '../support/stored-files.js';
 
 const MARKED = 24;
 const STEPS = 6;
@@ -41,7 +44,7 @@ async function expectWhole(store: Store): Promise<void> {
 }
 
 /** As `basalt gc --grace-hours 0` from another process. */
-async function sweep(bucket: Bucket): Promise<number> {
+async function sweep(bucket: Bucket, disk: FileSystem): Promise<number> {
   const originOf = async (t: string, b: string): Promise<BlockOrigin | undefined> => {
     try {
       return (await openBlock(bucket, t, b)).meta;
@@ -50,7 +53,9 @@ async function sweep(bucket: Bucket): Promise<number> {
       throw error;
     }
   };
-  const parts = { bucket, manifests: manifestsOf(bucket), clock: new HastyClock(), originOf };
+  const { segments: logged } = await listLogPosition(disk, `${STORE_DIR}/log`);
+  const manifests = manifestsOf(bucket);
+  const parts = { bucket, manifests, clock: new HastyClock(), originOf, logged };
   const { orphans, kept } = await sweepTenant(parts, 'anonymous', { graceMs: 0 });
   expect(kept).toEqual([]);
   return orphans.length;
@@ -79,7 +84,8 @@ describe('collection', () => {
   const reopen = async () => {
     const memory = await bucketWith(objects);
     const bucket = new FaultyBucket(memory);
-    return { memory, bucket, store: await openOnBucket(await filesWith(files), bucket) };
+    const disk = await filesWith(files);
+    return { memory, bucket, disk, store: await openOnBucket(disk, bucket) };
   };
 
   it('voids a compaction that slept through it, wherever it slept', async () => {
@@ -93,18 +99,18 @@ describe('collection', () => {
     expect(changes.length).toBeGreaterThan(10);
     let swept = 0;
     for (let n = 1; n <= changes.length; n++) {
-      const { memory, bucket, store } = await reopen();
+      const { memory, bucket, disk, store } = await reopen();
       let seen = 0;
       const stall = bucket.stallAt((operation) => CHANGES.has(operation) && ++seen === n);
       const compacting = store.compact();
       await stall.reached;
-      swept += await sweep(memory);
+      swept += await sweep(memory, disk);
       stall.wake();
       await compacting;
       try {
         await expectWhole(store);
         expect(await store.verify()).toEqual([]);
-        await sweep(memory);
+        await sweep(memory, disk);
         expect(await unnamedIn(memory)).toEqual([]);
         await expectWhole(store);
       } catch (error) {

@@ -3,6 +3,8 @@
  * right, and what is missing has been reported.
  */
 import { beforeAll, describe, expect, it } from 'vitest';
+import { openSnapshot } from '../../src/index.js';
+import { HastyClock } from '../support/hasty-clock.js';
 import { LossyFiles, mulberry32 } from '../support/lossy-files.js';
 import {
   growthWrite,
@@ -12,7 +14,8 @@ import {
   type MarkedAnswer,
 } from '../support/marked-profiles.js';
 import { outcomeOf } from '../support/outcome.js';
-import { filesOf, filesWith, flipped, openOn } from '../support/stored-files.js';
+import { seededRng } from '../support/virtual-clock.js';
+import { filesOf, filesWith, flipped, openOn, STORE_DIR } from '../support/stored-files.js';
 
 const FLIPS = Number(process.env['BASALT_FLIPS'] ?? 1_000);
 const SEED = Number(process.env['BASALT_SEED'] ?? 11);
@@ -77,6 +80,32 @@ describe('a damaged log (I8)', () => {
       expect(outcome.damaged, name).toBe(0);
     }
   }, 300_000);
+
+  it.each([
+    ['removed', 'PS_SEGMENT_MISSING', () => undefined],
+    ['emptied', 'PS_FILE_SHORT', (bytes: Uint8Array) => bytes.slice(0, 0)],
+    ['cut in its header', 'PS_FILE_SHORT', (bytes: Uint8Array) => bytes.slice(0, 20)],
+    ['cut in the middle', 'PS_FILE_SHORT', (bytes: Uint8Array) => bytes.slice(0, bytes.length / 2)],
+  ])('is missed where a sealed segment between others was %s', async (_, code, damage) => {
+    const sealed = [...stored.keys()].filter((name) => name.endsWith('.segment')).sort()[1]!;
+    const left = damage(stored.get(sealed)!);
+    const files = await filesWith(
+      new Map(
+        [...stored].flatMap(([name, bytes]): [string, Uint8Array][] => {
+          if (name !== sealed) return [[name, bytes]];
+          return left === undefined ? [] : [[name, left]];
+        }),
+      ),
+    );
+    const environment = { files, clock: new HastyClock(), rng: seededRng(5) };
+    const snapshot = await openSnapshot({ dir: STORE_DIR, environment });
+    expect((await snapshot.verify()).map((f) => f.code)).toEqual([code]);
+    await snapshot.close();
+    const store = await openOn(files);
+    const kept = left === undefined ? 'PS_SEGMENT_MISSING' : 'PS_SEGMENT_QUARANTINED';
+    expect((await store.verify()).map((f) => f.code)).toEqual([kept]);
+    await store.close();
+  });
 
   it(`answers nothing wrong and loses nothing in silence over ${FLIPS} turned bits`, async () => {
     const random = mulberry32(SEED);

@@ -156,6 +156,38 @@ describe('a rebuilt manifest', () => {
     await expect(readMarked(fenced.query)).rejects.toMatchObject({ code: 'PS_MANIFEST_LOST' });
     await fenced.close();
   });
+
+  it.each([
+    ['its newest version', (versions: readonly string[]) => versions.slice(-1)],
+    ['its two newest versions', (versions: readonly string[]) => versions.slice(-2)],
+    ['all of its versions', (versions: readonly string[]) => versions],
+  ])('is missed when it lost %s, and nothing is deleted meanwhile', async (_, lostOf) => {
+    const bucket = await bucketWith(objects);
+    const disk = await filesWith(files);
+    const first = await openOnBucket(disk, bucket);
+    await first.compact();
+    await first.close();
+    const versions: string[] = [];
+    for await (const { key } of bucket.list({ prefix: 'manifest/' })) versions.push(key);
+    for (const key of lostOf(versions)) await bucket.delete(key);
+    const store = await openOnBucket(disk, bucket);
+    const codes = async () => (await store.verify()).map((f) => f.code);
+    expect(await codes()).toEqual(['PS_MANIFEST_LOST']);
+    // Goes on without the lost part, and collects garbage at once.
+    await store.write(markedWrite(MARKED));
+    await store.compact({ full: true });
+    expect(await codes()).toEqual(['PS_MANIFEST_LOST']);
+    await store.close();
+    const maintenance = await maintain(disk, bucket);
+    expect(await maintenance.rebuildManifests()).toMatchObject([{ code: 'PS_MANIFEST_LOST' }]);
+    expect(await maintenance.rebuildManifests()).toEqual([]);
+    await maintenance.close();
+    const again = await openOnBucket(disk, bucket);
+    const { marked } = await readMarked(again.query);
+    expect([...marked].sort((a, b) => a - b)).toEqual(numbers(0, MARKED + 1));
+    expect(await again.verify()).toEqual([]);
+    await again.close();
+  });
 });
 
 async function oldBoundary(): Promise<Uint8Array> {

@@ -61,6 +61,7 @@ describe('recovery', () => {
         tornSegments: cut === second ? 0 : 1,
         tornBytes: cut - second!,
         damaged: [],
+        missingSegments: 0,
       });
       expect(startsOf(await store.stored())).toEqual([0, 1]);
       expect((await store.ingest.write('t', cpuRequest('a', 2))).profiles).toBe(2);

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../../src/base/limits.js';
 import { corrupt } from '../../../src/base/errors.js';
+import type { SegmentRef } from '../../../src/log/segment-view.js';
 import type { BlockLineage, LogClaim } from '../../../src/manifest/lineage.js';
 import { ManifestStore } from '../../../src/manifest/manifest-store.js';
-import { type BlockOrigin, sweepTenant, type SweepOptions } from '../../../src/manifest/sweep.js';
+import type { BlockOrigin } from '../../../src/manifest/only-copies.js';
+import { sweepTenant, type SweepOptions } from '../../../src/manifest/sweep.js';
 import type { ManifestBlock } from '../../../src/manifest/types.js';
 import { MemoryBucket } from '../../../src/objstore/memory-bucket.js';
 import { seededRng, VirtualClock } from '../../support/virtual-clock.js';
@@ -43,6 +45,9 @@ function lineage(baseVersion: number, ...claims: LogClaim[]): BlockLineage {
   return { baseVersion, watermarks: [], claims, firstSequence: 1, isLast: true };
 }
 
+const segmentsOf = (first: number, last: number): SegmentRef[] =>
+  Array.from({ length: last - first + 1 }, (_, i) => ({ instance: 'log', sequence: first + i }));
+
 /** A live block of segments 1 to 8, of which 9 and later are still in the log; and two that nothing names. */
 async function world() {
   let modifiedMs = NOW_MS - 48 * HOUR_MS;
@@ -81,14 +86,18 @@ async function world() {
     if (lineage === 'damaged') throw corrupt('PS_TEST', 'damaged');
     return lineage === undefined ? undefined : { lineage, startNsMax: 999n };
   };
+  let logged = segmentsOf(9, 12);
   const sweep = (options?: SweepOptions) =>
-    sweepTenant({ bucket, manifests, clock, originOf }, 't', options);
+    sweepTenant({ bucket, manifests, clock, originOf, logged }, 't', options);
   const keys = async (): Promise<string[]> => {
     const out: string[] = [];
     for await (const { key } of bucket.list({ prefix: '' })) out.push(key);
     return out;
   };
-  return { bucket, manifests, lineages, sweep, keys, clock, put };
+  const losesLog = (): void => {
+    logged = [];
+  };
+  return { bucket, manifests, lineages, sweep, keys, clock, put, losesLog };
 }
 
 describe('sweep', () => {
@@ -129,6 +138,36 @@ describe('sweep', () => {
     expect(await sweep()).toMatchObject({ objects: 3, kept: [] });
   });
 
+  it('keeps what is neither consumed nor in a log at hand: a newer manifest knew it and was lost', async () => {
+    const { sweep, lineages, losesLog } = await world();
+    lineages.set(OLD, { ...lineage(1, claim(8, 11)), firstSequence: 10 });
+    expect((await sweep({ isDryRun: true })).kept).toEqual([]);
+    losesLog();
+    expect((await sweep()).kept).toEqual([
+      {
+        prefix: `blocks/t/${OLD}/`,
+        bytes: 7,
+        reason: expect.stringContaining('no log at hand has segment 10 of log log'),
+      },
+    ]);
+  });
+
+  it('keeps what is ahead of the log at hand, as in a copy whose log was copied first', async () => {
+    const { sweep, lineages } = await world();
+    lineages.set(OLD, { ...lineage(1, claim(8, 13)), firstSequence: 9 });
+    expect((await sweep()).kept[0]?.reason).toContain('the one at hand ends before it');
+  });
+
+  it('does not ask for segments before the first that a block was made from', async () => {
+    const { sweep, lineages, losesLog } = await world();
+    losesLog();
+    lineages.set(LIVE, lineage(0, claim(4, 8)));
+    lineages.set(OLD, { ...lineage(1, claim(2, 8)), firstSequence: 5 });
+    expect((await sweep({ isDryRun: true })).kept).toEqual([]);
+    lineages.set(OLD, { ...lineage(1, claim(2, 8)), firstSequence: 4 });
+    expect((await sweep({ isDryRun: true })).kept).toHaveLength(1);
+  });
+
   it.each([
     ['from segments that count as consumed and that no live block has', lineage(1, claim(8, 9))],
     ['made on a version that this manifest never had', lineage(7, claim(2, 4))],
@@ -161,7 +200,7 @@ describe('sweep', () => {
     for (const key of await keys()) if (key.startsWith('manifest/')) await bucket.delete(key);
     const manifests = new ManifestStore({ bucket, clock, rng: seededRng(6) });
     const before = await keys();
-    const dependencies = { bucket, manifests, clock, originOf: async () => undefined };
+    const dependencies = { bucket, manifests, clock, originOf: async () => undefined, logged: [] };
     const options = { graceMs: 0, isForced: true };
     expect((await sweepTenant(dependencies, 't', options)).orphans).toEqual([]);
     expect(await keys()).toEqual(before);
@@ -198,7 +237,7 @@ describe('sweep', () => {
       }
       return undefined;
     };
-    const swept = await sweepTenant({ bucket, manifests, clock, originOf }, 't');
+    const swept = await sweepTenant({ bucket, manifests, clock, originOf, logged: [] }, 't');
     expect(swept.orphans.map((o) => o.prefix)).toEqual([`carry/t/${OLD}`]);
     expect(await keys()).toContain(`blocks/t/${OLD}/a`);
   });
