@@ -21,6 +21,8 @@ export const LIMITS = {
   stringBytesMax: 1 << 20,
   commentsMax: 256,
 
+  /** Bytes of a profile and of the earlier one that is taken off it, both inflated. What gets worse if raised: time of one request. */
+  subtractedBytesMax: 32 << 20,
   /** Parts of one multipart body. */
   multipartPartsMax: 16,
   /**

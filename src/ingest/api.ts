@@ -10,6 +10,8 @@ export interface WriteRequest {
   readonly profile: Uint8Array;
   /** The same id again for the same series and start changes nothing and succeeds. */
   readonly profileId?: string;
+  /** Tells apart processes with the same labels: equal profiles of two of them are two. No part of the series. */
+  readonly writer?: string;
   /** Absent: by the table of known types (model/temporality.ts). */
   readonly temporality?: Temporality;
   /** Unix: the start of a profile that carries none. Absent: the time of receipt. */

@@ -99,7 +99,7 @@ export function prepareProfile(input: PrepareInput): PreparedProfile {
     durationNs: pprof.durationNs,
     period: pprof.period,
     flags: pprof.rejections.length > 0 ? flags | PROFILE_INCOMPLETE : flags,
-    id: profileIdOf(request.profileId, groups, pprof.bytes),
+    id: profileIdOf(request, groups, pprof.bytes),
     metadata: metadataOf(input),
     groups,
   };
@@ -189,11 +189,11 @@ const HASH_BYTES = 16;
 const profileHash = new Uint32Array(HASH_BYTES / 4);
 
 /**
- * The sender's id, or a hash of what it sent (docs/format/content-ids.md): of the series key and of the profile's own
- * hash, so that the profile need not be copied. Throws `invalid` PS_PROFILE_ID.
+ * The sender's id, or a hash of what it sent (docs/format/content-ids.md): of the series key, of who wrote it where it
+ * says so, and of the profile's own hash, so that the profile need not be copied. Throws `invalid` PS_PROFILE_ID.
  */
 function profileIdOf(
-  given: string | undefined,
+  { profileId: given, writer = '' }: WriteRequest,
   groups: readonly ProfileGroup[],
   bytes: Uint8Array,
 ): string {
@@ -207,7 +207,7 @@ function profileIdOf(
     }
     return given;
   }
-  const key = groups[0]?.seriesKey ?? '';
+  const key = (groups[0]?.seriesKey ?? '') + writer;
   hash128(bytes, profileHash);
   const buffer = Buffer.allocUnsafe(key.length * 3 + HASH_BYTES);
   let end = buffer.write(key, 'utf8');

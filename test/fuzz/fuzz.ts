@@ -61,15 +61,18 @@ export interface FuzzOutcome {
 
 /** Small bytes: what takes longer than this is a loop that has no bound. */
 const SLOW_MS = 2_000;
+/** By how much a target may raise the process's peak of resident memory, code and garbage of many executions included. */
+const GROWTH_KB_MAX = 512 << 10;
 const TURN = 500;
 
-/** Throws an Error with the bytes in it when the parser throws anything but a StoreError, calls its own bug, or is slow. */
+/** Throws an Error with the bytes in it when the parser throws anything but a StoreError, calls its own bug, is slow, or takes much memory. */
 export async function fuzz(
   target: FuzzTarget,
   executions: number,
   rng: FuzzRng,
 ): Promise<FuzzOutcome> {
   const outcome: FuzzOutcome = { taken: 0, refused: 0, slowestMs: 0 };
+  const peakKb = process.resourceUsage().maxRSS;
   for (let i = 0; i < executions; i++) {
     // zlib frees its memory between turns of the event loop only.
     if (i % TURN === 0) await new Promise((resolve) => setImmediate(resolve));
@@ -87,8 +90,10 @@ export async function fuzz(
     }
     const ms = performance.now() - begin;
     if (ms > outcome.slowestMs) outcome.slowestMs = ms;
-    if (ms > SLOW_MS) {
-      throw new Error(`${target.name} took ${ms} ms with ${Buffer.from(bytes).toString('hex')}`);
+    const growthKb = process.resourceUsage().maxRSS - peakKb;
+    if (ms > SLOW_MS || growthKb > GROWTH_KB_MAX) {
+      const cost = `took ${ms} ms and ${growthKb} KB`;
+      throw new Error(`${target.name} ${cost} with ${Buffer.from(bytes).toString('hex')}`);
     }
   }
   return outcome;

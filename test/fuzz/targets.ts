@@ -5,6 +5,7 @@ import { readJfr } from '../../src/formats/jfr/jfr.js';
 import { NO_JFR_LABELS, readJfrLabels } from '../../src/formats/jfr/jfr-labels.js';
 import { readMultipart } from '../../src/formats/multipart/multipart.js';
 import { PprofDecoder } from '../../src/formats/pprof/decode.js';
+import { subtractPprof } from '../../src/formats/pprof/subtract.js';
 import { readSpeedscope } from '../../src/formats/speedscope/speedscope.js';
 import { StackProfile } from '../../src/formats/stacks/stack-profile.js';
 import { cpuProfileToPprof } from '../../src/formats/v8/cpuprofile.js';
@@ -13,6 +14,12 @@ import type { PyroscopeFormat } from '../../src/ingest/pyroscope/body.js';
 import { pyroscopeWrites } from '../../src/ingest/pyroscope/convert.js';
 import { readSampleTypeConfig } from '../../src/ingest/pyroscope/sample-type-config.js';
 import { decodeWriteRequest } from '../../src/ingest/envelope.js';
+import { compileMatcher } from '../../src/model/matcher.js';
+import { compileAnchoredRegex, compileSearchRegex } from '../../src/model/safe-regex.js';
+import { parseSelector } from '../../src/model/selector.js';
+import { parseStackPattern } from '../../src/model/stack-pattern.js';
+import { parseAttime } from '../../src/server/pyroscope/attime.js';
+import { parseQuery } from '../../src/server/pyroscope/query-text.js';
 import { readIngestQuery } from '../../src/server/pyroscope/ingest-query.js';
 import { plainPprof } from '../support/plain-pprof.js';
 import { inflate } from '../support/read-pprof.js';
@@ -47,6 +54,33 @@ const pprof = Uint8Array.from(inflate(gzippedPprof));
 const FORM = text(
   '--x\r\nContent-Disposition: form-data; name="profile"; filename="p"\r\n\r\nabc\r\n--x\r\nContent-Disposition: form-data; name=b\r\n\r\n{}\r\n--x--\r\n',
 );
+const HEAP = Uint8Array.from(
+  inflate(
+    plainPprof({
+      types: [
+        { type: 'alloc_space', unit: 'bytes' },
+        { type: 'inuse_space', unit: 'bytes' },
+      ],
+      periodType: 'space',
+      periodUnit: 'bytes',
+      startMs: 1_790_000_000_000,
+      samples: [
+        { functions: ['main', 'grow'], labels: { bytes: '8' }, values: [16n, 8n] },
+        { functions: ['main'], values: [1n, 0n] },
+      ],
+    }),
+  ),
+);
+const partOf = (name: string, content: Uint8Array): Buffer =>
+  Buffer.concat([
+    Buffer.from(`--x\r\nContent-Disposition: form-data; name="${name}"\r\n\r\n`),
+    content,
+    Buffer.from('\r\n'),
+  ]);
+const COUNTERS_FORM = Uint8Array.from(
+  Buffer.concat([partOf('profile', HEAP), partOf('prev_profile', HEAP), text('--x--\r\n')]),
+);
+const LONG_NAME = `${'a'.repeat(4_000)}!`;
 const FOLDED = text('main;run 3\nmain;läuft 2\r\n\nmain 4\n;; 1\nx y -3');
 const TREE = Uint8Array.from([
   ...[0, 0, 2, 4, ...Buffer.from('main'), 0, 1, 3, ...Buffer.from('run'), 0x80, 1, 0],
@@ -173,7 +207,53 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
     ],
     run: (bytes) => void readIngestQuery(Buffer.from(bytes).toString(), 'a/b', 1_790_000_000_000),
   },
-  whole('pprof', [FORM], 'multipart/form-data; boundary=x'),
+  {
+    name: 'pprof taken off another',
+    seeds: [HEAP],
+    run: (bytes) => {
+      // Changed bytes on either side.
+      decoder.decode(subtractPprof(HEAP, bytes, ({ type }) => type.startsWith('alloc')));
+      decoder.decode(subtractPprof(bytes, HEAP, () => true));
+    },
+  },
+  {
+    name: 'selector',
+    seeds: [text('{service_name="shop", pod=~"a.*|b", zone!="läuft", x!~"[^0-9]+$"}'), text('{}')],
+    run: (bytes) => {
+      for (const matcher of parseSelector(Buffer.from(bytes).toString())) {
+        compileMatcher(matcher).test(LONG_NAME);
+      }
+    },
+  },
+  {
+    name: 'regular expression',
+    seeds: [text('^(a+)+$|(?i:main)\\.[a-z]{2,9}?\\b'), text('.*(x|xx|xy)*')],
+    run: (bytes) => {
+      const pattern = Buffer.from(bytes).toString();
+      compileAnchoredRegex(pattern).test(LONG_NAME);
+      compileSearchRegex(pattern, true).test(LONG_NAME);
+    },
+  },
+  {
+    name: 'stack pattern',
+    seeds: [text('!leaf: function=~"^main" i, file="a.go" > * > mapping*="x"'), text('root:name=run')],
+    run: (bytes) => void parseStackPattern(Buffer.from(bytes).toString()),
+  },
+  {
+    name: 'render query',
+    seeds: [
+      text(
+        'query=process_cpu:cpu:nanoseconds:cpu:nanoseconds%7Ba%3D%22b%22%7D&from=now-1h&until=1790000000',
+      ),
+      text('query=memory:alloc_space:bytes:space:bytes%7B%7D&from=20260101&until=now'),
+    ],
+    run: (bytes) => {
+      const parameters = new URLSearchParams(Buffer.from(bytes).toString());
+      parseQuery(parameters.get('query') ?? '');
+      for (const name of ['from', 'until']) parseAttime(name, parameters.get(name) ?? '', 1e12);
+    },
+  },
+  whole('pprof', [FORM, COUNTERS_FORM], 'multipart/form-data; boundary=x'),
   whole('folded', [FOLDED]),
   whole('trie', [TRIE]),
   whole('tree', [TREE]),

@@ -125,6 +125,14 @@ export class MessageBuilder {
     return this;
   }
 
+  /** One of a repeated field, which is there with the value 0 too. */
+  entry(field: number, value: bigint): this {
+    if (value !== 0n) return this.#wide(field, value);
+    this.#uint(field << 3);
+    this.#uint(0);
+    return this;
+  }
+
   message(field: number, bytes: Uint8Array): this {
     this.#uint((field << 3) | 2);
     this.#uint(bytes.length);

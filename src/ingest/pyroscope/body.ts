@@ -9,6 +9,8 @@ export interface PyroscopeQuery {
   readonly appName: string;
   /** Those in the braces of `name`. */
   readonly labels: readonly Label[];
+  /** `__session_id__`: `WriteRequest.writer`. */
+  readonly writer?: string;
   readonly format: PyroscopeFormat;
   /** Unix; absent when the sender said nothing. */
   readonly fromNs?: bigint;

@@ -4,6 +4,7 @@ import { readCallTree } from '../../formats/call-tree/call-tree.js';
 import { type JfrKind, readJfr } from '../../formats/jfr/jfr.js';
 import { NO_JFR_LABELS, readJfrLabels } from '../../formats/jfr/jfr-labels.js';
 import { inflateProfile } from '../../formats/pprof/inflate.js';
+import { subtractPprof, type ValueTypeNames } from '../../formats/pprof/subtract.js';
 import { readFolded } from '../../formats/folded/folded.js';
 import {
   boundaryOf,
@@ -15,6 +16,7 @@ import { readSpeedscope } from '../../formats/speedscope/speedscope.js';
 import type { Rejected } from '../../formats/stacks/rejected.js';
 import { StackProfile } from '../../formats/stacks/stack-profile.js';
 import { type Label, PROFILE_NAME, SERVICE_NAME } from '../../model/labels.js';
+import { temporalityOf } from '../../model/temporality.js';
 import type { WriteRequest } from '../api.js';
 import type { PyroscopeBody, PyroscopeQuery } from './body.js';
 import { JFR_TYPES } from './jfr-types.js';
@@ -63,13 +65,20 @@ export function pyroscopeWrites(request: PyroscopeBody): Conversion {
   }
 }
 
-/** The labels of every profile of the request; those of `extra` win. */
-function labelsOf(query: PyroscopeQuery, app: string, extra: readonly Label[]): readonly Label[] {
+/** Labels and writer of every profile of the request; the labels of `extra` win. */
+function sourceOf(
+  query: PyroscopeQuery,
+  app: string,
+  extra: readonly Label[],
+): Pick<WriteRequest, 'labels' | 'writer'> {
   const labels = new Map([['pyroscope_spy', query.spyName]]);
   for (const { name, value } of query.labels) labels.set(name, value);
   labels.set(labels.has(SERVICE_NAME) ? 'app_name' : SERVICE_NAME, app);
   for (const { name, value } of extra) labels.set(name, value);
-  return Array.from(labels, ([name, value]) => ({ name, value }));
+  return {
+    labels: Array.from(labels, ([name, value]) => ({ name, value })),
+    ...(query.writer === undefined ? {} : { writer: query.writer }),
+  };
 }
 
 /** The agents of `/ingest` send what was used since their last request, whether or not the profile has a duration. */
@@ -79,7 +88,7 @@ function pprofWrite(
   extra: readonly Label[],
 ): WriteRequest {
   return {
-    labels: labelsOf(query, query.appName, extra),
+    ...sourceOf(query, query.appName, extra),
     profile,
     temporality: 'delta',
     ...(query.fromNs === undefined ? {} : { fallbackStartNs: query.fromNs }),
@@ -87,9 +96,9 @@ function pprofWrite(
 }
 
 /**
- * `profile`, and as a sender likes `sample_type_config` and `prev_profile`. With a previous profile the values are
- * counters: both are stored as such, so that the store takes the difference and a sender's next request, which brings
- * this profile again as its previous one, adds nothing twice.
+ * `profile`, and as a sender likes `sample_type_config` and `prev_profile`. With a previous profile the values of its
+ * counters are what was counted since: the difference is stored. It is the sender who knows which two profiles are of
+ * one process; by their labels alone two processes may look like one.
  */
 function pprofParts(query: PyroscopeQuery, parts: readonly Part[]): Conversion {
   const profile = requiredPart(parts, 'profile');
@@ -98,15 +107,21 @@ function pprofParts(query: PyroscopeQuery, parts: readonly Part[]): Conversion {
     config.profileName === '' ? [] : [{ name: PROFILE_NAME, value: config.profileName }];
   const write = pprofWrite(query, profile, extra);
   const previous = partOf(parts, 'prev_profile');
-  if (previous === undefined && !config.isCumulative) return { writes: [write], rejections: [] };
-  const end = query.untilNs ?? query.fromNs;
-  const writes: WriteRequest[] = [
-    { ...write, temporality: 'cumulative', ...(end === undefined ? {} : { fallbackStartNs: end }) },
-  ];
   if (previous !== undefined && previous.length > 0) {
-    writes.unshift({ ...write, profile: previous, temporality: 'cumulative' });
+    const isCounter = ({ type }: ValueTypeNames): boolean =>
+      config.cumulative.get(type) ?? isCumulativeType(type);
+    const difference = subtractPprof(inflateProfile(profile), inflateProfile(previous), isCounter);
+    return { writes: [{ ...write, profile: difference }], rejections: [] };
   }
-  return { writes, rejections: [] };
+  if (![...config.cumulative.values()].includes(true)) return { writes: [write], rejections: [] };
+  const end = query.untilNs ?? query.fromNs;
+  const counters = end === undefined ? {} : { fallbackStartNs: end };
+  return { writes: [{ ...write, temporality: 'cumulative', ...counters }], rejections: [] };
+}
+
+/** Whether a type is a counter where nobody says so. */
+function isCumulativeType(sampleType: string): boolean {
+  return temporalityOf({ sampleType, periodType: '', durationNs: 0n }) === 'cumulative';
 }
 
 function partOf(parts: readonly Part[], name: string): Uint8Array | undefined {
@@ -191,7 +206,7 @@ function jfrWrite(query: PyroscopeQuery, { kind, profile, extra }: JfrProfile): 
   };
   const scale = isTimed ? scaled(CPU_SAMPLES, query.sampleRate) : undefined;
   return {
-    labels: labelsOf(query, query.appName, [...extra, { name: PROFILE_NAME, value: profileName }]),
+    ...sourceOf(query, query.appName, [...extra, { name: PROFILE_NAME, value: profileName }]),
     profile: profile.toPprof(header, scale),
     temporality: 'delta',
   };
@@ -216,7 +231,7 @@ function stackWrite(query: PyroscopeQuery, stacks: Stacks): WriteRequest {
   };
   const name = { name: PROFILE_NAME, value: type.profileName };
   return {
-    labels: labelsOf(query, app, [...stacks.extra, name]),
+    ...sourceOf(query, app, [...stacks.extra, name]),
     profile: profile.toPprof(header, scaled(type, sampleRate)),
     temporality: 'delta',
   };

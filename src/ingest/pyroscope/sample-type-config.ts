@@ -8,10 +8,11 @@ import { invalid } from '../../base/errors.js';
 export interface SampleTypeConfig {
   /** Empty when the profile's types tell it. */
   readonly profileName: string;
-  readonly isCumulative: boolean;
+  /** By sample type, where the sender says whether it is a counter. */
+  readonly cumulative: ReadonlyMap<string, boolean>;
 }
 
-const NOTHING: SampleTypeConfig = { profileName: '', isCumulative: false };
+const NOTHING: SampleTypeConfig = { profileName: '', cumulative: new Map() };
 const CONFIG_BYTES_MAX = 64 << 10;
 
 /** Throws `invalid` PS_INGEST_CONFIG. */
@@ -27,15 +28,15 @@ export function readSampleTypeConfig(bytes: Uint8Array | undefined): SampleTypeC
   if (parsed === null) return NOTHING;
   if (typeof parsed !== 'object' || Array.isArray(parsed)) throw broken('no object', 'an object');
   let profileName = '';
-  let isCumulative = false;
-  for (const config of Object.values(parsed) as unknown[]) {
+  const flags = new Map<string, boolean>();
+  for (const [type, config] of Object.entries(parsed) as [string, unknown][]) {
     if (config === null || typeof config !== 'object') continue;
     const { 'display-name': display, cumulative } = config as Record<string, unknown>;
     const found = /^(mutex|block)_/.exec(typeof display === 'string' ? display : '');
     profileName = found?.[1] ?? profileName;
-    isCumulative ||= cumulative === true;
+    if (typeof cumulative === 'boolean') flags.set(type, cumulative);
   }
-  return { profileName, isCumulative };
+  return { profileName, cumulative: flags };
 }
 
 function broken(got: string, want: string): Error {

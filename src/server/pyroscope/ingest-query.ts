@@ -3,14 +3,12 @@ import { invalid } from '../../base/errors.js';
 import { LIMITS } from '../../base/limits.js';
 import type { PyroscopeFormat, PyroscopeQuery } from '../../ingest/pyroscope/body.js';
 import { isMultipart } from '../../formats/multipart/multipart.js';
-import type { Label } from '../../model/labels.js';
 import { parseAttime } from './attime.js';
+import { splitSession } from './session.js';
 
 const SAMPLE_RATE_DEFAULT = 100;
 const SAMPLE_RATE_MAX = 1_000_000_000;
 const SPY_DEFAULT = 'unknown';
-/** Part of no series, as in push.ts. */
-const SESSION_ID = '__session_id__';
 
 const FORMATS: Readonly<Record<string, PyroscopeFormat>> = {
   pprof: 'pprof',
@@ -33,18 +31,17 @@ export function readIngestQuery(
   nowMs: number,
 ): PyroscopeQuery {
   const values = parametersOf(search);
-  const { appName, labels } = readName(values.get('name') ?? '');
-  const time = (name: string): bigint | undefined => {
-    const text = values.get(name) ?? '';
-    return text === '' ? undefined : parseAttime(name, text, nowMs);
+  const name = readName(values.get('name') ?? '');
+  const time = (parameter: string): bigint | undefined => {
+    const text = values.get(parameter) ?? '';
+    return text === '' ? undefined : parseAttime(parameter, text, nowMs);
   };
   const fromNs = time('from');
   const untilNs = time('until');
   const rate = Number(values.get('sampleRate') ?? '');
   const isRate = Number.isInteger(rate) && rate > 0 && rate <= SAMPLE_RATE_MAX;
   return {
-    appName,
-    labels,
+    ...name,
     format: formatOf(values.get('format') ?? '', contentType),
     ...(fromNs === undefined ? {} : { fromNs }),
     ...(untilNs === undefined ? {} : { untilNs }),
@@ -73,7 +70,7 @@ function parametersOf(search: string): ReadonlyMap<string, string> {
  * `app{tag=value,tag2=value2}`. Values are not quoted and not escaped: one that holds a comma goes on to the next
  * `,tag=`, one that holds a brace to the last. The last of equal tags counts.
  */
-export function readName(text: string): { appName: string; labels: readonly Label[] } {
+export function readName(text: string): Pick<PyroscopeQuery, 'appName' | 'labels' | 'writer'> {
   const brace = text.indexOf('{');
   const appName = (brace < 0 ? text : text.slice(0, brace)).trim();
   const rest = brace < 0 ? '' : text.slice(brace + 1).trimEnd();
@@ -95,8 +92,7 @@ export function readName(text: string): { appName: string; labels: readonly Labe
       throw invalid('PS_INGEST_NAME', `cannot read name: got tag ${shown}; want tag=value`);
     }
   }
-  tags.delete(SESSION_ID);
-  return { appName, labels: Array.from(tags, ([name, value]) => ({ name, value })) };
+  return { appName, ...splitSession(Array.from(tags, ([name, value]) => ({ name, value }))) };
 }
 
 function formatOf(format: string, contentType: string): PyroscopeFormat {

@@ -10,13 +10,12 @@ import {
 import type { WriteRequest } from '../../ingest/api.js';
 import { type Label, PROFILE_NAME } from '../../model/labels.js';
 import { type ConnectOptions, contextOf, Guard } from '../connect-guard.js';
+import { splitSession } from './session.js';
 
 /** `push.v1.PusherService`: Alloy, and the agents for Python, Ruby and Rust. */
 
 type RawProfileSeries = MessageShape<typeof RawProfileSeriesSchema>;
 
-/** Tells apart the processes behind one label set, for a limit that is not ours: no part of the series. */
-const SESSION_ID = '__session_id__';
 /** Agents that say who they are: their profiles are deltas, though many carry no duration. */
 const SCOPE_NAME = 'otel.scope.name';
 const SCOPE_PREFIX = 'com.grafana.pyroscope/';
@@ -33,12 +32,10 @@ function sendsDeltas(labels: readonly Label[]): boolean {
 
 /** One request for each profile of a series; profiles stay views of the message. */
 export function pushWrites(series: RawProfileSeries): WriteRequest[] {
-  const labels = series.labels
-    .filter(({ name }) => name !== SESSION_ID)
-    .map(({ name, value }) => ({ name, value }));
-  const temporality = sendsDeltas(labels) ? ({ temporality: 'delta' } as const) : {};
+  const source = splitSession(series.labels.map(({ name, value }) => ({ name, value })));
+  const temporality = sendsDeltas(source.labels) ? ({ temporality: 'delta' } as const) : {};
   return series.samples.map(({ rawProfile, ID }) => ({
-    labels,
+    ...source,
     profile: rawProfile,
     ...temporality,
     ...(ID === '' ? {} : { profileId: ID }),

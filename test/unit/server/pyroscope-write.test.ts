@@ -309,14 +309,24 @@ describe('/ingest', () => {
         ]),
       );
     const at = [0, 1, 2].map((i) =>
-      heap(START_MS + i * 10_000, BigInt([100, 130, 137][i] ?? 0), 50n),
+      heap(START_MS + i * 10_000, BigInt([100, 130, 137][i] ?? 0), BigInt([50, 60, 80][i] ?? 0)),
     );
     const [first, second, third] = at as [Uint8Array, Uint8Array, Uint8Array];
     expect((await send(first, second)).status).toBe(200);
     expect((await send(second, third)).status).toBe(200);
     expect((await send(second, third)).status).toBe(200);
     expect(await store.folded('memory:alloc_space:bytes:space:bytes')).toBe('main;grow 37\n');
-    expect(await store.folded('memory:inuse_space:bytes:space:bytes')).toBe('main;grow 50\n');
+    // A gauge counts as it was at the end of each interval: the mean of 60 and 80.
+    expect(await store.folded('memory:inuse_space:bytes:space:bytes')).toBe('main;grow 70\n');
+  });
+
+  it('keeps processes with the same labels apart by their session', async () => {
+    const body = cpu();
+    for (const session of ['1', '2', '2']) {
+      const name = encodeURIComponent(`shop{__session_id__=${session},zone=eu}`);
+      expect((await ingest(`name=${name}&format=pprof`, { body })).status).toBe(200);
+    }
+    expect(await store.folded(CPU)).toBe('main;läuft 20000000\nmain;run 60000000\n');
   });
 
   it.each([
