@@ -236,7 +236,10 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   },
   {
     name: 'stack pattern',
-    seeds: [text('!leaf: function=~"^main" i, file="a.go" > * > mapping*="x"'), text('root:name=run')],
+    seeds: [
+      text('!leaf: function=~"^main" i, file="a.go" > * > mapping*="x"'),
+      text('root:name=run'),
+    ],
     run: (bytes) => void parseStackPattern(Buffer.from(bytes).toString()),
   },
   {
