@@ -64,8 +64,8 @@ export interface IngestCounters {
   duplicates: number;
   /** Requests that failed. */
   refused: number;
-  /** Elements dropped from profiles that were stored. */
-  rejections: number;
+  /** Elements cut or dropped from profiles that were stored, by reason. */
+  readonly rejections: Map<string, number>;
   lookups: number;
 }
 
@@ -132,7 +132,7 @@ export class Ingest implements IngestApi {
     receivedBytes: 0,
     duplicates: 0,
     refused: 0,
-    rejections: 0,
+    rejections: new Map(),
     lookups: 0,
   };
   readonly #log: LocalLog;
@@ -247,7 +247,7 @@ export class Ingest implements IngestApi {
       throw error;
     }
     const { writes, rejections } = conversion;
-    for (const { count } of rejections) this.counters.rejections += count;
+    this.#noteRejections(rejections);
     // Every profile is tried: the caller sends all again after an error, and what is stored counts once.
     const settled = await Promise.allSettled(writes.map((one) => this.write(tenantId, one)));
     return settled.map((one, index) => {
@@ -431,10 +431,16 @@ export class Ingest implements IngestApi {
       commit.done.then(() => {
         this.counters.profiles += profiles;
         this.counters.samples += samples;
-        for (const rejection of all) this.counters.rejections += rejection.count;
+        this.#noteRejections(all);
         return result;
       }),
     );
+  }
+
+  #noteRejections(rejections: readonly Rejection[]): void {
+    const counts = this.counters.rejections;
+    for (const { reason, count } of rejections)
+      counts.set(reason, (counts.get(reason) ?? 0) + count);
   }
 
   async position(): Promise<LogPosition> {

@@ -33,8 +33,8 @@ export function canonicalLabels(pairs: Iterable<Label>): Labels {
         'PS_LABELS_NAME',
         'cannot accept labels: got an empty name; want 1 character or more',
       );
-    checkLength(name, name, LIMITS.labelNameBytesMax);
-    checkLength(name, value, LIMITS.labelValueBytesMax);
+    checkLength('PS_LABELS_NAME_LENGTH', name, name, LIMITS.labelNameBytesMax);
+    checkLength('PS_LABELS_LENGTH', name, value, LIMITS.labelValueBytesMax);
     if (value !== '') out.push({ name, value });
     if (out.length > LIMITS.labelsMax) {
       throw invalid(
@@ -56,13 +56,13 @@ export function canonicalLabels(pairs: Iterable<Label>): Labels {
   return out;
 }
 
-function checkLength(name: string, text: string, bytesMax: number): void {
+function checkLength(code: string, name: string, text: string, bytesMax: number): void {
   // A UTF-16 unit is at most three bytes of UTF-8, so the exact count is needed only for long texts.
   if (text.length * 3 <= bytesMax) return;
   const sizeBytes = Buffer.byteLength(text);
   if (sizeBytes > bytesMax) {
     throw invalid(
-      'PS_LABELS_LENGTH',
+      code,
       `cannot accept label ${JSON.stringify(name.slice(0, 64))}: got ${sizeBytes} bytes; want at most ${bytesMax}`,
     );
   }

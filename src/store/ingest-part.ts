@@ -27,7 +27,13 @@ export interface IngestReport {
 }
 
 export function reportOf(ingest: Ingest): IngestReport {
-  return { counters: { ...ingest.counters }, gauges: ingest.gauges(), recovery: ingest.recovery };
+  const { counters } = ingest;
+  const rejections = new Map(counters.rejections);
+  return {
+    counters: { ...counters, rejections },
+    gauges: ingest.gauges(),
+    recovery: ingest.recovery,
+  };
 }
 
 /** The write side wired to the blocks that it de-duplicates against. */

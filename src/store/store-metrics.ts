@@ -15,10 +15,6 @@ const COUNTERS = {
   receivedBytes: ['basalt_ingest_received_bytes_total', 'Bytes of profiles as they came.'],
   duplicates: ['basalt_ingest_duplicates_total', 'Profiles that were there already.'],
   refused: ['basalt_ingest_refused_total', 'Profiles that were refused.'],
-  rejections: [
-    'basalt_ingest_rejections_total',
-    'Elements dropped from profiles that were stored.',
-  ],
 } as const;
 
 const GAUGES = {
@@ -97,9 +93,17 @@ export function registerStoreMetrics(
     help: 'Orphans that may be the only copy of something: basalt gc --dry-run says which.',
   };
   metrics.gaugeOf(kept, () => sources.compaction()?.orphansKept ?? 0);
+  const rejections = metrics.counter({
+    name: 'basalt_ingest_rejections_total',
+    help: 'Elements cut or dropped from profiles that were stored.',
+    labels: ['reason'],
+  });
   const refresh = async (): Promise<void> => {
     while (!signal.aborted) {
       latest = await sources.report().catch(() => latest);
+      for (const [reason, count] of latest?.counters.rejections ?? []) {
+        rejections.cell(reason).value = count;
+      }
       await clock.sleep(REPORT_EVERY_MS, signal).catch(() => undefined);
     }
   };

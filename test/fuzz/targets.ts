@@ -189,7 +189,7 @@ export const FUZZ_TARGETS: readonly FuzzTarget[] = [
   },
   {
     name: 'lines',
-    seeds: [FOLDED],
+    seeds: [FOLDED, text('main;run')],
     run: (bytes) => void readFolded(bytes, 'lines', new StackProfile(1)),
   },
   { name: 'trie', seeds: [TRIE], run: (bytes) => readCallTree(bytes, 'trie', new StackProfile(1)) },

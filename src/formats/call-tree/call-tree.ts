@@ -26,7 +26,8 @@ function broken(got: string, want: string): StoreError {
   return invalid('PS_CALL_TREE', `cannot read call tree: got ${got}; want ${want}`);
 }
 
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+/** Characters that are none are shown as such: no value is lost for a name. */
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 const VARINT_BYTES_MAX = 10;
 
 class CallTreeReader {
@@ -98,13 +99,8 @@ class CallTreeReader {
     ) {
       throw broken(`${this.#decodedBytes} bytes of names`, `${LIMITS.convertedTextBytesMax}`);
     }
-    try {
-      const name = utf8.decode(Buffer.from(latin1, 'latin1'));
-      return this.#profile.child(node, this.#profile.named(name));
-    } catch (error) {
-      if (error instanceof TypeError) throw broken('a name that is not UTF-8', 'UTF-8');
-      throw error;
-    }
+    const name = utf8.decode(Buffer.from(latin1, 'latin1'));
+    return this.#profile.child(node, this.#profile.named(name));
   }
 
   #piece(): string {

@@ -14,7 +14,8 @@ export type FoldedKind = 'folded' | 'lines';
 const NEWLINE = 0x0a;
 const RETURN = 0x0d;
 const BLANK = 0x20;
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+const SEMICOLON = 0x3b;
+const utf8 = new TextDecoder('utf-8', { ignoreBOM: true });
 
 /**
  * Adds the stacks of `bytes` to `profile`, one value each. Throws `invalid`: PS_FOLDED when there are lines and none is
@@ -54,6 +55,8 @@ export function readFolded(
 
 /** False for a line that is no stack. */
 function readLine(line: Uint8Array, kind: FoldedKind, profile: StackProfile): boolean {
+  // Some other format.
+  if (line.includes(0)) return false;
   let end = line.length;
   let count = 1n;
   if (kind === 'folded') {
@@ -62,20 +65,17 @@ function readLine(line: Uint8Array, kind: FoldedKind, profile: StackProfile): bo
     if (end < 1 || !/^[+-]?\d{1,19}$/.test(digits)) return false;
     count = BigInt(digits.startsWith('+') ? digits.slice(1) : digits);
   }
-  if (end > LIMITS.stackDepthMax * LIMITS.stringBytesMax) return false;
-  let stack: string;
-  try {
-    stack = utf8.decode(line.subarray(0, end));
-  } catch {
-    return false;
-  }
-  const frames = stack.split(';', LIMITS.stackDepthMax + 1);
-  if (frames.length > LIMITS.stackDepthMax) return false;
-  if (frames.some((name) => name.length > LIMITS.stringBytesMax)) return false;
   let node = ROOT;
-  for (const name of frames) {
+  for (let start = 0; start < end; ) {
+    const found = line.indexOf(SEMICOLON, start);
+    const stop = found < 0 || found > end ? end : found;
     // `a;;b` and a `;` at either end: nothing was there.
-    if (name !== '') node = profile.child(node, profile.named(name));
+    if (stop > start) {
+      // Not whole where it is too long, and a character that is none is shown as such: no value is lost for a name.
+      const name = utf8.decode(line.subarray(start, Math.min(stop, start + LIMITS.stringBytesMax)));
+      node = profile.child(node, profile.named(name));
+    }
+    start = stop + 1;
   }
   profile.add(node, NO_LABELS, [count]);
   return true;

@@ -35,13 +35,13 @@ const KINDS: readonly DamageKind[] = [
   },
   {
     reason: 'PS_PPROF_STACK_DEPTH',
-    verb: 'keep # samples',
+    verb: 'keep the stacks of # samples whole',
     got: `more than ${LIMITS.stackDepthMax} frames`,
     want: 'at most that',
   },
   {
     reason: 'PS_PPROF_SAMPLE_LABELS',
-    verb: 'keep # samples',
+    verb: 'keep all labels of # samples',
     got: `more than ${LIMITS.labelsPerSampleMax} labels`,
     want: 'at most that',
   },

@@ -220,7 +220,7 @@ function resolveLabels(a: PprofArena): void {
 
 function resolveStacks(a: PprofArena, table: IdTable, linesMax: number): void {
   const areAllKnown = resolveEntries(a, table);
-  if (!areAllKnown || a.depthMax * linesMax > LIMITS.stackDepthMax) dropDamagedStacks(a);
+  if (!areAllKnown || a.depthMax * linesMax > LIMITS.stackDepthMax) repairStacks(a);
 }
 
 /** Turns all locations of stacks into indexes; says whether all are there. */
@@ -245,24 +245,26 @@ function resolveEntries(a: PprofArena, table: IdTable): boolean {
   return signs >= 0;
 }
 
-function dropDamagedStacks(a: PprofArena): void {
+/** Drops samples with a location that is missing; cuts stacks that inlined frames make too deep, at their leaf. */
+function repairStacks(a: PprofArena): void {
   const { sampleFirstLocation, sampleFirstLabel, sampleLocation, sampleValueHalves } = a;
   const halvesPerSample = a.sampleTypeCount * 2;
   let kept = 0;
   let entryKept = 0;
   let labelKept = 0;
   for (let s = 0; s < a.sampleCount; s++) {
-    const first = sampleFirstLocation[s]!;
+    const sent = sampleFirstLocation[s]!;
     const end = sampleFirstLocation[s + 1]!;
     const firstLabel = sampleFirstLabel[s]!;
     const labelEnd = sampleFirstLabel[s + 1]!;
-    const damage = stackDamage(a, first, end);
-    if (damage >= 0) {
-      a.damage[damage]!++;
+    const first = firstKeptEntry(a, sent, end);
+    if (first < 0) {
+      a.damage[DAMAGE.locationMissing]!++;
       continue;
     }
+    if (first > sent) a.damage[DAMAGE.stackDepth]!++;
+    if (entryKept !== first) sampleLocation.copyWithin(entryKept, first, end);
     if (kept !== s) {
-      sampleLocation.copyWithin(entryKept, first, end);
       sampleValueHalves.copyWithin(
         kept * halvesPerSample,
         s * halvesPerSample,
@@ -283,16 +285,18 @@ function dropDamagedStacks(a: PprofArena): void {
   a.labelCount = labelKept;
 }
 
-/** What is wrong with the stack of `sampleLocation[first, end)`, or -1. */
-function stackDamage(a: PprofArena, first: number, end: number): number {
+/** The first of `sampleLocation[first, end)` that is not too deep, counted from the root; -1 when one is missing. */
+function firstKeptEntry(a: PprofArena, first: number, end: number): number {
   const { sampleLocation, locationFirstLine } = a;
   let frames = 0;
-  for (let i = first; i < end; i++) {
+  let kept = end;
+  for (let i = end - 1; i >= first; i--) {
     const location = sampleLocation[i]!;
-    if (location < 0) return DAMAGE.locationMissing;
+    if (location < 0) return -1;
     frames += Math.max(1, locationFirstLine[location + 1]! - locationFirstLine[location]!);
+    if (frames <= LIMITS.stackDepthMax) kept = i;
   }
-  return frames > LIMITS.stackDepthMax ? DAMAGE.stackDepth : -1;
+  return kept;
 }
 
 function moveLabels(a: PprofArena, first: number, end: number, to: number): void {

@@ -13,7 +13,7 @@ import { asIndex, asSigned, readLength, readVarint, skipField, VARINT } from './
 
 /** The string number of a label's `str` that cannot be one: -1 already says that the label is numeric. */
 export const BAD_LABEL_STRING = -2;
-/** A packed list with more bytes has more locations than any stack that is kept. */
+/** A packed list with more bytes may have more locations than a stack keeps: the last of them are looked for first. */
 const STACK_BYTES_MAX = LIMITS.stackDepthMax * 10;
 
 /** The id read last as a token (id-table.ts). */
@@ -270,7 +270,10 @@ function scanLine(a: PprofArena, start: number, end: number): void {
   a.lineCount = index + 1;
 }
 
-/** location_id 1, value 2, label 3. A sample that cannot be kept is counted and leaves nothing behind. */
+/**
+ * location_id 1, value 2, label 3. A sample that cannot be kept is counted and leaves nothing behind; of a stack that is
+ * too deep the locations nearest to the root stay, of too many labels the first.
+ */
 function scanSample(a: PprofArena, start: number, end: number): void {
   const { bytes } = a;
   const sample = a.sampleCount;
@@ -290,7 +293,6 @@ function scanSample(a: PprofArena, start: number, end: number): void {
     else if (tag === 0x1a) at = scanLabel(a, at + 1, end);
     else if (tag === 0x08) {
       at = readVarint(bytes, at + 1, end);
-      if (a.entryCount - firstEntry > LIMITS.stackDepthMax) continue;
       if (a.entryCount === a.sampleLocation.length) a.growEntries(a.entryCount + 1);
       a.sampleLocation[a.entryCount++] = asToken(a);
     } else if (tag === 0x10) {
@@ -298,16 +300,24 @@ function scanSample(a: PprofArena, start: number, end: number): void {
       addValue(a, VARINT[0]!, VARINT[1]!);
     } else at = skipField(bytes, at, end, 3);
   }
-  const depth = a.entryCount - firstEntry;
-  let damage = -1;
-  if (a.valuesSeen !== a.valuesPerSample) damage = DAMAGE.sampleValues;
-  else if (a.isTooDeep || depth > LIMITS.stackDepthMax) damage = DAMAGE.stackDepth;
-  else if (a.labelCount - firstLabel > LIMITS.labelsPerSampleMax) damage = DAMAGE.sampleLabels;
-  if (damage >= 0) {
-    a.damage[damage]!++;
+  if (a.valuesSeen !== a.valuesPerSample) {
+    a.damage[DAMAGE.sampleValues]!++;
     a.entryCount = firstEntry;
     a.labelCount = firstLabel;
     return;
+  }
+  let depth = a.entryCount - firstEntry;
+  if (a.isTooDeep || depth > LIMITS.stackDepthMax) {
+    a.damage[DAMAGE.stackDepth]!++;
+    if (depth > LIMITS.stackDepthMax) {
+      depth = LIMITS.stackDepthMax;
+      a.sampleLocation.copyWithin(firstEntry, a.entryCount - depth, a.entryCount);
+      a.entryCount = firstEntry + depth;
+    }
+  }
+  if (a.labelCount - firstLabel > LIMITS.labelsPerSampleMax) {
+    a.damage[DAMAGE.sampleLabels]!++;
+    a.labelCount = firstLabel + LIMITS.labelsPerSampleMax;
   }
   if (depth > a.depthMax) a.depthMax = depth;
   a.sampleFirstLocation[sample + 1] = a.entryCount;
@@ -318,11 +328,13 @@ function scanSample(a: PprofArena, start: number, end: number): void {
 function scanPackedLocations(a: PprofArena, start: number, end: number): number {
   const { bytes } = a;
   let at = readLength(bytes, start, end);
-  const length = VARINT[0]!;
+  let length = VARINT[0]!;
   const stop = at + length;
   if (length > STACK_BYTES_MAX) {
-    a.isTooDeep = true;
-    return stop;
+    const kept = lastVarints(bytes, at, stop, LIMITS.stackDepthMax);
+    a.isTooDeep = kept > at;
+    at = kept;
+    length = stop - at;
   }
   let entry = a.entryCount;
   if (entry + length > a.sampleLocation.length) a.growEntries(entry + length);
@@ -345,6 +357,15 @@ function scanPackedLocations(a: PprofArena, start: number, end: number): number 
   }
   a.entryCount = entry;
   return at;
+}
+
+/** Where the last `count` of the varints [start, end) begin. */
+function lastVarints(bytes: Uint8Array, start: number, end: number, count: number): number {
+  let at = end;
+  for (let ends = 0; at > start; at--) {
+    if (bytes[at - 1]! < 0x80 && ++ends > count) return at;
+  }
+  return start;
 }
 
 function scanPackedValues(a: PprofArena, start: number, end: number): number {

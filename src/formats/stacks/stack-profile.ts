@@ -13,6 +13,7 @@ import {
   sampleLabelsKey,
 } from '../../model/sample-labels.js';
 import { encodePprof, type PprofInput } from '../pprof/encode.js';
+import type { Rejected } from './rejected.js';
 
 /** The node above every stack. */
 export const ROOT = 0;
@@ -40,6 +41,7 @@ export class StackProfile {
   readonly #keyNode: number[] = [];
   readonly #keyLabelSet: number[] = [];
   readonly #valueCount: number;
+  #callsCut = 0;
   /** Of all frames' keys. */
   #textLength = 0;
   /** keys x #valueCount, row by row. */
@@ -53,6 +55,13 @@ export class StackProfile {
   /** Samples of different stack or labels. */
   get sampleCount(): number {
     return this.#keyNode.length;
+  }
+
+  /** What was left out so far. */
+  get rejections(): readonly Rejected[] {
+    if (this.#callsCut === 0) return [];
+    const message = `cannot keep ${this.#callsCut} calls: got more than ${LIMITS.stackDepthMax} frames; want at most that`;
+    return [{ reason: 'PS_STACKS_DEPTH', count: this.#callsCut, message }];
   }
 
   /** The number of a frame; `key` must differ for different frames. Throws `invalid` PS_STACKS_TOO_LARGE. */
@@ -75,13 +84,16 @@ export class StackProfile {
     return this.frame(name, () => ({ ...EMPTY_FRAME, functionName: name }));
   }
 
-  /** The node of `frame` called from `parent`. Throws `invalid` PS_STACKS_TOO_LARGE, also for a stack too deep. */
+  /** The node of `frame` called from `parent`; `parent` itself where a stack is too deep. Throws `invalid` PS_STACKS_TOO_LARGE. */
   child(parent: number, frame: number): number {
     const pair = parent * PAIR + frame;
     const known = this.#nodeOf.get(pair);
     if (known !== undefined) return known;
     const depth = (this.#depth[parent] ?? 0) + 1;
-    if (depth > LIMITS.stackDepthMax) throw tooLarge('frames in a stack', LIMITS.stackDepthMax);
+    if (depth > LIMITS.stackDepthMax) {
+      this.#callsCut++;
+      return parent;
+    }
     const node = this.#parent.push(parent) - 1;
     if (node >= LIMITS.convertedNodesMax) throw tooLarge('nodes', LIMITS.convertedNodesMax);
     this.#frame.push(frame);
@@ -121,6 +133,7 @@ export class StackProfile {
 
   /** Adds value `index` of every sample, where it is not 0, to `target`, which has one value a sample. */
   copyTo(target: StackProfile, index: number): void {
+    target.#callsCut += this.#callsCut;
     const nodes = Int32Array.from({ length: this.#parent.length }, () => -1);
     nodes[ROOT] = ROOT;
     const nodeIn = (node: number): number => {

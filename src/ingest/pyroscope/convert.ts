@@ -145,13 +145,15 @@ function stacksWrite(
 ): Conversion {
   const { app, type } = requireTypedApp(query.appName);
   const profile = new StackProfile(1);
-  const rejections = read(profile);
+  const dropped = read(profile);
+  const rejections = [...dropped, ...profile.rejections];
   return { writes: [stackWrite(query, { app, type, profile, extra: [] })], rejections };
 }
 
 /** One profile of the store for each of the file. The unit of its values says the type, where the name does not. */
 function speedscopeWrites(query: PyroscopeQuery, body: Uint8Array): Conversion {
-  const writes = readSpeedscope(body).map(({ name, unit, stacks: profile }) => {
+  const profiles = readSpeedscope(body);
+  const writes = profiles.map(({ name, unit, stacks: profile }) => {
     const named = typedApp(query.appName);
     const wanted = unit === 'none' ? 'count' : unit === 'bytes' ? 'bytes' : 'nanoseconds';
     const isInterval = unit === 'none' && named?.type.scale === 'interval';
@@ -163,7 +165,7 @@ function speedscopeWrites(query: PyroscopeQuery, body: Uint8Array): Conversion {
     const scale = isTime ? 1n : type.scale;
     return stackWrite(query, { app, type: { ...type, scale }, profile, extra });
   });
-  return { writes, rejections: [] };
+  return { writes, rejections: profiles.flatMap(({ stacks }) => stacks.rejections) };
 }
 
 const UNIT_TYPES: Readonly<Record<'count' | 'bytes' | 'nanoseconds', TextType>> = {
@@ -186,7 +188,7 @@ function jfrWrites(query: PyroscopeQuery, contentType: string, body: Uint8Array)
   const writes = Array.from(profiles, ([kind, profile]) =>
     jfrWrite(query, { kind, profile, extra }),
   );
-  return { writes, rejections: [] };
+  return { writes, rejections: [...profiles.values()].flatMap((profile) => profile.rejections) };
 }
 
 interface JfrProfile {

@@ -9,7 +9,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ['PS_LABELS_DUPLICATE', 'duplicate_label_names'],
   ['PS_LABELS_LENGTH', 'label_value_too_long'],
   ['PS_LABELS_NAME', 'invalid_labels'],
-  ['PS_PPROF_SAMPLE_LABELS', 'sample_labels_limit'],
+  ['PS_LABELS_NAME_LENGTH', 'label_name_too_long'],
   ['PS_PPROF_TOO_LARGE', 'profile_size_limit'],
   ['PS_PROFILE_FUTURE', 'not_in_ingestion_window'],
   ['PS_PROFILE_TIME', 'not_in_ingestion_window'],
@@ -37,8 +37,8 @@ export class DiscardedWrites {
       labels,
     });
     this.#profiles = metrics.counter({
-      name: 'pyroscope_discarded_profiles_total',
-      help: 'Profiles that were refused; what cannot be read is one.',
+      name: 'pyroscope_discarded_samples_total',
+      help: 'Profiles that were refused, under the name that Pyroscope gives them.',
       labels,
     });
   }

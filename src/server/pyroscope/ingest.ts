@@ -27,14 +27,18 @@ const NOTHING: Reply = { contentType: '', body: new Uint8Array(0) };
 export async function ingestProfiles(call: IngestCall): Promise<Reply> {
   const { request, budget } = call;
   const contentType = request.headers['content-type'] ?? '';
-  const query = readIngestQuery(call.search, contentType, call.clock.nowMs());
-  checkContentEncoding(request);
-  const { body, heldBytes } = await readBody(request, budget);
+  let sizeBytes = 0;
+  let heldBytes = 0;
   try {
-    await call.ingest.writeForeign(call.tenantId, { query, contentType, body });
+    const query = readIngestQuery(call.search, contentType, call.clock.nowMs());
+    checkContentEncoding(request);
+    const read = await readBody(request, budget);
+    ({ heldBytes } = read);
+    sizeBytes = read.body.length;
+    await call.ingest.writeForeign(call.tenantId, { query, contentType, body: read.body });
     return NOTHING;
   } catch (error) {
-    call.discarded.note(call.tenantId, error, body.length);
+    call.discarded.note(call.tenantId, error, sizeBytes);
     throw error;
   } finally {
     budget.give(heldBytes);
@@ -52,6 +56,7 @@ const BAD_PARAMETERS: ReadonlySet<string> = new Set([
   'PS_LABELS_DUPLICATE',
   'PS_LABELS_LENGTH',
   'PS_LABELS_NAME',
+  'PS_LABELS_NAME_LENGTH',
   'PS_PARAMETER_COUNT',
   'PS_PROFILE_FUTURE',
   'PS_PROFILE_TIME',

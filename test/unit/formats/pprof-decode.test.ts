@@ -256,6 +256,65 @@ describe('fields', () => {
   });
 });
 
+describe('what is too much of one sample is cut, and its values stay', () => {
+  const MAX = LIMITS.stackDepthMax;
+  /** Leaf first: `cut` entries of location 2, then `kept` of location 1. */
+  const stack = (cut: number, kept: number): Uint8Array =>
+    Uint8Array.from({ length: cut + kept }, (_, i) => (i < cut ? 2 : 1));
+  const unpacked = (entries: Uint8Array): WireField[] => [...entries].map((id) => num(1, id));
+  const inlined = (lines: number): WireField =>
+    len(4, num(1, 3), ...Array.from({ length: lines }, () => len(4, num(1, 1))));
+  const two = len(4, num(1, 2), num(3, 0xbad));
+  it.each([
+    ['a stack', [two, len(2, len(1, stack(1, MAX)), num(2, 7))], MAX],
+    ['a stack in single fields', [two, len(2, ...unpacked(stack(9, MAX)), num(2, 7))], MAX],
+    ['a stack of very many', [two, len(2, len(1, stack(MAX * 11, MAX)), num(2, 7))], MAX],
+    [
+      'a stack with long ids',
+      [
+        len(4, num(1, 2n ** 60n), num(3, 0xbad)),
+        len(2, len(1, ...repeated(varint(2n ** 60n), MAX), stack(0, MAX)), num(2, 7)),
+      ],
+      MAX,
+    ],
+    [
+      'a stack with inlined frames',
+      [two, inlined(9), len(2, len(1, stack(3, 1), Uint8Array.of(3), repeat3(MAX / 9)), num(2, 7))],
+      Math.floor(MAX / 9),
+    ],
+  ] as [string, WireField[], number][])('%s', (_, fields, kept) => {
+    const decoded = new PprofDecoder().decode(profile([...fields, SAMPLE]));
+    expect(decoded.rejections).toMatchObject([{ reason: 'PS_PPROF_STACK_DEPTH', count: 1 }]);
+    const [cut, sound] = plainOfOurs(decoded).samples;
+    expect(cut?.values).toEqual([7n]);
+    expect(cut?.locations).toHaveLength(kept);
+    expect(cut?.locations.some((l) => l.address === 0xbadn)).toBe(false);
+    const alone = new PprofDecoder().decode(profile([SAMPLE]));
+    expect(sound).toEqual(plainOfOurs(alone).samples[0]);
+  });
+
+  it('labels: the first stay', () => {
+    const labels = Array.from({ length: LIMITS.labelsPerSampleMax + 3 }, (_, i) =>
+      len(3, num(1, 5), num(3, i)),
+    );
+    const decoded = new PprofDecoder().decode(profile([len(2, num(2, 7), ...labels), SAMPLE]));
+    expect(decoded.rejections).toMatchObject([{ reason: 'PS_PPROF_SAMPLE_LABELS', count: 1 }]);
+    const [cut] = plainOfOurs(decoded).samples;
+    expect(cut?.values).toEqual([7n]);
+    expect(cut?.labels.map(([, , number]) => Number(number))).toEqual(
+      Array.from({ length: LIMITS.labelsPerSampleMax }, (_, i) => i),
+    );
+  });
+
+  function repeated(bytes: Uint8Array, count: number): Uint8Array[] {
+    return Array.from({ length: count }, () => bytes);
+  }
+
+  function repeat3(count: number): Uint8Array {
+    return new Uint8Array(Math.floor(count)).fill(3);
+  }
+});
+
 describe('damage', () => {
   const KEPT = SAMPLE;
   const other = (...fields: (WireField | Uint8Array)[]): WireField => len(2, ...fields);
@@ -298,34 +357,6 @@ describe('damage', () => {
       'string indexes elsewhere',
       [len(3, num(1, 1), num(5, 99)), num(7, 99), num(13, -1), len(11, num(1, 2n ** 40n))],
       { PS_PPROF_STRING_INDEX: 4 },
-    ],
-    [
-      'too deep',
-      [other(len(1, new Uint8Array(LIMITS.stackDepthMax + 1).fill(1)), num(2, 1))],
-      { PS_PPROF_STACK_DEPTH: 1 },
-    ],
-    [
-      'far too deep',
-      [other(len(1, new Uint8Array(LIMITS.stackDepthMax * 11).fill(1)), num(2, 1))],
-      { PS_PPROF_STACK_DEPTH: 1 },
-    ],
-    [
-      'too deep by inlined frames',
-      [
-        len(4, num(1, 2), ...Array.from({ length: 9 }, () => len(4, num(1, 1)))),
-        other(len(1, new Uint8Array(LIMITS.stackDepthMax / 8).fill(2)), num(2, 1)),
-      ],
-      { PS_PPROF_STACK_DEPTH: 1 },
-    ],
-    [
-      'too many labels',
-      [
-        other(
-          num(2, 1),
-          ...Array.from({ length: LIMITS.labelsPerSampleMax + 1 }, () => len(3, num(1, 5))),
-        ),
-      ],
-      { PS_PPROF_SAMPLE_LABELS: 1 },
     ],
     [
       'comments',

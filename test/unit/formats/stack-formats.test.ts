@@ -5,6 +5,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { StoreError } from '../../../src/base/errors.js';
 import { readCallTree } from '../../../src/formats/call-tree/call-tree.js';
+import { LIMITS } from '../../../src/base/limits.js';
 import { readFolded } from '../../../src/formats/folded/folded.js';
 import { readSpeedscope } from '../../../src/formats/speedscope/speedscope.js';
 import { StackProfile } from '../../../src/formats/stacks/stack-profile.js';
@@ -114,6 +115,32 @@ describe('trie and tree', () => {
     const head = [Buffer.from([0, 0, 1]), varint(long.length), long, Buffer.from([0])];
     const bomb = Buffer.concat([...head, varint(below.length), ...below]);
     expect(() => readCallTree(bomb, 'trie', new StackProfile(1))).toThrow(StoreError);
+  });
+});
+
+describe('what is too much of a folded stack', () => {
+  const MAX = LIMITS.stackDepthMax;
+
+  it('is cut, and its value stays', () => {
+    const profile = new StackProfile(1);
+    const deep = Array.from({ length: MAX + 3 }, (_, i) => `f${i}`);
+    const long = 'n'.repeat(LIMITS.stringBytesMax + 7);
+    const body = Buffer.from(`${deep.join(';')} 5\nmain;${long} 7\n`);
+    expect(readFolded(body, 'folded', profile)).toEqual([]);
+    expect(profile.rejections).toMatchObject([{ reason: 'PS_STACKS_DEPTH', count: 3 }]);
+    expect(stacksOf(profile)).toEqual(
+      new Map([
+        [deep.slice(0, MAX).join(';'), 5n],
+        [`main;${long.slice(0, LIMITS.stringBytesMax)}`, 7n],
+      ]),
+    );
+  });
+
+  it('is no reason to lose a value: bytes that are no UTF-8 are shown as such', () => {
+    const profile = new StackProfile(1);
+    const body = Buffer.from([...Buffer.from('ma'), 0xff, ...Buffer.from(';run 3')]);
+    expect(readFolded(body, 'folded', profile)).toEqual([]);
+    expect(stacksOf(profile)).toEqual(new Map([['ma\ufffd;run', 3n]]));
   });
 });
 

@@ -442,19 +442,23 @@ describe('what is refused', () => {
       );
     await expect(push({}, future)).rejects.toThrow();
     await expect(push({ long: 'x'.repeat(10_000) }, cpu())).rejects.toThrow();
+    await expect(push({ ['x'.repeat(5_000)]: 'y' }, cpu())).rejects.toThrow();
     await expect(push({}, Buffer.from('no profile'))).rejects.toThrow();
     await push({}, cpu());
     const bad = await ingest('name=shop&format=pprof', { body: 'no profile' });
     expect(bad.status).toBe(422);
+    expect((await ingest('format=pprof', { body: cpu() })).status).toBe(400);
     const { body } = await http(`${store.url}/metrics`);
     const lines = body.toString().split('\n');
     const of = (what: string) =>
       lines.filter((line) => line.startsWith(`pyroscope_discarded_${what}_total{`)).sort();
-    expect(of('profiles')).toEqual([
-      'pyroscope_discarded_profiles_total{reason="label_value_too_long",tenant="team-a"} 1',
-      'pyroscope_discarded_profiles_total{reason="malformed_profile",tenant="anonymous"} 1',
-      'pyroscope_discarded_profiles_total{reason="malformed_profile",tenant="team-a"} 1',
-      'pyroscope_discarded_profiles_total{reason="not_in_ingestion_window",tenant="team-a"} 1',
+    expect(of('samples')).toEqual([
+      'pyroscope_discarded_samples_total{reason="label_name_too_long",tenant="team-a"} 1',
+      'pyroscope_discarded_samples_total{reason="label_value_too_long",tenant="team-a"} 1',
+      'pyroscope_discarded_samples_total{reason="malformed_profile",tenant="anonymous"} 1',
+      'pyroscope_discarded_samples_total{reason="malformed_profile",tenant="team-a"} 1',
+      'pyroscope_discarded_samples_total{reason="missing_labels",tenant="anonymous"} 1',
+      'pyroscope_discarded_samples_total{reason="not_in_ingestion_window",tenant="team-a"} 1',
     ]);
     expect(of('bytes')).toContain(
       `pyroscope_discarded_bytes_total{reason="not_in_ingestion_window",tenant="team-a"} ${future.length}`,
