@@ -9,7 +9,7 @@ import {
 import type { SeriesLabels } from '../../query/api.js';
 
 /** Names that every series has. */
-export const DERIVED_NAMES: readonly string[] = [
+const DERIVED_NAMES: readonly string[] = [
   PROFILE_NAME,
   PROFILE_TYPE,
   ...PROFILE_TYPE_PARTS,
@@ -27,8 +27,18 @@ export function readsAnyName(accept: string | null): boolean {
     .some((part) => part.trim().toLowerCase().replaceAll(' ', '') === `${CAPABILITY}=true`);
 }
 
-export function isShownName(name: string, anyName: boolean): boolean {
+function isShownName(name: string, anyName: boolean): boolean {
   return anyName || PLAIN_NAME.test(name);
+}
+
+/** Of samples: nearly each has values of its own, and nobody picks one from a list. Selectors and filters know them. */
+const IDS: ReadonlySet<string> = new Set(['profile_id', 'span_id', 'trace_id']);
+
+/** The names of a list to choose from, with the derived ones where there are any; sorted. */
+export function listedNames(names: Iterable<string>, anyName: boolean): string[] {
+  const all = new Set(names);
+  if (all.size > 0) for (const name of DERIVED_NAMES) all.add(name);
+  return [...all].filter((name) => !IDS.has(name) && isShownName(name, anyName)).sort();
 }
 
 /** The labels of a listed series with the derived ones, sorted by name; those of `names` only where there are any. */

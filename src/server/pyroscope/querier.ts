@@ -35,7 +35,7 @@ import { type ConnectOptions, Guard } from '../connect-guard.js';
 import type { CallContext } from '../query-messages.js';
 import { queriedTenantsOf, TENANT_HEADER } from '../tenant.js';
 import { diffOf, flameGraphDiffMessage, flameGraphMessage } from './flame-graph.js';
-import { DERIVED_NAMES, isShownName, listedLabels, readsAnyName } from './labels.js';
+import { listedLabels, listedNames, readsAnyName } from './labels.js';
 import { decodedProfile, opaqueProfile } from './profile-message.js';
 import {
   ALL_TIME,
@@ -84,9 +84,7 @@ export class Querier {
   async labelNames(call: QuerierCall, request: LabelNamesRequest) {
     const base = { ...contextOf(call), ...rangeOf(request.start, request.end) };
     const lists = await forEachSelector(base, request.matchers, (q) => this.#api.labelNames(q));
-    const names = new Set(lists.flat());
-    if (names.size > 0) for (const name of DERIVED_NAMES) names.add(name);
-    return { names: [...names].filter((n) => isShownName(n, call.readsAnyName)).sort() };
+    return { names: listedNames(lists.flat(), call.readsAnyName) };
   }
 
   async labelValues(call: QuerierCall, request: LabelValuesRequest) {

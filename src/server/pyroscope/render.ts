@@ -139,7 +139,11 @@ async function writeTimelines(
   parameters: URLSearchParams,
 ): Promise<void> {
   const rangeMs = query.endMs - query.startMs;
-  const stepMs = Math.max(TIMELINE_STEP_MS_MIN, Math.ceil(rangeMs / TIMELINE_POINTS_MAX));
+  // The answer says its step in seconds.
+  const stepMs = Math.max(
+    TIMELINE_STEP_MS_MIN,
+    Math.ceil(rangeMs / TIMELINE_POINTS_MAX / 1_000) * 1_000,
+  );
   const [name] = parameters.getAll('groupBy').filter((n) => n !== '');
   const { series } = await api.timeSeries({
     ...query,
@@ -178,7 +182,7 @@ function writeTimeline(text: JsonText, series: readonly TimeSeries[], grid: Grid
     });
   }
   text.raw(`{"startTime":${Math.floor(grid.startMs / 1_000)},"samples":[${samples.join()}]`);
-  text.raw(`,"durationDelta":${Math.round(grid.stepMs / 1_000)},"watermarks":null}`);
+  text.raw(`,"durationDelta":${grid.stepMs / 1_000},"watermarks":null}`);
 }
 
 /** All values of a label; of `__name__` the profile types, which is what its callers look for. */

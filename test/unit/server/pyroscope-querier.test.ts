@@ -121,10 +121,7 @@ describe('what there is', () => {
       '__type__',
       '__unit__',
       'pod',
-      'profile_id',
       'service_name',
-      'span_id',
-      'trace_id',
     ];
     expect(await answerOf('LabelNames', RANGE)).toEqual({ names });
     const matchers = [`{__profile_type__="${HEAP}"}`, '{service_name="nobody"}'];

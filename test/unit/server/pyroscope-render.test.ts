@@ -68,6 +68,23 @@ describe('/pyroscope/render', () => {
     });
   });
 
+  it('says a step that is the one it took, so that the last point is where it is shown', async () => {
+    const dayMs = 86_400_000;
+    const from = String(T0_MS + 60_000 - dayMs);
+    const answer = await render(`${CPU}{}`, { from, until: String(T0_MS + 60_000) });
+    const timeline = answer.timeline as {
+      startTime: number;
+      samples: number[];
+      durationDelta: number;
+    };
+    // 57.6 s would be 1,500 points.
+    expect(timeline.durationDelta).toBe(58);
+    const last = timeline.samples.findLastIndex((value) => value !== 0);
+    const shownMs = (timeline.startTime + last * timeline.durationDelta) * 1_000;
+    expect(Math.abs(shownMs - T0_MS)).toBeLessThanOrEqual(58_000);
+    expect(timeline.samples.reduce((sum, value) => sum + value, 0)).toBe(1_119);
+  });
+
   it('names units, adds gauges up', async () => {
     const { metadata, flamebearer } = await render(`${HEAP}{}`);
     expect(metadata).toMatchObject({ units: 'bytes', name: 'inuse_space' });
