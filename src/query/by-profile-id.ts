@@ -1,7 +1,8 @@
 /** A selection cut down to profiles with given ids. */
 import type { QueryContext } from './context.js';
 import type { SelectedSources } from './snapshot.js';
-import type { ProfileSource, QuerySeries, ScanCall, Slice } from './source.js';
+import { NarrowedSource } from './narrowed-source.js';
+import type { ProfileSource, QuerySeries, Slice } from './source.js';
 
 /** The profiles of `selected` that have one of `ids`; counts of profiles follow. */
 export async function withProfileIds(
@@ -35,58 +36,4 @@ function runsOf(slice: Slice, keeps: (position: number) => boolean): Slice[] {
     else runs.push({ ...slice, first: p, end: p + 1 });
   }
   return runs;
-}
-
-class NarrowedSource implements ProfileSource {
-  readonly slices: readonly Slice[];
-  readonly #source: ProfileSource;
-
-  constructor(source: ProfileSource, slices: readonly Slice[]) {
-    this.#source = source;
-    this.slices = slices;
-  }
-
-  get part() {
-    return this.#source.part;
-  }
-
-  get profiles() {
-    return this.#source.profiles;
-  }
-
-  symbols() {
-    return this.#source.symbols();
-  }
-
-  stacks() {
-    return this.#source.stacks();
-  }
-
-  ids(signal: AbortSignal) {
-    return this.#source.ids(signal);
-  }
-
-  metadata() {
-    return this.#source.metadata();
-  }
-
-  rowCount(slice: Slice) {
-    return this.#source.rowCount(slice);
-  }
-
-  magnitude(column: number) {
-    return this.#source.magnitude(column);
-  }
-
-  totals(column: number) {
-    return this.#source.totals(column);
-  }
-
-  scan(call: ScanCall, visit: Parameters<ProfileSource['scan']>[1]) {
-    return this.#source.scan(call, visit);
-  }
-
-  scanProfiles(call: ScanCall, visit: Parameters<ProfileSource['scanProfiles']>[1]) {
-    return this.#source.scanProfiles(call, visit);
-  }
 }

@@ -47,6 +47,7 @@ import type {
 } from './api.js';
 import { beforeOom } from './before-oom.js';
 import { withProfileIds } from './by-profile-id.js';
+import { withMatchingSamples } from './by-sample-labels.js';
 import { WeightedCache } from './cache.js';
 import { type QueryBudget, type QueryBudgetRule, QueryBudgets } from './budgets.js';
 import { QueryContext } from './context.js';
@@ -506,8 +507,8 @@ export class QueryEngine implements QueryApi {
       sums: areSingle ? undefined : sums,
     };
     const all = await snapshot.select(request, frames);
-    const selected =
-      profileIds === undefined ? all : await withProfileIds(all, profileIds, context);
+    const own = profileIds === undefined ? all : await withProfileIds(all, profileIds, context);
+    const selected = await withMatchingSamples(own, selector, context);
     return { ...selected, selector };
   }
 

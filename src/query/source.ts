@@ -50,7 +50,7 @@ export interface ScanCall {
 
 export interface ProfileSource {
   /** Present for buckets of a rollup: how many of them stand for the selected profiles. */
-  readonly rolledUp?: { readonly tiles: number; readonly width: RollupWidth };
+  readonly rolledUp?: { readonly tiles: number; readonly width: RollupWidth } | undefined;
   /** Present where the block has sums: the widest. */
   readonly sums?: RollupWidth | undefined;
   /** For people, and for `QueryStats.missing`. */

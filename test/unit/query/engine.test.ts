@@ -97,6 +97,44 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   );
 }
 
+describe('what a selector cannot mean', () => {
+  const other: Series = {
+    ...DELTA,
+    service: 'web',
+    labels: [{ name: 'service_name', value: 'web' }],
+  };
+  const tagged = (startMs: number, series: Series): PlainProfile => ({
+    ...profile(startMs, {}, series),
+    samples: [{ functions: ['a'], labelSet: '[[["pod","a"]],[]]', values: [9n] }],
+  });
+  const plain = (startMs: number, series: Series): PlainProfile =>
+    profile(startMs, { a: 1n }, series);
+
+  it.each([0, 500, 1_000])(
+    'is not counted behind an answer (in blocks: up to %i ms)',
+    async (ms) => {
+      // `web` has no label pod: neither its series nor, at first, its samples.
+      const profiles = [1, 2, 600, 601].flatMap((t) => [plain(t, DELTA), plain(t, other)]);
+      const first = store(profiles, ms);
+      const of = async ({ engine }: MemoryStore, selector: string) => {
+        const { total, stats } = await engine.mergeTree({ ...QUERY, selector });
+        const { base } = await engine.diff({
+          ...{ ...QUERY, selector, startMs: 0, endMs: 500 },
+          others: [{ selector, startMs: 500, endMs: 1_000 }],
+        });
+        const { durationNs, observedProfiles } = base;
+        return [total, stats.profiles, stats.series, durationNs, observedProfiles].map(Number);
+      };
+      expect(await of(first, '{pod="a"}')).toEqual([4, 4, 1, 20, 2]);
+      expect(await of(first, '{pod="b"}')).toEqual([0, 0, 0, 0, 0]);
+      expect(await of(first, '{pod!="b"}')).toEqual([8, 8, 2, 40, 4]);
+      // One of its profiles has it on a sample.
+      const second = store([...profiles, tagged(3, other)], ms);
+      expect(await of(second, '{pod="a"}')).toEqual([13, 9, 2, 50, 3]);
+    },
+  );
+});
+
 describe('aggregations', () => {
   const two = store([
     profile(1, { a: 10n, 'a;b': -3n }),
