@@ -1,11 +1,12 @@
 import { StoreError, type ErrorKind } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { ABOUT_HEADER } from '../server/merge-answer.js';
 import { TENANT_HEADER } from '../server/tenant.js';
 
 export interface HttpAnswer {
   readonly body: Uint8Array;
-  /** Something that the answer needed could not be read. */
-  readonly isPartial: boolean;
+  /** JSON: what is to be said of a body that has no place for it. Empty where it has. */
+  readonly about: string;
 }
 
 /** Calls a basalt server's HTTP API. The one place outside env where `fetch` is used. */
@@ -21,7 +22,6 @@ export interface HttpClient {
   ): Promise<Uint8Array>;
 }
 
-const PARTIAL_HEADER = 'basalt-partial';
 const KINDS: Readonly<Record<string, ErrorKind>> = {
   invalid_argument: 'invalid',
   not_found: 'not-found',
@@ -50,7 +50,7 @@ export function httpClient(
     const response = await send(url, init);
     const body = await readBody(response);
     if (!response.ok) throw answerError(url, response, body);
-    return { body, isPartial: response.headers.get(PARTIAL_HEADER) === 'true' };
+    return { body, about: response.headers.get(ABOUT_HEADER) ?? '' };
   };
   const headers = tenant === '' ? more : { ...more, [TENANT_HEADER]: tenant };
   return {

@@ -30,7 +30,7 @@ import {
 } from '../server/http-diff.js';
 import { readParameters } from '../server/http-parameters.js';
 import { beforeOomJson, heatmapJson, itemsJson } from '../server/http-items.js';
-import { type MergeAnswer, mergeAnswer } from '../server/merge-answer.js';
+import { aboutText, type MergeAnswer, mergeAnswer } from '../server/merge-answer.js';
 import { defaultStepMs, parseDuration, parseTime } from '../server/http-times.js';
 import { tenantOf } from '../server/tenant.js';
 import type { CommandIo } from './command.js';
@@ -206,10 +206,10 @@ async function askDirectly(
   };
   const { kind } = question;
   if (kind === 'merge') {
-    const { body, stats } = await askMerge(query, range, question);
-    return { body, isPartial: stats !== undefined && stats.missing.length > 0 };
+    const { body, about } = await askMerge(query, range, question);
+    return { body, about: about === undefined ? '' : aboutText(about) };
   }
-  return { body: await askJson(query, range, { ...question, kind }, nowMs), isPartial: false };
+  return { body: await askJson(query, range, { ...question, kind }, nowMs), about: '' };
 }
 
 /** All that says in its JSON what is missing. */
@@ -304,13 +304,13 @@ async function askMerge(
   query: QueryApi,
   range: RangeQuery,
   question: Question,
-): Promise<Pick<MergeAnswer, 'body' | 'stats'>> {
+): Promise<Pick<MergeAnswer, 'body' | 'about'>> {
   const { profileType, aggregation, options, format } = question;
   const chosen = aggregation === undefined ? {} : { aggregation };
   const own = { ...range, ...options, profileType, ...chosen };
   if (question.explain) {
     const plan = await query.explain({ ...own, format, kind: 'merge' });
-    return { body: planJson(plan), stats: undefined };
+    return { body: planJson(plan), about: undefined };
   }
   return mergeAnswer(query, own, format);
 }

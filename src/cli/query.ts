@@ -16,7 +16,7 @@ import { dataOption, serverOption, tenantOption } from './common-options.js';
 import { didYouMean } from './did-you-mean.js';
 import { derivedOptions, derivedValues } from './query-options.js';
 import { LISTING_KINDS, querySource, type Question, type QuerySource } from './query-source.js';
-import { partialLines } from './partial.js';
+import { remarksOf } from './remarks.js';
 import { answerText, QUERY_WHATS, type QueryWhat } from './query-text.js';
 import { BUCKET_OPTIONS } from './store-location.js';
 import { chooseTarget } from './target.js';
@@ -153,7 +153,7 @@ export const queryCommand = command({
       }
       const answer = await source.ask(question);
       const hasStats = question.kind !== 'merge' || question.explain || !isRendered(format);
-      for (const line of partialLines(answer, hasStats)) io.err(`basalt: ${line}\n`);
+      for (const line of remarksOf(answer, hasStats)) io.err(`basalt: ${line}\n`);
       const kind = question.explain ? 'explain' : what;
       const asText = !values.json && kind !== 'merge';
       const { body } = answer;

@@ -287,6 +287,13 @@ export interface QueryStats {
   readonly missing: readonly MissingPart[];
 }
 
+/** What a cut left out of an answer, or its format has no place for, with the sum of the values that were theirs alone. */
+export interface HiddenPart {
+  /** Nodes (flamebearer, arrow), functions (dot), stacks without a positive sum (speedscope, cpuprofile). */
+  readonly count: number;
+  readonly value: bigint;
+}
+
 export interface MissingPart {
   readonly part: string;
   readonly code: string;
@@ -350,9 +357,10 @@ export interface Sandwich {
   readonly stats: QueryStats;
 }
 
-/** Bytes of a rendered answer: pprof, or folded text. */
+/** Bytes of a rendered answer. */
 export interface RenderedMerge {
   readonly body: Uint8Array;
+  readonly hidden: HiddenPart;
   readonly stats: QueryStats;
 }
 

@@ -189,8 +189,8 @@ export class QueryEngine implements QueryApi {
   async mergeRendered(query: RenderQuery): Promise<RenderedMerge> {
     checkFormat(query.format, query);
     const render = async (scope: MergeScope) => {
-      const body = await renderReport(scope, query);
-      return { body, stats: scope.stats() };
+      const rendered = await renderReport(scope, query);
+      return { ...rendered, stats: scope.stats() };
     };
     return this.#merge(query, render, { kept: 'report', format: query.format });
   }

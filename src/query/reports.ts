@@ -5,6 +5,7 @@ import type { MergedValues } from './merge.js';
 import type {
   FlameTree,
   GraphQuery,
+  HiddenPart,
   QueryStats,
   RenderQuery,
   Sandwich,
@@ -30,6 +31,7 @@ import { renderSpeedscope } from './render/speedscope.js';
 import { TextChunks } from './render/text-chunks.js';
 import { renderTop } from './render/top.js';
 import { renderTree } from './render/tree.js';
+import type { Rendered } from './rendered.js';
 import { checkMaxNodes } from './request.js';
 import type { SelectedSources } from './snapshot.js';
 
@@ -42,35 +44,51 @@ export interface MergeScope {
   readonly stats: () => QueryStats;
 }
 
-type Renderer = (scope: MergeScope, query: RenderQuery) => Uint8Array | Promise<Uint8Array>;
+type Renderer = (scope: MergeScope, query: RenderQuery) => Rendered | Promise<Rendered>;
+
+const NOTHING: HiddenPart = { count: 0, value: 0n };
 
 const RENDERERS: Readonly<Record<RenderFormat, Renderer>> = {
-  pprof: ({ merged, selected, context }, query) =>
-    renderPprof(merged, { sources: selected.sources, query, context }),
-  folded: ({ merged }) => renderFolded(merged),
-  flamebearer: (scope, query) => flamebearerJson(treeOf(scope, query.maxNodes), query),
-  arrow: (scope, query) => renderArrow(treeOf(scope, query.maxNodes)),
+  pprof: async ({ merged, selected, context }, query) => {
+    const body = await renderPprof(merged, { sources: selected.sources, query, context });
+    return { body, hidden: NOTHING };
+  },
+  folded: ({ merged, context }) => ({ body: renderFolded(merged, context), hidden: NOTHING }),
+  flamebearer: (scope, query) => {
+    const tree = treeOf(scope, query.maxNodes);
+    return { body: flamebearerJson(tree, query), hidden: hiddenOf(tree) };
+  },
+  arrow: (scope, query) => {
+    const tree = treeOf(scope, query.maxNodes);
+    return { body: renderArrow(tree), hidden: hiddenOf(tree) };
+  },
   dot: (scope, query) => {
     const tree = treeOf(scope, LIMITS.treeNodesMax);
-    return new TextEncoder().encode(
-      dotOf(tree, query.maxNodes === undefined ? DOT_NODES_DEFAULT : checkMaxNodes(query.maxNodes)),
-    );
+    const { maxNodes } = query;
+    const graph = dotOf(tree, maxNodes === undefined ? DOT_NODES_DEFAULT : checkMaxNodes(maxNodes));
+    return { body: new TextEncoder().encode(graph.text), hidden: graph.hidden };
   },
-  speedscope: ({ merged, unit }, { profileType }) =>
-    renderSpeedscope(merged, { name: profileType, unit }),
-  cpuprofile: ({ merged, unit }, { startMs }) => renderCpuProfile(merged, { unit, startMs }),
-  pgo: ({ merged, selected, context }, query) => {
+  speedscope: ({ merged, unit, context }, { profileType }) =>
+    renderSpeedscope(merged, { name: profileType, unit, context }),
+  cpuprofile: ({ merged, unit, context }, { startMs }) =>
+    renderCpuProfile(merged, { unit, startMs, context }),
+  pgo: async ({ merged, selected, context }, query) => {
     checkPgoType(query.profileType);
     const kept = checkedCount('keepLocations', query.keepLocations ?? KEEP_LOCATIONS_DEFAULT);
     const trimmed = trimmedForPgo(merged, kept, context);
-    return renderPprof(trimmed, { sources: selected.sources, query, context });
+    const body = await renderPprof(trimmed, { sources: selected.sources, query, context });
+    return { body, hidden: NOTHING };
   },
 };
+
+function hiddenOf({ hiddenNodes, hiddenValue }: FlameTree): HiddenPart {
+  return { count: hiddenNodes, value: hiddenValue };
+}
 
 const DOT_NODES_DEFAULT = 100;
 const LEVELS_DEFAULT = 10;
 
-export async function renderReport(scope: MergeScope, query: RenderQuery): Promise<Uint8Array> {
+export async function renderReport(scope: MergeScope, query: RenderQuery): Promise<Rendered> {
   return RENDERERS[query.format](scope, query);
 }
 

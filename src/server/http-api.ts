@@ -1,13 +1,6 @@
 import { invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
-import type {
-  Aggregation,
-  ItemsQuery,
-  MergeQuery,
-  QueryApi,
-  QueryStats,
-  RangeQuery,
-} from '../query/api.js';
+import type { Aggregation, ItemsQuery, MergeQuery, QueryApi, RangeQuery } from '../query/api.js';
 import { MERGE_FORMAT_NAMES } from '../query/formats.js';
 import {
   BUCKETS_DEFAULT,
@@ -35,7 +28,7 @@ import {
 import { beforeOomJson, heatmapJson, itemsJson } from './http-items.js';
 import { flagOf, optionParameters, optionsOf } from './http-options.js';
 import { readParameters, type ParameterNames, type Parameters } from './http-parameters.js';
-import { mergeAnswer } from './merge-answer.js';
+import { aboutHeaders, mergeAnswer } from './merge-answer.js';
 import { JSON_TYPE, type Reply } from './http-respond.js';
 import { defaultStepMs, parseDuration, parseTime } from './http-times.js';
 import type { LinkTemplates } from './links.js';
@@ -119,15 +112,6 @@ function json(body: Uint8Array): Reply {
   return { contentType: JSON_TYPE, body };
 }
 
-/** Stats of an answer whose body has no place for them; ASCII, as headers have to be. */
-function statsHeaders(stats: QueryStats): Record<string, string> {
-  const { missing, ...counts } = stats;
-  return {
-    'basalt-stats': JSON.stringify(counts),
-    'basalt-partial': String(missing.length > 0),
-  };
-}
-
 function list(answer: (call: ApiCall, range: RangeQuery) => Promise<Uint8Array>): ApiRoute['run'] {
   return async (call) => {
     const range = rangeOf(call, readParameters(call.search, LIST_NAMES), 'match');
@@ -142,11 +126,11 @@ async function merge(call: ApiCall): Promise<Reply> {
   if (flagOf(parameters, 'explain')) {
     return json(planJson(await call.query.explain({ ...query, format, kind: 'merge' })));
   }
-  const { body, contentType, fileName, stats } = await mergeAnswer(call.query, query, format);
-  if (stats === undefined) return json(body);
+  const { body, contentType, fileName, about } = await mergeAnswer(call.query, query, format);
+  if (about === undefined) return json(body);
   const isText = contentType.startsWith('text/') || contentType === JSON_TYPE;
   const disposition = { 'content-disposition': `attachment; filename="${fileName}"` };
-  const headers = { ...statsHeaders(stats), ...(isText ? {} : disposition) };
+  const headers = { ...aboutHeaders(about), ...(isText ? {} : disposition) };
   return { contentType, body, headers, ...(isText ? {} : { compressible: false }) };
 }
 

@@ -1,7 +1,10 @@
-import type { GraphQuery, QueryApi, QueryStats } from '../query/api.js';
+import type { GraphQuery, HiddenPart, QueryApi, QueryStats } from '../query/api.js';
 import { checkFormat, formatInfo, isRendered, type MergeFormat } from '../query/formats.js';
 import type { OptionValues } from '../query/option-tables.js';
 import { sandwichJson, topJson, treeJson } from './http-json.js';
+
+/** The header with what is to be said of an answer whose body has no place for it. */
+export const ABOUT_HEADER = 'basalt-stats';
 
 /** The answer of a merge as the bytes of the HTTP API, for the server and for the command line on a directory. */
 export interface MergeAnswer {
@@ -9,7 +12,34 @@ export interface MergeAnswer {
   readonly contentType: string;
   readonly fileName: string;
   /** Where the body has no place for it. */
-  readonly stats: QueryStats | undefined;
+  readonly about: AboutAnswer | undefined;
+}
+
+/** What stands behind an answer and what it hides. */
+export interface AboutAnswer {
+  readonly stats: QueryStats;
+  readonly hidden: HiddenPart;
+}
+
+/** Of parts that are missing, those that are named. */
+const MISSING_MAX = 16;
+const NOT_ASCII = /[^ -~]/g;
+
+/** JSON in ASCII, as a header has to be. */
+export function aboutText({ stats, hidden }: AboutAnswer): string {
+  const { missing, ...counts } = stats;
+  const parts = missing.slice(0, MISSING_MAX).map(({ part, code }) => ({ part, code }));
+  const value = String(hidden.value);
+  const text = JSON.stringify({ ...counts, hidden: { ...hidden, value }, missing: parts });
+  return text.replaceAll(
+    NOT_ASCII,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}
+
+export function aboutHeaders(about: AboutAnswer): Record<string, string> {
+  const isPartial = about.stats.missing.length > 0;
+  return { [ABOUT_HEADER]: aboutText(about), 'basalt-partial': String(isPartial) };
 }
 
 export async function mergeAnswer(
@@ -20,10 +50,10 @@ export async function mergeAnswer(
   checkFormat(format, query);
   const { contentType, fileName } = formatInfo(format);
   if (isRendered(format)) {
-    const { body, stats } = await api.mergeRendered({ ...query, format });
-    return { body, contentType, fileName, stats };
+    const { body, ...about } = await api.mergeRendered({ ...query, format });
+    return { body, contentType, fileName, about };
   }
-  return { body: await jsonOf(api, query, format), contentType, fileName, stats: undefined };
+  return { body: await jsonOf(api, query, format), contentType, fileName, about: undefined };
 }
 
 async function jsonOf(

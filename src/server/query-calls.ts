@@ -85,9 +85,11 @@ async function merge(
       return mergeMessage({ case: 'sandwich', value }, sandwich.stats);
     }
     default: {
-      const { body, stats } = await api.mergeRendered({ ...query, format });
+      const { body, stats, hidden } = await api.mergeRendered({ ...query, format });
       const { contentType } = formatInfo(format);
-      return { ...mergeMessage(renderedResult(format, body), stats), contentType };
+      const message = mergeMessage(renderedResult(format, body), stats);
+      const { count, value } = hidden;
+      return { ...message, contentType, hiddenCount: BigInt(count), hiddenValue: value };
     }
   }
 }

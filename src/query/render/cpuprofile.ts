@@ -1,11 +1,12 @@
 /**
  * V8's .cpuprofile, as DevTools and editors read it: the call tree as nodes, and one sample for each stack, which lasts
  * as long as the stack's value. Times are microseconds; a unit that is no time counts as microseconds. A stack whose
- * sum is not positive has no duration and is left out.
+ * sum is not positive has no duration: it is left out, and told as hidden.
  */
 import type { Frame } from '../../model/frame.js';
 import { frameName } from '../../model/frame.js';
 import type { MergedValues } from '../merge.js';
+import type { Rendered, TextReport } from '../rendered.js';
 import { sampledKeys } from './sampled-keys.js';
 import { TextChunks } from './text-chunks.js';
 
@@ -18,8 +19,8 @@ const MICROSECONDS: Readonly<Record<string, readonly [bigint, bigint]>> = {
 
 export function renderCpuProfile(
   merged: MergedValues,
-  { unit, startMs }: { readonly unit: string; readonly startMs: number },
-): Uint8Array {
+  { unit, startMs, context }: TextReport & { readonly startMs: number },
+): Rendered {
   const { symbols, values } = sampledKeys(merged);
   const { keys, nodes, frames } = symbols;
   const children = Array.from({ length: nodes.count }, (): number[] => []);
@@ -29,15 +30,20 @@ export function renderCpuProfile(
   const ends: bigint[] = [0n];
   const [factor, divisor] = MICROSECONDS[unit] ?? [1n, 1n];
   let sum = 0n;
+  const hidden = { count: 0, value: 0n };
   for (let k = 0; k < keys.count; k++) {
-    if (values[k]! <= 0n) continue;
+    if (values[k]! <= 0n) {
+      hidden.count++;
+      hidden.value += values[k]!;
+      continue;
+    }
     sum += values[k]!;
     hits[keys.node[k]!]!++;
     samples.push(keys.node[k]! + 1);
     ends.push((sum * factor) / divisor);
   }
   const startUs = BigInt(startMs) * 1_000n;
-  const text = new TextChunks('.cpuprofile');
+  const text = new TextChunks('.cpuprofile', () => context.check());
   text.append('{"nodes":[');
   text.appendList(nodes.count, (n) => {
     const frame = n === 0 ? undefined : frames.frame(nodes.frame[n]!);
@@ -49,7 +55,7 @@ export function renderCpuProfile(
   // A sample lasts until the next one: its delta is the duration of the one before.
   text.appendList(samples.length, (i) => String(i === 0 ? 0n : ends[i]! - ends[i - 1]!));
   text.append(']}\n');
-  return text.finish();
+  return { body: text.finish(), hidden };
 }
 
 /** Lines and columns are from 0 there. */

@@ -3,7 +3,7 @@
  * arrow for each pair of caller and callee. A stack counts once for a function and once for a pair, however often it
  * goes through it, as in `go tool pprof`.
  */
-import type { FlameTree } from '../api.js';
+import type { FlameTree, HiddenPart } from '../api.js';
 
 interface Edge {
   readonly from: number;
@@ -21,8 +21,14 @@ const FONT_SIZE_MIN = 8;
 const FONT_SIZE_SPAN = 42;
 const PEN_WIDTH_SPAN = 9;
 
+export interface DotGraph {
+  readonly text: string;
+  /** Functions that are not shown. */
+  readonly hidden: HiddenPart;
+}
+
 /** `maxNodes` functions with the greatest totals, ties by name. */
-export function dotOf(tree: FlameTree, maxNodes: number): string {
+export function dotOf(tree: FlameTree, maxNodes: number): DotGraph {
   const graph = callGraph(tree);
   const byName = (a: number, b: number): number =>
     (tree.names[a] ?? '') < (tree.names[b] ?? '') ? -1 : 1;
@@ -46,7 +52,14 @@ export function dotOf(tree: FlameTree, maxNodes: number): string {
       `N${numbers.get(from)} -> N${numbers.get(to)} [label=" ${valueText(tree, value)}" penwidth=${width}]`,
     );
   }
-  return `${lines.join('\n')}\n}\n`;
+  const hidden = [...graph.self.keys()].filter((f) => f > 0 && !isShown.has(f));
+  return {
+    text: `${lines.join('\n')}\n}\n`,
+    hidden: {
+      count: hidden.length,
+      value: hidden.reduce((sum, f) => sum + (graph.self[f] ?? 0n), 0n),
+    },
+  };
 }
 
 function descending(a = 0n, b = 0n): number {

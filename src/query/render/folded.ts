@@ -3,6 +3,7 @@
  * names of the path. `;` in a name becomes `:`, a line break or other control character a space; the empty stacktrace
  * is written as `[empty]`. Nothing is cut.
  */
+import type { QueryContext } from '../context.js';
 import type { MergedValues } from '../merge.js';
 import { NameTree } from './name-tree.js';
 import { TextChunks } from './text-chunks.js';
@@ -10,14 +11,17 @@ import { depthFirst, storeMembers } from './tree.js';
 
 const EMPTY_STACK = '[empty]';
 
-export function renderFolded(merged: MergedValues): Uint8Array {
+export function renderFolded(
+  merged: MergedValues,
+  context: Pick<QueryContext, 'check'>,
+): Uint8Array {
   const tree = new NameTree(merged.symbols, merged.sums);
   tree.expandAll();
   const order = depthFirst(tree, new Uint8Array(tree.count).fill(1));
   const names: string[] = [];
   const self = new BigInt64Array(1);
   const into = { words: new Int32Array(self.buffer), at: 0 };
-  const text = new TextChunks('folded stacks');
+  const text = new TextChunks('folded stacks', () => context.check());
   const paths: string[] = [''];
   for (const node of order) {
     const depth = tree.depth[node]!;

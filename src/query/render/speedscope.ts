@@ -1,9 +1,10 @@
 /**
  * JSON for speedscope: one profile of kind `sampled`, a stack for each key. Weights are JSON numbers, the nearest one
- * past 2^53; speedscope has no negative ones, so stacks whose sum is not positive are left out.
+ * past 2^53; speedscope has no negative ones, so stacks whose sum is not positive are left out, and told as hidden.
  */
 import { frameName } from '../../model/frame.js';
 import type { MergedValues } from '../merge.js';
+import type { Rendered, TextReport } from '../rendered.js';
 import { compactFrames } from '../../symbols/depth-first.js';
 import { sampledKeys } from './sampled-keys.js';
 import { TextChunks } from './text-chunks.js';
@@ -13,19 +14,24 @@ const UNITS = new Set(['nanoseconds', 'microseconds', 'milliseconds', 'seconds',
 
 export function renderSpeedscope(
   merged: MergedValues,
-  { name, unit }: { readonly name: string; readonly unit: string },
-): Uint8Array {
+  { name, unit, context }: TextReport & { readonly name: string },
+): Rendered {
   const { symbols: ordered, values } = sampledKeys(merged);
   const symbols = compactFrames(ordered);
   const { keys, nodes, frames } = symbols;
   const numbers: number[] = [];
   let end = 0n;
+  const hidden = { count: 0, value: 0n };
   for (let k = 0; k < keys.count; k++) {
-    if (values[k]! <= 0n) continue;
+    if (values[k]! <= 0n) {
+      hidden.count++;
+      hidden.value += values[k]!;
+      continue;
+    }
     numbers.push(k);
     end += values[k]!;
   }
-  const text = new TextChunks('speedscope');
+  const text = new TextChunks('speedscope', () => context.check());
   text.append(
     '{"$schema":"https://www.speedscope.app/file-format-schema.json","exporter":"basalt",',
   );
@@ -43,7 +49,7 @@ export function renderSpeedscope(
   text.append('],"weights":[');
   text.appendList(numbers.length, (i) => String(values[numbers[i]!]!));
   text.append(']}]}\n');
-  return text.finish();
+  return { body: text.finish(), hidden };
 }
 
 function frameJson(frame: Parameters<typeof frameName>[0]): string {

@@ -7,13 +7,15 @@ const encoder = new TextEncoder();
 
 export class TextChunks {
   readonly #what: string;
+  readonly #check: () => void;
   readonly #chunks: Uint8Array[] = [];
   #pending = '';
   #sizeBytes = 0;
 
-  /** `what` is for errors. */
-  constructor(what: string) {
+  /** `what` is for errors; `check` is called now and then, and throws what stops a query. */
+  constructor(what: string, check: () => void = () => undefined) {
     this.#what = what;
+    this.#check = check;
   }
 
   append(text: string): void {
@@ -33,6 +35,7 @@ export class TextChunks {
   }
 
   #flush(): void {
+    this.#check();
     const bytes = encoder.encode(this.#pending);
     this.#pending = '';
     this.#sizeBytes += bytes.length;

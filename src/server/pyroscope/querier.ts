@@ -143,7 +143,7 @@ export class Querier {
         maxNodesOf(maxNodes);
         const tree = await this.#api.mergeTree({ ...query, maxNodes: LIMITS.treeNodesMax });
         const isAsked = maxNodes !== undefined && maxNodes > 0n;
-        return { dot: dotOf(tree, isAsked ? Number(maxNodes) : DOT_NODES_DEFAULT) };
+        return { dot: dotOf(tree, isAsked ? Number(maxNodes) : DOT_NODES_DEFAULT).text };
       }
       case ProfileFormat.PPROF:
         return { pprof: { profile: await this.#pprof(call, query, request.stackTraceSelector) } };

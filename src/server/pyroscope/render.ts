@@ -75,7 +75,8 @@ async function render(call: ApiCall): Promise<Reply> {
   const query = sideOf(call, parameters, { query: 'query', from: 'from', until: 'until' });
   if (parameters.get('format') === 'dot') {
     const tree = await call.query.mergeTree({ ...query, maxNodes: DOT_SOURCE_NODES });
-    const dot = tree.total === 0n ? '' : dotOf(tree, maxNodesOf(parameters, DOT_NODES_DEFAULT));
+    const dot =
+      tree.total === 0n ? '' : dotOf(tree, maxNodesOf(parameters, DOT_NODES_DEFAULT)).text;
     return { contentType: 'text/plain; charset=utf-8', body: Buffer.from(dot) };
   }
   const tree = await call.query.mergeTree({

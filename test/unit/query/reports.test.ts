@@ -5,6 +5,7 @@ import { describe, expect, it } from 'vitest';
 import { cpuProfileToPprof } from '../../../src/formats/v8/cpuprofile.js';
 import type { Series } from '../../../src/model/series.js';
 import type { RenderFormat } from '../../../src/query/formats.js';
+import { TextChunks } from '../../../src/query/render/text-chunks.js';
 import type { PlainProfile } from '../../support/plain-store.js';
 import { memoryStore, TENANT } from '../../support/query-store.js';
 import { stackRows } from '../../support/go-pprof.js';
@@ -116,6 +117,32 @@ describe('formats of merges', () => {
         format: 'pgo',
       }),
     ).rejects.toMatchObject({ code: 'PS_PGO_TYPE' });
+  });
+
+  it.each([
+    ['pprof', {}, 0, 0n],
+    ['folded', {}, 0, 0n],
+    ['flamebearer', {}, 0, 0n],
+    // Of fourteen nodes below the root two are shown: the heaviest.
+    ['flamebearer', { maxNodes: 3 }, 12, 9_500n],
+    ['arrow', { maxNodes: 3 }, 12, 9_500n],
+    ['dot', { maxNodes: 2 }, 8, 9_500n],
+    ['speedscope', {}, 1, -1_000n],
+    ['cpuprofile', {}, 1, -1_000n],
+  ] as const)('%s says what it hides (%o)', async (format, options, count, value) => {
+    const { hidden } = await engine.mergeRendered({ ...QUERY, ...options, format });
+    expect(hidden).toEqual({ count, value });
+  });
+
+  it('looks at the clock while a text grows', () => {
+    let left = 3;
+    const text = new TextChunks('a report', () => {
+      if (--left < 0) throw new Error('too late');
+    });
+    const grow = (): void => {
+      for (let i = 0; i < 100_000; i++) text.append('some words ');
+    };
+    expect(grow).toThrow('too late');
   });
 
   it('flamebearer and dot tell the total', async () => {

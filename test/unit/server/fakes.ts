@@ -112,6 +112,8 @@ export class FakeIngest implements IngestApi {
   async close(): Promise<void> {}
 }
 
+const HIDDEN = { count: 3, value: 12n };
+
 export class FakeQuery implements QueryApi {
   readonly calls: { method: string; query: RangeQuery }[] = [];
   tree: FlameTree = TREE;
@@ -177,18 +179,18 @@ export class FakeQuery implements QueryApi {
     const text = new TextEncoder().encode('main;läuft 7\n');
     return {
       body: query.format === 'folded' ? text : Uint8Array.from([0x1f, 0x8b, 1, 2]),
-      stats: this.stats,
+      ...{ stats: this.stats, hidden: HIDDEN },
     };
   }
 
   async mergePprof(query: MergeQuery) {
     await this.note('mergePprof', query);
-    return { body: Uint8Array.from([0x1f, 0x8b, 1, 2]), stats: this.stats };
+    return { body: Uint8Array.from([0x1f, 0x8b, 1, 2]), stats: this.stats, hidden: HIDDEN };
   }
 
   async mergeFolded(query: MergeQuery) {
     await this.note('mergeFolded', query);
-    return { body: new TextEncoder().encode('main;läuft 7\n'), stats: this.stats };
+    return { body: new TextEncoder().encode('main;läuft 7\n'), stats: this.stats, hidden: HIDDEN };
   }
 
   async items(query: ItemsQuery) {

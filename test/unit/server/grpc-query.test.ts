@@ -124,7 +124,11 @@ describe('QueryService', () => {
     const pprof = await unary(client, merge, { ...MERGE, format: MergeFormat.PPROF });
     expect(pprof.result).toEqual({ case: 'pprof', value: Buffer.from([0x1f, 0x8b, 1, 2]) });
     const folded = await unary(client, merge, { ...MERGE, format: MergeFormat.FOLDED });
-    expect(folded.result).toEqual({ case: 'folded', value: 'main;läuft 7\n' });
+    expect(folded).toMatchObject({
+      result: { case: 'folded', value: 'main;läuft 7\n' },
+      hiddenCount: 3n,
+      hiddenValue: 12n,
+    });
   });
 
   it('answers time series', async () => {

@@ -93,7 +93,11 @@ describe('merge', () => {
     const folded = await http(`${test.url}${MERGE}&format=folded`);
     expect(folded.body.toString()).toBe('main;läuft 7\n');
     expect(folded.headers['content-type']).toBe('text/plain; charset=utf-8');
-    expect(JSON.parse(String(folded.headers['basalt-stats']))).toMatchObject({ rows: 70 });
+    expect(JSON.parse(String(folded.headers['basalt-stats']))).toMatchObject({
+      rows: 70,
+      hidden: { count: 3, value: '12' },
+      missing: PARTIAL.missing.map(({ part, code }) => ({ part, code })),
+    });
   });
 
   it('hands filters, views and options of formats on', async () => {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { partialLines } from '../../../src/cli/partial.js';
+import { remarksOf } from '../../../src/cli/remarks.js';
 
 const bodyOf = (json: object): Uint8Array => new TextEncoder().encode(JSON.stringify(json));
 const missing = (part: string) => ({ part, code: 'PS_BLOCK_CHECKSUM', message: 'damaged' });
@@ -20,14 +20,18 @@ describe('what a command says of an answer that lacks something', () => {
     ],
   ])('is %s', (_, json, parts) => {
     const want = parts.map((part) => `partial, missing ${part}: damaged`);
-    expect(partialLines({ body: bodyOf(json), isPartial: false }, true)).toEqual(want);
+    expect(remarksOf({ body: bodyOf(json), about: '' }, true)).toEqual(want);
   });
 
-  it('is that it is partial where its body cannot say of what', () => {
-    const folded = new TextEncoder().encode('main;run 3\n');
-    expect(partialLines({ body: folded, isPartial: false }, false)).toEqual([]);
-    expect(partialLines({ body: folded, isPartial: true }, false)).toEqual([
-      expect.stringContaining('could not be read'),
+  it('comes from beside the body where that has no place for it', () => {
+    const body = new TextEncoder().encode('main;run 3\n');
+    const about = (json: object) => remarksOf({ body, about: JSON.stringify(json) }, false);
+    expect(remarksOf({ body, about: '' }, false)).toEqual([]);
+    expect(about({ profiles: 3, hidden: { count: 0, value: '0' }, missing: [] })).toEqual([]);
+    const parts = [{ part: 'block a', code: 'PS_BLOCK_CHECKSUM' }];
+    expect(about({ hidden: { count: 2, value: '-7' }, missing: parts })).toEqual([
+      'partial, missing block a: PS_BLOCK_CHECKSUM',
+      'left out: 2 that --max-nodes or the format hides, -7 in sum',
     ]);
   });
 });
