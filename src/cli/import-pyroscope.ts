@@ -7,7 +7,7 @@
  * after a break counts once.
  */
 import { resolve } from 'node:path';
-import { invalid } from '../base/errors.js';
+import { invalid, StoreError } from '../base/errors.js';
 import { hash128Hex } from '../base/hash.js';
 import { parseDuration, parseTime } from '../server/http-times.js';
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from './command.js';
@@ -38,6 +38,8 @@ interface Totals {
   profiles: number;
   samples: number;
   /** Parts of the source that do not add up to what the source says. */
+  /** Slices that are past their retention here already. */
+  expired: number;
   differences: number;
 }
 
@@ -107,7 +109,7 @@ class ImportRun {
   readonly #options: PyroscopeImport;
   readonly #source: PyroscopeSource;
   readonly #sliceMs: number;
-  readonly #totals: Totals = { profiles: 0, samples: 0, differences: 0 };
+  readonly #totals: Totals = { profiles: 0, samples: 0, expired: 0, differences: 0 };
   readonly #progress;
 
   constructor(options: PyroscopeImport, source: PyroscopeSource, sliceMs: number) {
@@ -132,9 +134,12 @@ class ImportRun {
 
   async finish(untilMs: number): Promise<number> {
     this.#progress.end();
-    const { profiles, samples, differences } = this.#totals;
+    const { profiles, samples, expired, differences } = this.#totals;
+    const { io } = this.#options;
+    if (expired > 0)
+      io.err(`basalt: left out ${expired} profiles that are past their retention here\n`);
     const until = new Date(untilMs).toISOString();
-    await this.#options.io.out(
+    await io.out(
       `${profiles} profiles, ${samples} samples imported, all before ${until}; ${differences} differences\n`,
     );
     return differences > 0 ? EXIT_FAILED : EXIT_OK;
@@ -189,7 +194,7 @@ class ImportRun {
       slice.endMs,
     ]);
     const { sink, io } = this.#options;
-    const result = await sink.write({
+    const written = sink.write({
       labels: series.labels,
       // What was added up over a slice has the time of its end, or whatever: it belongs to the slice.
       body: isInside ? pprof : withTime(pprof, startNs),
@@ -197,6 +202,14 @@ class ImportRun {
       temporality: 'delta',
       profileId: `copy-${hash128Hex(new TextEncoder().encode(key))}`,
     });
+    const result = await written.catch((error: unknown) => {
+      if (StoreError.from(error).code === 'PS_PROFILE_EXPIRED') return undefined;
+      throw error;
+    });
+    if (result === undefined) {
+      this.#totals.expired++;
+      return total;
+    }
     this.#totals.profiles += result.profiles;
     this.#totals.samples += result.samples;
     for (const rejection of result.rejections) io.err(`basalt: ${type}: ${rejection}\n`);

@@ -19,6 +19,7 @@ import { checkTenantId } from '../model/tenant-id.js';
 import type { IngestApi, Rejection, WriteRequest, WriteResult, ForeignBody } from './api.js';
 import { type Conversion, pyroscopeWrites } from './pyroscope/convert.js';
 import type { BlockLookup } from './block-lookup.js';
+import type { Retention } from '../manifest/retention.js';
 import { COMMIT_SETTINGS, CommitQueue, type CommitSettings } from './commit-queue.js';
 import { decodeWriteRequest } from './envelope.js';
 import { LogDeletions } from './log-deletions.js';
@@ -48,6 +49,8 @@ export interface IngestOptions {
   /** The caller has its exclusive lock. */
   readonly logDir: string;
   readonly store: BlockLookup;
+  /** What is past its age is refused. Default: nothing is. */
+  readonly retention?: Retention | undefined;
   readonly settings?: Partial<IngestSettings>;
 }
 
@@ -138,6 +141,7 @@ export class Ingest implements IngestApi {
   readonly #log: LocalLog;
   readonly #clock: Clock;
   readonly #store: BlockLookup;
+  readonly #retention: Retention | undefined;
   readonly #settings: IngestSettings;
   readonly #commits: CommitQueue;
   readonly #registry = new SeriesRegistry();
@@ -162,6 +166,7 @@ export class Ingest implements IngestApi {
     this.#log = log;
     this.#clock = options.clock;
     this.#store = options.store;
+    this.#retention = options.retention;
     this.#settings = { ...INGEST_SETTINGS, ...options.settings };
     this.#commits = new CommitQueue(log, options.clock, this.#settings);
     for (const { index, sequence } of log.segments) {
@@ -339,11 +344,13 @@ export class Ingest implements IngestApi {
   /** Decodes the profile and settles what it is: new, known, or a question to the blocks. */
   #decide(item: QueuedWrite): void {
     const pprof = this.#decoder.decode(item.request.profile);
+    const nowMs = this.#clock.nowMs();
     const prepared = prepareProfile({
       request: item.request,
       pprof,
       strings: this.#commits.builder.interner.strings,
-      nowMs: this.#clock.nowMs(),
+      nowMs,
+      cutoffOf: this.#retention?.cutoffOf(item.tenantId, nowMs),
     });
     const key = profileKey(prepared.startNs, prepared.id, prepared.flags);
     const missing: MissingGroup[] = [];

@@ -4,6 +4,7 @@ import { invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { DecodedPprof } from '../formats/pprof/decoded.js';
 import { metadataText } from '../log/profile-metadata.js';
+import type { CutoffOf } from '../manifest/retention.js';
 import { PROFILE_INCOMPLETE, PROFILE_RECEIPT_TIME } from '../log/segment-view.js';
 import {
   canonicalLabels,
@@ -85,6 +86,8 @@ export interface PrepareInput {
   readonly pprof: DecodedPprof;
   readonly strings: StringTable;
   readonly nowMs: number;
+  /** What is past its age already. */
+  readonly cutoffOf?: CutoffOf | undefined;
 }
 
 /** Throws `invalid` PS_LABELS_*, PS_PROFILE_*. */
@@ -93,7 +96,7 @@ export function prepareProfile(input: PrepareInput): PreparedProfile {
   const identity = identityOf(request);
   const sentNs = pprof.timeNs === 0n ? (request.fallbackStartNs ?? 0n) : pprof.timeNs;
   const { startNs, flags } = startOf(sentNs, input.nowMs);
-  const groups = groupsOf(input, identity);
+  const groups = groupsOf(input, identity, startNs);
   return {
     startNs,
     durationNs: pprof.durationNs,
@@ -122,7 +125,7 @@ function startOf(sentNs: bigint, nowMs: number): { startNs: bigint; flags: numbe
   return { startNs: sentNs, flags: 0 };
 }
 
-function groupsOf(input: PrepareInput, identity: Identity): ProfileGroup[] {
+function groupsOf(input: PrepareInput, identity: Identity, startNs: bigint): ProfileGroup[] {
   const { request, pprof, strings } = input;
   const period = {
     type: textOf(strings, pprof, pprof.periodType),
@@ -164,9 +167,20 @@ function groupsOf(input: PrepareInput, identity: Identity): ProfileGroup[] {
       })),
       group: first / VALUE_COLUMNS_MAX,
     };
+    checkAge(input.cutoffOf?.(series), startNs);
     groups.push({ seriesKey: seriesKey(series), firstType: first, typeCount: members.length });
   }
   return groups;
+}
+
+/** What would be gone at once is refused, so that its sender hears of it. */
+function checkAge(cutoffNs: bigint | undefined, startNs: bigint): void {
+  if (cutoffNs === undefined || startNs >= cutoffNs) return;
+  const lateMs = (cutoffNs - startNs) / NS_PER_MS;
+  throw invalid(
+    'PS_PROFILE_EXPIRED',
+    `cannot accept profile: got a start ${lateMs} ms past its retention; want a later one`,
+  );
 }
 
 function checkParts(profileName: string, types: readonly TypeUnit[], period: TypeUnit): void {

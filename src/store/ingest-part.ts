@@ -7,6 +7,7 @@ import {
   openIngest,
 } from '../ingest/ingest.js';
 import type { LogRecovery } from '../log/recover.js';
+import type { Retention, RetentionRule } from '../manifest/retention.js';
 import { ManifestStore } from '../manifest/manifest-store.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { DataLayout } from './layout.js';
@@ -17,6 +18,7 @@ export interface IngestPartOptions {
   readonly bucket: Bucket;
   readonly environment: Environment;
   readonly segmentBytesMax?: number;
+  readonly retention?: readonly RetentionRule[];
 }
 
 /** Figures of the write side, and what its start found in the log. */
@@ -57,6 +59,7 @@ export async function openIngestPart(
     rng,
     logDir: layout.logDir,
     store: lookup,
+    retention: await retentionOf(options.retention),
     settings:
       options.segmentBytesMax === undefined ? {} : { segmentBytesMax: options.segmentBytesMax },
   });
@@ -78,4 +81,11 @@ export async function openIngestPart(
     close: () => ingest.close(),
   };
   return { api, ingest };
+}
+
+/** Selectors bring the engine of regular expressions, which a store without rules has no use for. */
+async function retentionOf(rules: readonly RetentionRule[] = []): Promise<Retention | undefined> {
+  if (rules.length === 0) return undefined;
+  const { Retention } = await import('../manifest/retention.js');
+  return new Retention(rules);
 }

@@ -11,6 +11,7 @@ const REASONS: ReadonlyMap<string, string> = new Map([
   ['PS_LABELS_NAME', 'invalid_labels'],
   ['PS_LABELS_NAME_LENGTH', 'label_name_too_long'],
   ['PS_PPROF_TOO_LARGE', 'profile_size_limit'],
+  ['PS_PROFILE_EXPIRED', 'not_in_ingestion_window'],
   ['PS_PROFILE_FUTURE', 'not_in_ingestion_window'],
   ['PS_PROFILE_TIME', 'not_in_ingestion_window'],
   ['PS_STACKS_TOO_LARGE', 'profile_size_limit'],

@@ -19,8 +19,10 @@ const opening = open();
 
 async function open(): Promise<Awaited<ReturnType<typeof openIngestPart>>> {
   const place = await openPlace(settings);
+  const { retention } = settings;
   return openIngestPart({
     ...place,
+    ...(retention === undefined ? {} : { retention }),
     ...(settings.segmentBytesMax === undefined
       ? {}
       : { segmentBytesMax: settings.segmentBytesMax }),

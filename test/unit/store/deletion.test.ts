@@ -226,8 +226,10 @@ describe('retention', () => {
   });
 
   it('takes it out for good at compaction: whole blocks dropped, others rewritten, once', async () => {
+    const first = await open();
+    await fill(first);
+    await first.close();
     const store = await open({ retention: rules });
-    await fill(store);
     const report = await store.compact();
     expect(report.blocksDropped).toBe(1);
     const blocks = (await store.inspect()).blocks;
@@ -240,6 +242,17 @@ describe('retention', () => {
     const forever = await open();
     expect(await total(forever)).toBe(21n);
     await forever.close();
+  });
+
+  it('refuses what would be gone at once, and takes the rest', async () => {
+    const store = await open({ retention: rules });
+    const expired = { kind: 'invalid', code: 'PS_PROFILE_EXPIRED' };
+    await write(store, { env: 'dev', ageMs: DAY_MS });
+    await expect(write(store, { env: 'dev', ageMs: 3 * DAY_MS })).rejects.toMatchObject(expired);
+    await write(store, { env: 'prod', ageMs: 3 * DAY_MS });
+    await expect(write(store, { env: 'prod', ageMs: 8 * DAY_MS })).rejects.toMatchObject(expired);
+    expect(await total(store)).toBe(14n);
+    await store.close();
   });
 
   it('refuses a rule that cannot be meant', async () => {
