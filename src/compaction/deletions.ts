@@ -62,14 +62,14 @@ export async function compactCarry(
   const { service, objectKey: oldKey } = spec.carry;
   const { body } = await bucket.get(oldKey);
   const removals = new Removals(tombstonesOf(base, spec.carry));
-  const old = withDeletions(decodeCarry(service, body), removals);
+  const old = withDeletions(decodeCarry(spec.carry, body), removals);
   const builder = new CarryBuilder(service);
   for (const [seriesKey, rows] of old.series) builder.set(seriesKey, rows, old.ids);
   builder.dropDeleted();
   if (builder.seriesCount === 0) return undefined;
   const { lineage } = decodeCarryOrigin(body);
-  const { bytes } = builder.encode({ ...lineage, baseVersion: base.version });
   const objectKey = carryKey(spec.tenantId, ulid(clock.nowMs(), rng));
+  const { bytes } = builder.encode(objectKey, { ...lineage, baseVersion: base.version });
   undo.push(() => bucket.delete(objectKey));
   await bucket.put(objectKey, bytes);
   return { service, objectKey, sizeBytes: bytes.length, seriesTombstones: [], deletedSinceMs: 0 };

@@ -379,7 +379,7 @@ class LevelZeroRun {
     const ref = this.#base.carries.find((c) => c.service === service);
     if (ref === undefined) return undefined;
     const { body } = await this.#dependencies.bucket.get(ref.objectKey);
-    const carry = decodeCarry(service, body);
+    const carry = decodeCarry(ref, body);
     return withDeletions(carry, new Removals(tombstonesOf(this.#base, ref)));
   }
 
@@ -394,9 +394,9 @@ class LevelZeroRun {
     const { tenantId, instance, segments } = this.#spec;
     const sequence = segments.at(-1)?.sequence ?? 0;
     const consumed = advanced(watermarks, { instance, sequence });
-    const { bytes, dropped } = builder.encode({ baseVersion: version, consumed });
-    this.carriesDropped += dropped;
     const objectKey = carryKey(tenantId, ulid(clock.nowMs(), rng));
+    const { bytes, dropped } = builder.encode(objectKey, { baseVersion: version, consumed });
+    this.carriesDropped += dropped;
     this.#options.undo.push(() => bucket.delete(objectKey));
     await bucket.put(objectKey, bytes);
     const deletedSinceMs = builder.hasDeleted

@@ -18,6 +18,7 @@ import { type EnvelopeKind, seal, unseal } from './envelope.js';
 import type { CarryLineage } from './lineage.js';
 import { decodeCarryLineage, encodeCarryLineage } from './lineage-codec.js';
 import type { Removals } from './series-removal.js';
+import type { CarryRef } from './types.js';
 import { readSteps, readZigzags, VarintWriter } from './varint-columns.js';
 
 const CARRY: EnvelopeKind = {
@@ -106,14 +107,17 @@ export class CarryBuilder {
     }
   }
 
-  /** The object. Leaves out the oldest series while it would exceed LIMITS.carryBytesMax; `dropped` says how many. */
-  encode(lineage: CarryLineage): { bytes: Uint8Array; dropped: number } {
+  /**
+   * The object at `objectKey`. Leaves out the oldest series while it would exceed LIMITS.carryBytesMax; `dropped` says how
+   * many.
+   */
+  encode(objectKey: string, lineage: CarryLineage): { bytes: Uint8Array; dropped: number } {
     const newestFirst = [...this.#series].sort(([, a], [, b]) =>
       a.startNs > b.startNs ? -1 : a.startNs < b.startNs ? 1 : 0,
     );
     for (let kept = newestFirst.length; ; kept >>>= 1) {
       const bytes = encodeSeries(
-        { service: this.#service, lineage },
+        { service: this.#service, objectKey, lineage },
         newestFirst.slice(0, kept),
         this.#ids,
       );
@@ -126,7 +130,7 @@ export class CarryBuilder {
 
 /** Rows sorted by id and ids renumbered by value, so that equal carries are equal bytes. */
 function encodeSeries(
-  head: { readonly service: string; readonly lineage: CarryLineage },
+  head: { readonly service: string; readonly objectKey: string; readonly lineage: CarryLineage },
   series: readonly (readonly [string, CarryRows])[],
   ids: IdTable,
 ): Uint8Array {
@@ -141,6 +145,7 @@ function encodeSeries(
   const byKey = [...series].sort(([a], [b]) => (a < b ? -1 : 1));
   const message = create(CarrySchema, {
     service: head.service,
+    objectKey: head.objectKey,
     lineage: encodeCarryLineage(head.lineage),
     keyIds,
     series: byKey.map(([seriesKey, rows]) => {
@@ -189,8 +194,11 @@ function rankIds(
   return { order, rank };
 }
 
-/** Throws `corrupt` PS_ENVELOPE_*, PS_CARRY_DECODE. */
-export function decodeCarry(service: string, bytes: Uint8Array): ServiceCarry {
+/** That of `service` as read at `objectKey`. Throws `corrupt` PS_ENVELOPE_*, PS_CARRY_DECODE. */
+export function decodeCarry(
+  { service, objectKey }: Pick<CarryRef, 'service' | 'objectKey'>,
+  bytes: Uint8Array,
+): ServiceCarry {
   const message = decodeMessage(bytes);
   const damaged = (got: string, want: string): StoreError =>
     corrupt(
@@ -199,6 +207,10 @@ export function decodeCarry(service: string, bytes: Uint8Array): ServiceCarry {
     );
   if (message.service !== service)
     throw damaged(`service ${JSON.stringify(message.service)}`, 'that service');
+  // One of an older program does not say.
+  if (message.objectKey !== '' && message.objectKey !== objectKey) {
+    throw damaged(`the carry ${message.objectKey}`, objectKey);
+  }
   const { keyIds } = message;
   if (keyIds.length % 16 !== 0)
     throw damaged(`${keyIds.length} bytes of key ids`, 'a multiple of 16');

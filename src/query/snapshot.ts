@@ -231,7 +231,7 @@ export class Snapshot {
     if (ref === undefined) return undefined;
     const carry = await this.#cache.get(`carry/${ref.objectKey}`, async () => {
       const { body } = await this.#parts.bucket.get(ref.objectKey);
-      return { value: decodeCarry(service, body), sizeBytes: 200 + body.length * 4 };
+      return { value: decodeCarry(ref, body), sizeBytes: 200 + body.length * 4 };
     });
     return withDeletions(carry, new Removals(tombstonesOf(this.#manifest, ref)));
   }

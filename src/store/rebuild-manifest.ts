@@ -158,7 +158,7 @@ async function findCarries(
     try {
       const { body } = await bucket.get(key);
       const { service, lineage } = decodeCarryOrigin(body);
-      const { series } = decodeCarry(service, body);
+      const { series } = decodeCarry({ service, objectKey: key }, body);
       const hasDeleted = [...series.values()].some((rows) => rows.isDeleted);
       found.set(key, { objectKey: key, service, lineage, sizeBytes, hasDeleted });
     } catch (error) {

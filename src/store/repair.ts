@@ -91,7 +91,7 @@ async function repairTenant(place: MaintenancePlace, tenantId: string): Promise<
   }
   for (const { service, objectKey } of manifest.carries) {
     const read = async (): Promise<void> => {
-      decodeCarry(service, (await bucket.get(objectKey)).body);
+      decodeCarry({ service, objectKey }, (await bucket.get(objectKey)).body);
     };
     const damage = await damageOf(read);
     if (damage === undefined) continue;

@@ -47,7 +47,7 @@ export async function verifyPlace(find: () => Promise<Place>): Promise<readonly 
       }
       for (const { service, objectKey } of manifest.carries) {
         await check(`carry ${objectKey}`, async () =>
-          decodeCarry(service, (await bucket.get(objectKey)).body),
+          decodeCarry({ service, objectKey }, (await bucket.get(objectKey)).body),
         );
       }
     });

@@ -5,6 +5,8 @@ import { CarryBuilder, decodeCarry, decodeCarryOrigin } from '../../src/manifest
 import { decodeBoundary, encodeBoundary } from '../../src/manifest/manifest-codec.js';
 
 const CARRY = new URL('carry-v1', import.meta.url);
+/** The same with its own key, as it is written since. */
+const KEYED = new URL('carry-v1-keyed', import.meta.url);
 const BOUNDARY = new URL('boundary-v1', import.meta.url);
 
 const LINEAGE = {
@@ -40,9 +42,13 @@ describe('carry and boundary, version 1', () => {
     const builder = new CarryBuilder('shop');
     builder.set('["shop","heap"]', SERIES, KEY_IDS);
     builder.set('["shop","gone"]', { ...SERIES, startNs: -5n, isDeleted: true }, KEY_IDS);
-    const stored = golden(CARRY, builder.encode(LINEAGE).bytes);
+    const stored = golden(CARRY, builder.encode('', LINEAGE).bytes);
+    const keyed = golden(KEYED, builder.encode('carry/t/1', LINEAGE).bytes);
+    expect(decodeCarry({ service: 'shop', objectKey: 'carry/t/1' }, keyed)).toEqual(
+      decodeCarry({ service: 'shop', objectKey: 'carry/t/1' }, stored),
+    );
     expect(decodeCarryOrigin(stored)).toEqual({ service: 'shop', lineage: LINEAGE });
-    const { ids, series } = decodeCarry('shop', stored);
+    const { ids, series } = decodeCarry({ service: 'shop', objectKey: 'carry/t/1' }, stored);
     expect([...series.keys()]).toEqual(['["shop","gone"]', '["shop","heap"]']);
     const heap = series.get('["shop","heap"]');
     expect(series.get('["shop","gone"]')).toMatchObject({ startNs: -5n, isDeleted: true });

@@ -33,7 +33,7 @@ describe('a newer version', () => {
   it.each([
     ['manifest', 'manifest-v1', (b: Uint8Array) => decodeManifest('team-a', 9, b)],
     ['boundary', 'boundary-v1', decodeBoundary],
-    ['carry', 'carry-v1', (b: Uint8Array) => decodeCarry('shop', b)],
+    ['carry', 'carry-v1', (b: Uint8Array) => decodeCarry({ service: 'shop', objectKey: 'carry/t/1' }, b)],
     ['block', 'block-v1/meta', decodeBlockMeta],
     ['block with sums', 'block-v2/meta', decodeBlockMeta],
   ] as const)('of a %s is refused', (_, name, decode) => {

@@ -130,7 +130,7 @@ function carriesOf(
   }
   return [...builders].map(([service, builder]) => {
     const objectKey = `carry/${service}`;
-    const { bytes } = builder.encode({ baseVersion: 0, consumed: [] });
+    const { bytes } = builder.encode(objectKey, { baseVersion: 0, consumed: [] });
     objects.set(objectKey, bytes);
     const sizeBytes = bytes.length;
     return { service, objectKey, sizeBytes, seriesTombstones: [], deletedSinceMs: 0 };

@@ -30,6 +30,7 @@ function rowsOf(
   };
 }
 
+const KEY = 'carry/anonymous/one';
 const ORIGIN = { baseVersion: 3, consumed: [{ instance: 'i', sequence: 7 }] };
 
 const plain = (rows: CarryRows | undefined): unknown =>
@@ -47,8 +48,11 @@ describe('carry objects', () => {
       ids(10, 11, 12),
     );
     builder.set('b', rowsOf(9n, [[1, -4n, 1n]]), ids(10, 11, 12));
-    const carry = decodeCarry('api', builder.encode(ORIGIN).bytes);
-    expect(decodeCarryOrigin(builder.encode(ORIGIN).bytes)).toEqual({
+    const carry = decodeCarry(
+      { service: 'api', objectKey: KEY },
+      builder.encode(KEY, ORIGIN).bytes,
+    );
+    expect(decodeCarryOrigin(builder.encode(KEY, ORIGIN).bytes)).toEqual({
       service: 'api',
       lineage: ORIGIN,
     });
@@ -71,8 +75,14 @@ describe('carry objects', () => {
       old.set(name, rowsOf(at, [[0, at, 1n]]), ids(3));
     const builder = new CarryBuilder('api');
     builder.set('a', rowsOf(8n, [[0, 8n, 1n]]), ids(4));
-    builder.inherit(decodeCarry('api', old.encode(ORIGIN).bytes), 3n);
-    const series = decodeCarry('api', builder.encode(ORIGIN).bytes).series;
+    builder.inherit(
+      decodeCarry({ service: 'api', objectKey: KEY }, old.encode(KEY, ORIGIN).bytes),
+      3n,
+    );
+    const series = decodeCarry(
+      { service: 'api', objectKey: KEY },
+      builder.encode(KEY, ORIGIN).bytes,
+    ).series;
     expect([...series].map(([name, rows]) => [name, rows.startNs])).toEqual([
       ['a', 8n],
       ['b', 6n],
@@ -100,7 +110,21 @@ describe('carry objects', () => {
       ]),
       ids(2, 1),
     );
-    expect(one.encode(ORIGIN).bytes).toEqual(two.encode(ORIGIN).bytes);
+    expect(one.encode(KEY, ORIGIN).bytes).toEqual(two.encode(KEY, ORIGIN).bytes);
+  });
+
+  it('is not taken for one of another key, another service or an older one put in its place', () => {
+    const builder = new CarryBuilder('api');
+    builder.set('a', rowsOf(5n, [[0, 1n, 2n]]), ids(1));
+    const { bytes } = builder.encode(KEY, ORIGIN);
+    for (const ref of [
+      { service: 'api', objectKey: 'carry/anonymous/other' },
+      { service: 'web', objectKey: KEY },
+    ]) {
+      expect(() => decodeCarry(ref, bytes)).toThrowError(
+        expect.objectContaining({ kind: 'corrupt', code: 'PS_CARRY_DECODE' }),
+      );
+    }
   });
 
   it('finds every flipped bit and every cut', () => {
@@ -113,18 +137,18 @@ describe('carry objects', () => {
       ]),
       ids(1, 2),
     );
-    const { bytes } = builder.encode(ORIGIN);
+    const { bytes } = builder.encode(KEY, ORIGIN);
     for (let i = 0; i < bytes.length * 8; i++) {
       const damaged = bytes.slice();
       damaged[i >> 3]! ^= 1 << (i & 7);
-      expect(() => decodeCarry('api', damaged)).toThrowError(
+      expect(() => decodeCarry({ service: 'api', objectKey: KEY }, damaged)).toThrowError(
         expect.objectContaining({ kind: 'corrupt' }),
       );
     }
     for (let end = 0; end < bytes.length; end++) {
-      expect(() => decodeCarry('api', bytes.subarray(0, end))).toThrowError(
-        expect.objectContaining({ kind: 'corrupt' }),
-      );
+      expect(() =>
+        decodeCarry({ service: 'api', objectKey: KEY }, bytes.subarray(0, end)),
+      ).toThrowError(expect.objectContaining({ kind: 'corrupt' }));
     }
   });
 });

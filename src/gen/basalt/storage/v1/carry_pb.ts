@@ -14,7 +14,7 @@ import type { Message } from "@bufbuild/protobuf";
  * Describes the file basalt/storage/v1/carry.proto.
  */
 export const file_basalt_storage_v1_carry: GenFile = /*@__PURE__*/
-  fileDesc("Ch1iYXNhbHQvc3RvcmFnZS92MS9jYXJyeS5wcm90bxIRYmFzYWx0LnN0b3JhZ2UudjEiiwEKBUNhcnJ5Eg8KB3NlcnZpY2UYASABKAkSDwoHa2V5X2lkcxgCIAEoDBIuCgZzZXJpZXMYAyADKAsyHi5iYXNhbHQuc3RvcmFnZS52MS5DYXJyeVNlcmllcxIwCgdsaW5lYWdlGAQgASgLMh8uYmFzYWx0LnN0b3JhZ2UudjEuQ2FycnlMaW5lYWdlIp4BCgtDYXJyeVNlcmllcxISCgpzZXJpZXNfa2V5GAEgASgJEhAKCHN0YXJ0X25zGAIgASgQEhEKCXJvd19jb3VudBgDIAEoDRIRCglrZXlfc3RlcHMYBCABKAwSLwoHY29sdW1ucxgFIAMoCzIeLmJhc2FsdC5zdG9yYWdlLnYxLkNhcnJ5Q29sdW1uEhIKCmlzX2RlbGV0ZWQYBiABKAgiMwoLQ2FycnlDb2x1bW4SFAoMdmFsdWVfY29sdW1uGAEgASgNEg4KBnZhbHVlcxgCIAEoDGIGcHJvdG8z", [file_basalt_storage_v1_lineage]);
+  fileDesc("Ch1iYXNhbHQvc3RvcmFnZS92MS9jYXJyeS5wcm90bxIRYmFzYWx0LnN0b3JhZ2UudjEinwEKBUNhcnJ5Eg8KB3NlcnZpY2UYASABKAkSDwoHa2V5X2lkcxgCIAEoDBIuCgZzZXJpZXMYAyADKAsyHi5iYXNhbHQuc3RvcmFnZS52MS5DYXJyeVNlcmllcxIwCgdsaW5lYWdlGAQgASgLMh8uYmFzYWx0LnN0b3JhZ2UudjEuQ2FycnlMaW5lYWdlEhIKCm9iamVjdF9rZXkYBSABKAkingEKC0NhcnJ5U2VyaWVzEhIKCnNlcmllc19rZXkYASABKAkSEAoIc3RhcnRfbnMYAiABKBASEQoJcm93X2NvdW50GAMgASgNEhEKCWtleV9zdGVwcxgEIAEoDBIvCgdjb2x1bW5zGAUgAygLMh4uYmFzYWx0LnN0b3JhZ2UudjEuQ2FycnlDb2x1bW4SEgoKaXNfZGVsZXRlZBgGIAEoCCIzCgtDYXJyeUNvbHVtbhIUCgx2YWx1ZV9jb2x1bW4YASABKA0SDgoGdmFsdWVzGAIgASgMYgZwcm90bzM", [file_basalt_storage_v1_lineage]);
 
 /**
  * The body of `carry/<tenant>/<ulid>`.
@@ -45,6 +45,13 @@ export type Carry = Message<"basalt.storage.v1.Carry"> & {
    * @generated from field: basalt.storage.v1.CarryLineage lineage = 4;
    */
   lineage?: CarryLineage | undefined;
+
+  /**
+   * Its own key; empty in carries of older programs.
+   *
+   * @generated from field: string object_key = 5;
+   */
+  objectKey: string;
 };
 
 /**
