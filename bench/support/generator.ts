@@ -24,6 +24,8 @@ export interface RecordedService {
   readonly discount: number;
   /** Frames of the whole program, as many as come by default. */
   readonly framesMax?: number;
+  /** Stacks of the whole program, as many as come by default. */
+  readonly stacksMax?: number;
 }
 
 /** Counted from the recordings: samples a profile, depth; θ and d fitted to distinct stacks after 1, 9, 36 and 71 profiles. */
@@ -173,11 +175,12 @@ export class StackGenerator {
   }
 
   #draw(): number {
-    const { theta, discount } = this.#of;
+    const { theta, discount, stacksMax = Infinity } = this.#of;
+    const isFull = this.#stacks.length >= stacksMax;
     const fresh = (theta + discount * this.#stacks.length) / (theta + this.#drawn);
     let stack = -1;
-    if (this.#random() >= fresh) stack = this.#old(discount);
-    if (stack < 0) stack = this.#make();
+    if (isFull || this.#random() >= fresh) stack = this.#old(discount);
+    if (stack < 0) stack = isFull ? this.#any() : this.#make();
     this.#drawn++;
     this.#counts[stack] = (this.#counts[stack] ?? 0) + 1;
     this.#history.push(stack);
@@ -193,6 +196,10 @@ export class StackGenerator {
       if (this.#random() < (count - discount) / count) return stack;
     }
     return -1;
+  }
+
+  #any(): number {
+    return Math.floor(this.#random() * this.#stacks.length);
   }
 
   #make(): number {

@@ -78,8 +78,8 @@ export interface Question {
   /** For `heatmap`. */
   readonly of: ItemsQuery['kind'];
   readonly buckets: number;
-  /** For `diff`: what it is compared with, by the names of the HTTP API. */
-  readonly base: Readonly<Record<string, string>>;
+  /** What some kinds alone have, by the names of the HTTP API. */
+  readonly own: readonly (readonly [name: string, value: string])[];
   /** For `merge` and `timeseries`: the plan in place of the answer. */
   readonly explain: boolean;
 }
@@ -167,8 +167,8 @@ function parametersOf(question: Question): URLSearchParams {
 }
 
 /** What one kind alone has. */
-function ownParameters(question: Question): [string, string][] {
-  const { step, measure, limit, of, buckets } = question;
+function ownParameters(question: Question): (readonly [string, string])[] {
+  const { step, measure, limit, of, buckets, own } = question;
   const steps: [string, string][] = question.groupBy.map((label) => ['groupBy', label]);
   if (step !== undefined) steps.push(['step', step]);
   const limits: [string, string][] = limit === undefined ? [] : [['limit', String(limit)]];
@@ -182,9 +182,10 @@ function ownParameters(question: Question): [string, string][] {
         ...(measure === undefined ? [] : [['measure', measure] as [string, string]]),
       ];
     case 'heatmap':
-      return [...steps, ['kind', of], ['buckets', String(buckets)]];
+      return [...steps, ['kind', of], ['buckets', String(buckets)], ...own];
     case 'diff':
-      return [...limits, ...Object.entries(question.base)];
+    case 'regressions':
+      return [...limits, ...own];
     default:
       return limits;
   }
@@ -295,7 +296,8 @@ async function askHeatmap(
 ): Promise<Uint8Array> {
   const { profileType, options, of: kind, buckets, groupBy } = question;
   const stepMs = stepOf(range, question);
-  const own = { kind, stepMs, groupBy, buckets, withExemplars: false };
+  const withExemplars = question.own.some(([name]) => name === 'exemplars');
+  const own = { kind, stepMs, groupBy, buckets, withExemplars };
   const answer = await query.heatmap({ ...range, ...options, ...own, profileType });
   return heatmapJson(answer, { kind, stepMs, links: {} });
 }

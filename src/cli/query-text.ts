@@ -268,8 +268,8 @@ function diffText({ unit, base, comparisons }: DiffJson): string {
   const side = (name: string, { total, stats }: DiffJson['base']): string =>
     `${name} ${formatValue(BigInt(total), unit)} in ${stats.profiles} profiles`;
   const out = [side('base ', base)];
-  for (const { side: other, functions, hidden } of comparisons) {
-    out.push(side('other', other));
+  for (const [i, { side: other, functions, hidden }] of comparisons.entries()) {
+    out.push(side(comparisons.length > 1 ? `other ${i + 1}` : 'other', other));
     const rows = functions.map((f) => [
       pointsText(f.selfChange),
       f.isSelfSignificant ? '*' : ' ',

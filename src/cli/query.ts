@@ -67,6 +67,26 @@ const OPTIONS = {
   },
   'base-from': { type: 'string', help: 'of diff; default: as long, just before --from' },
   'base-to': { type: 'string', help: 'of diff' },
+  'other-selector': {
+    type: 'list',
+    placeholder: 'SELECTOR',
+    help: 'of diff: further selections of the same range to compare the base with',
+  },
+  rate: {
+    type: 'string',
+    placeholder: 'SHARE',
+    help: 'of diff and regressions: of what is called significant, how much may be chance; default 0.05, of regressions 0.01',
+  },
+  change: {
+    type: 'string',
+    placeholder: 'SHARE',
+    help: 'of regressions: by how much of the total a function must have grown; default 0.01',
+  },
+  exemplars: {
+    type: 'boolean',
+    default: false,
+    help: 'of heatmap, with --json: an example for each slot',
+  },
   buckets: {
     type: 'integer',
     min: 1,
@@ -142,7 +162,7 @@ export const queryCommand = command({
       limit: values.limit,
       of: values.of as Question['of'],
       buckets: values.buckets,
-      base: baseOf(values),
+      own: ownOf(what, values),
       explain: explainOf(what, values.explain),
     };
     const target = chooseTarget({ values, origins });
@@ -179,18 +199,31 @@ function needsType(kind: Question['kind']): boolean {
   return kind !== 'oom' && !LISTING_KINDS.includes(kind);
 }
 
-function baseOf(values: {
-  readonly 'base-selector': string | undefined;
-  readonly 'base-from': string | undefined;
-  readonly 'base-to': string | undefined;
-}): Record<string, string> {
-  const named = {
-    baseSelector: values['base-selector'],
-    baseStart: values['base-from'],
-    baseEnd: values['base-to'],
-  };
-  const given = Object.entries(named).filter(([, value]) => value !== undefined);
-  return Object.fromEntries(given) as Record<string, string>;
+/** Options that some questions alone have: the parameter of the HTTP API, and what may have it. */
+const OWN_OPTIONS: Readonly<Record<string, readonly [parameter: string, ...whats: QueryWhat[]]>> = {
+  'base-selector': ['baseSelector', 'diff'],
+  'base-from': ['baseStart', 'diff'],
+  'base-to': ['baseEnd', 'diff'],
+  'other-selector': ['otherSelector', 'diff'],
+  rate: ['rate', 'diff', 'regressions'],
+  change: ['change', 'regressions'],
+  exemplars: ['exemplars', 'heatmap'],
+};
+
+/** Throws `invalid` PS_CLI_OPTION for one that the question does not have. */
+function ownOf(what: QueryWhat, values: object): [string, string][] {
+  const byName = values as Readonly<Record<string, string | boolean | readonly string[]>>;
+  return Object.entries(OWN_OPTIONS).flatMap(([name, [parameter, ...whats]]) => {
+    const value = byName[name];
+    const given = [value].flat().filter((one) => one !== undefined && one !== false);
+    if (given.length > 0 && !whats.includes(what)) {
+      throw invalid(
+        'PS_CLI_OPTION',
+        `cannot query: got ${name} with ${what}; want it with ${whats.join(', ')}`,
+      );
+    }
+    return given.map((one): [string, string] => [parameter, String(one)]);
+  });
 }
 
 /** Throws `invalid` PS_CLI_OPTION for an option of merges where no stacks were asked for. */

@@ -15,7 +15,7 @@ import type { ParameterNames, Parameters } from './http-parameters.js';
 import { parseTime } from './http-times.js';
 import { checkRange } from './query-range.js';
 
-/** `GET /api/v1/diff` (one selection beside its base) and `/api/v1/regressions`, as docs/api.md has them. */
+/** `GET /api/v1/diff` and `/api/v1/regressions`, as docs/api.md has them. */
 
 export const DIFF_NAMES: ParameterNames = {
   once: [
@@ -30,11 +30,11 @@ export const DIFF_NAMES: ParameterNames = {
     'limit',
     ...optionParameters(WHOLE_STACK_OPTIONS, false),
   ],
-  repeated: optionParameters(WHOLE_STACK_OPTIONS, true),
+  repeated: ['otherSelector', ...optionParameters(WHOLE_STACK_OPTIONS, true)],
 };
 
 /**
- * Without a selector of its own the base has that of the other side; without a range the time just before, as long, or,
+ * The base is compared with the selection, and with one of the same range for each further selector. Without a selector of its own the base has that of the other side; without a range the time just before, as long, or,
  * where its selector is another one, the same time.
  */
 export function diffOf(range: RangeQuery, parameters: Parameters, nowMs: number): DiffQuery {
@@ -55,7 +55,11 @@ export function diffOf(range: RangeQuery, parameters: Parameters, nowMs: number)
     ...range,
     ...base,
     ...commonOf(parameters, LIMITS.diffFunctionsMax),
-    others: [{ selector, startMs, endMs }],
+    others: [selector, ...parameters.all('otherSelector')].map((other) => ({
+      selector: other,
+      startMs,
+      endMs,
+    })),
   };
 }
 

@@ -40,6 +40,8 @@ describe('basalt', () => {
     [['push'], 'got no file'],
     [['query', 'marge'], 'did you mean merge?'],
     [['query', 'diff', '--explain'], 'want it with merge, top, timeseries'],
+    [['query', 'merge', '--rate', '0.1'], 'want it with diff, regressions'],
+    [['query', 'diff', '--exemplars'], 'want it with heatmap'],
     [['serve', '--config', 'bad.yaml'], 'did you mean http?'],
   ])('refuses %j', (args, message) => {
     writeFileSync(join(cwd, 'bad.yaml'), 'htttp: 127.0.0.1:1\n');
@@ -154,6 +156,21 @@ describe('basalt', () => {
     expect(readFileSync(join(cwd, 'data.json'), 'utf8')).toBe(
       readFileSync(join(cwd, 'server.json'), 'utf8'),
     );
+    const range = ['--from', String(Date.now() - 3_600_000), '--to', String(Date.now())];
+    for (const question of [
+      ['heatmap', '--exemplars', '--json', '--step', '1h'],
+      ['diff', '--rate', '0.1', '--other-selector', '{service_name="none"}', '--json'],
+      ['regressions', '--rate', '0.1', '--change', '0.02', '--json'],
+    ]) {
+      const own = ['query', ...question, '--type', CPU_TYPE, ...range];
+      const [fromServer, fromData] = [
+        basalt(own, { cwd, env }),
+        basalt([...own, '--data', 'store'], { cwd }),
+      ];
+      expect(fromServer).toEqual(fromData);
+      if (question[0] !== 'regressions') expect(fromServer.code).toBe(0);
+      if (question[0] === 'heatmap') expect(fromServer.stdout).toContain('profileId');
+    }
     const compacted = basalt(['compact', '--data', 'store'], { cwd });
     expect(compacted.code).toBe(1);
     expect(compacted.stderr).toContain('stop the server first');

@@ -254,6 +254,14 @@ describe('diff', () => {
     expect(rowsOf(pods)).toEqual([['5', [['leaf', '1100', '5']]]]);
   });
 
+  it('compares several selections with one base', async () => {
+    const answer = await get<Answer>(
+      `diff?${BASE}&selector={pod="b"}&otherSelector={pod="a"}&otherSelector={pod="z"}&baseSelector={pod="a"}&focus=leaf`,
+    );
+    const totals = answer.comparisons.map(({ side }) => side.total);
+    expect(totals).toEqual(['5', '1100', '0']);
+  });
+
   it('is a call', async () => {
     const { status, json } = await getJson(`${store.url}/basalt.v1.QueryService/Diff`, {
       method: 'POST',
