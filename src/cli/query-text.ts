@@ -297,7 +297,7 @@ function oomText({ unit, profileType, first, last, profileCount, ...answer }: Oo
     out.push(
       `+${value(String(BigInt(after) - BigInt(before)))} (${value(before)} to ${value(after)})`,
     );
-    out.push(`    ${path.join(' > ')}`);
+    out.push(`    ${path.join(' > ') || '[empty]'}`);
   }
   if (answer.hiddenPaths > 0) out.push(`... ${answer.hiddenPaths} more paths (--limit)`);
   return lines(out);

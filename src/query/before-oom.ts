@@ -2,7 +2,7 @@
  * Before a process died of its memory: its last profiles, what grew between the first and the last of them and on which
  * call paths, and the level over time. Made of other queries, so that its numbers are theirs.
  */
-import { StoreError } from '../base/errors.js';
+import { invalid, StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type {
   BeforeOom,
@@ -20,7 +20,7 @@ const PATHS_DEFAULT = 20;
 const LAST_PROFILES = 10;
 const POINTS = 60;
 
-/** Throws `not-found` PS_OOM_PROFILES where no such profile is in the range. */
+/** Throws `not-found` PS_OOM_PROFILES where no such profile is in the range, `invalid` PS_OOM_INSTANCES for several instances. */
 export async function beforeOom(api: QueryApi, query: BeforeOomQuery): Promise<BeforeOom> {
   const { limit = PATHS_DEFAULT, ...range } = query;
   const profileType = query.profileType ?? (await memoryType(api, query));
@@ -30,6 +30,7 @@ export async function beforeOom(api: QueryApi, query: BeforeOomQuery): Promise<B
   const first = items[0];
   const last = items.at(-1);
   if (first === undefined || last === undefined) throw nothing(query, profileType);
+  checkOneInstance(items);
   const treeAt = ({ startMs }: ProfileItem): Promise<FlameTree> =>
     api.mergeTree({
       ...own,
@@ -61,6 +62,24 @@ export async function beforeOom(api: QueryApi, query: BeforeOomQuery): Promise<B
 
 const NO_SERIES = { labels: {}, timestampMs: new Float64Array(0), value: new BigInt64Array(0) };
 
+/** The first profile of one and the last of another would say nothing of either. */
+function checkOneInstance(items: readonly ProfileItem[]): void {
+  const instances = new Set(
+    items.map(({ labels }) => JSON.stringify(Object.entries(labels).sort())),
+  );
+  if (instances.size <= 1) return;
+  const shown = [...instances].slice(0, INSTANCES_SHOWN).map((instance) => {
+    const labels = JSON.parse(instance) as [string, string][];
+    return `{${labels.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join()}}`;
+  });
+  throw invalid(
+    'PS_OOM_INSTANCES',
+    `cannot look before an end: got profiles of ${instances.size} instances, such as ${shown.join(' and ')}; want those of one (a narrower selector)`,
+  );
+}
+
+const INSTANCES_SHOWN = 2;
+
 /** Types that say what is in use now, the best known first. */
 const MEMORY_TYPES = [
   /^memory:inuse_space:/,
@@ -86,13 +105,13 @@ function nothing({ selector }: BeforeOomQuery, what: string): StoreError {
   });
 }
 
-/** Stacks whose own value grew, the most first; ties by name. */
+/** Stacks whose own value grew, the most first; ties by name. That without frames is the root's own value. */
 function growingPaths(before: FlameTree, after: FlameTree): readonly GrowingPath[] {
   const tree = diffTrees(before, after, LIMITS.treeNodesMax);
   const { left, right } = tree;
   const growth = (n: number): bigint => right.self[n]! - left.self[n]!;
   return [...left.self.keys()]
-    .filter((n) => n > 0 && growth(n) > 0n)
+    .filter((n) => growth(n) > 0n)
     .sort((a, b) => (growth(b) > growth(a) ? 1 : growth(b) < growth(a) ? -1 : a - b))
     .map((n) => ({ path: nodePath(tree, n), before: left.self[n]!, after: right.self[n]! }));
 }

@@ -97,6 +97,38 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   );
 }
 
+describe('before an end', () => {
+  const other: Series = {
+    ...GAUGE,
+    labels: [
+      { name: 'pod', value: 'b' },
+      { name: 'service_name', value: 'api' },
+    ],
+  };
+  const pods = store([
+    profile(1, { a: 10n, '': 2n }),
+    profile(2, { a: 11n, '': 5n }),
+    profile(3, { c: 900n }, other),
+  ]);
+  const query = { ...QUERY, profileType: TYPE };
+
+  it('shows what grew in one instance, the stack without frames too', async () => {
+    const answer = await pods.engine.beforeOom({ ...query, selector: '{pod="a"}' });
+    expect(answer.paths).toEqual([
+      { path: [], before: 2n, after: 5n },
+      { path: ['a'], before: 10n, after: 11n },
+    ]);
+  });
+
+  it('is refused over several, with their names', async () => {
+    await expect(pods.engine.beforeOom({ ...query, selector: '' })).rejects.toMatchObject({
+      kind: 'invalid',
+      code: 'PS_OOM_INSTANCES',
+      message: expect.stringMatching(/pod="a".* and .*pod="b"/),
+    });
+  });
+});
+
 describe('what a selector cannot mean', () => {
   const other: Series = {
     ...DELTA,
