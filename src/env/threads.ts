@@ -60,6 +60,16 @@ export interface ThreadStart {
 
 const CLOSE_MS_MAX = 30_000;
 
+/**
+ * What is about the text of a program given on the command line (`node --input-type=module -e …`) would be taken to be
+ * about a thread's. Such a process's threads inherit nothing: Node refuses lists that name options of the whole process.
+ */
+const TEXT_OPTION = /^(?:-e|-p|-pe|--(?:eval|print|input-type)(?:=.*)?)$/;
+
+function inheritsArguments(): boolean {
+  return !process.execArgv.some((argument) => TEXT_OPTION.test(argument));
+}
+
 /** Starts a thread and waits until it serves. Rejects with the error of its start. */
 export async function startThread<H extends Handlers>(options: ThreadStart): Promise<Thread<H>> {
   const thread = new WorkerThread<H>(options);
@@ -117,6 +127,7 @@ class WorkerThread<H extends Handlers> implements Thread<H> {
     this.#worker = new Worker(threadEntry(options.entry), {
       workerData: options.data,
       name: this.#name,
+      ...(inheritsArguments() ? {} : { execArgv: [] }),
       ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
     });
     this.#out = new Outbox<ToThread>(this.#worker, (message, error) => {

@@ -1,4 +1,5 @@
 /** The store with its three threads: the same answers as without them, one owner of a directory, nothing left open. */
+import { execFileSync } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -27,6 +28,28 @@ async function expectWhole(store: Pick<Store, 'query'>): Promise<void> {
   expect(marked.size).toBe(MARKED);
   expect(steps.size).toBe(STEPS - 1);
 }
+
+describe('a program given on the command line', () => {
+  it.each([
+    ['as a module', ['--max-old-space-size=512', '--input-type=module', '-e']],
+    ['as a script', ['-e']],
+  ])('opens a store, %s', (_, args) => {
+    const dir = mkdtempSync(join(tmpdir(), 'basalt-eval-'));
+    const index = new URL('../../dist/index.js', import.meta.url).href;
+    const program = `import(${JSON.stringify(index)}).then(async ({ openStore }) => {
+      const store = await openStore({ dir: ${JSON.stringify(dir)} });
+      console.log(JSON.stringify(await store.inspect()).length > 0);
+      await store.close();
+    });`;
+    try {
+      expect(execFileSync(process.execPath, [...args, program], { encoding: 'utf8' })).toBe(
+        'true\n',
+      );
+    } finally {
+      rmSync(dir, { recursive: true });
+    }
+  });
+});
 
 describe('a store with threads', () => {
   let dir = '';
