@@ -24,6 +24,7 @@ export type {
   QueryApi,
   QueryStats,
   RangeQuery,
+  ListOf,
   RenderedMerge,
   RenderQuery,
   Sandwich,

@@ -439,6 +439,12 @@ export interface Heatmap {
 /** A series as a listing shows it: its labels with `__name__` and `__profile_type__`. */
 export type SeriesLabels = Readonly<Record<string, string>>;
 
+export interface ListOf<T> {
+  readonly items: readonly T[];
+  /** Blocks or segments that could not be looked at: more may be there. Empty when the list is whole. */
+  readonly missing: readonly MissingPart[];
+}
+
 /** Starts of profiles, unix milliseconds. */
 export interface ProfileBounds {
   readonly oldestMs: number;
@@ -447,10 +453,10 @@ export interface ProfileBounds {
 
 /** The query engine. Every method throws StoreError: `invalid` for a bad request, `limit`, `cancelled`, ... */
 export interface QueryApi {
-  profileTypes(query: RangeQuery): Promise<readonly ProfileTypeInfo[]>;
-  labelNames(query: RangeQuery): Promise<readonly string[]>;
-  labelValues(query: LabelValuesQuery): Promise<readonly string[]>;
-  series(query: RangeQuery): Promise<readonly SeriesLabels[]>;
+  profileTypes(query: RangeQuery): Promise<ListOf<ProfileTypeInfo>>;
+  labelNames(query: RangeQuery): Promise<ListOf<string>>;
+  labelValues(query: LabelValuesQuery): Promise<ListOf<string>>;
+  series(query: RangeQuery): Promise<ListOf<SeriesLabels>>;
   /**
    * Bounds of what is stored, undefined without any. Whole blocks that overlap the range count, whatever the selector: it
    * is meant for the whole of time.

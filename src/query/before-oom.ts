@@ -88,7 +88,7 @@ const MEMORY_TYPES = [
 ];
 
 async function memoryType(api: QueryApi, query: BeforeOomQuery): Promise<string> {
-  const types = await api.profileTypes(query);
+  const { items: types } = await api.profileTypes(query);
   const gauges = types.filter(({ temporality }) => temporality === 'gauge').map(({ id }) => id);
   for (const pattern of MEMORY_TYPES) {
     const found = gauges.find((id) => pattern.test(id));

@@ -4,8 +4,7 @@ import { LIMITS } from '../base/limits.js';
 import type { Clock } from '../env/clock.js';
 import { meterReads } from '../env/read-meter.js';
 import { Retention, type RetentionRule } from '../manifest/retention.js';
-import { parseProfileType, profileTypesOf } from '../model/profile-type.js';
-import { PROFILE_NAME, PROFILE_TYPE, SERVICE_NAME } from '../model/labels.js';
+import { parseProfileType } from '../model/profile-type.js';
 import { queriedTenantIds } from '../model/tenant-id.js';
 import { FramePool } from '../symbols/frame-pool.js';
 import { aggregate } from './aggregate.js';
@@ -25,6 +24,7 @@ import type {
   ItemList,
   ItemsQuery,
   LabelValuesQuery,
+  ListOf,
   MergeQuery,
   ProfileTypeInfo,
   QueryApi,
@@ -59,7 +59,14 @@ import { checkFormat, formatInfo, type MergeFormat } from './formats.js';
 import { QueryGate } from './gate.js';
 import { heatmapOf } from './heatmap.js';
 import { byValue, collectItems, type Item, type ItemKind, namedItems } from './items.js';
-import { type Listing, ListingBuilder, listLabelNames, listLabelValues } from './listing.js';
+import {
+  type Listing,
+  ListingBuilder,
+  listLabelNames,
+  listLabelValues,
+  listProfileTypes,
+  listSeries,
+} from './listing.js';
 import { keyFilter } from './key-filter.js';
 import { timeRange } from './plan.js';
 import { renderTop } from './render/top.js';
@@ -75,12 +82,7 @@ import {
   checkRange,
   checkSteps,
 } from './request.js';
-import {
-  type CompiledSelector,
-  compileSelector,
-  isVirtualLabel,
-  typeIdsOf,
-} from '../symbols/select.js';
+import { type CompiledSelector, compileSelector, isVirtualLabel } from '../symbols/select.js';
 import type { SelectedSources, SnapshotParts } from './snapshot.js';
 import { Snapshots } from './snapshots.js';
 import { compileFilter } from './stacks/filter.js';
@@ -386,41 +388,21 @@ export class QueryEngine implements QueryApi {
     });
   }
 
-  async profileTypes(query: RangeQuery): Promise<readonly ProfileTypeInfo[]> {
-    const listing = await this.#list(query, false);
-    const byId = new Map<string, ProfileTypeInfo>();
-    for (const { series, columns } of listing.series) {
-      const types = profileTypesOf(series);
-      for (const column of columns) {
-        const id = typeIdsOf(series)[column];
-        const type = types[column];
-        const temporality = series.sampleTypes[column]?.temporality;
-        if (id === undefined || type === undefined || temporality === undefined) continue;
-        if (!byId.has(id)) byId.set(id, { id, ...type, temporality });
-      }
-    }
-    return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+  profileTypes(query: RangeQuery): Promise<ListOf<ProfileTypeInfo>> {
+    return this.#list(query, false, listProfileTypes);
   }
 
-  async labelNames(query: RangeQuery): Promise<readonly string[]> {
-    return listLabelNames(await this.#list(query, true));
+  labelNames(query: RangeQuery): Promise<ListOf<string>> {
+    return this.#list(query, true, listLabelNames);
   }
 
-  async labelValues(query: LabelValuesQuery): Promise<readonly string[]> {
-    const listing = await this.#list(query, !isVirtualLabel(query.name));
-    return listLabelValues(listing, query.name);
+  labelValues(query: LabelValuesQuery): Promise<ListOf<string>> {
+    const { name } = query;
+    return this.#list(query, !isVirtualLabel(name), (listing) => listLabelValues(listing, name));
   }
 
-  async series(query: RangeQuery): Promise<readonly SeriesLabels[]> {
-    const listing = await this.#list(query, false);
-    return listing.series.flatMap(({ series, columns }) =>
-      columns.map((column) => ({
-        ...Object.fromEntries(series.labels.map((label) => [label.name, label.value])),
-        [SERVICE_NAME]: series.service,
-        [PROFILE_NAME]: series.profileName,
-        [PROFILE_TYPE]: typeIdsOf(series)[column] ?? '',
-      })),
-    );
+  series(query: RangeQuery): Promise<ListOf<SeriesLabels>> {
+    return this.#list(query, false, listSeries);
   }
 
   async profileBounds(query: RangeQuery): Promise<ProfileBounds | undefined> {
@@ -431,7 +413,11 @@ export class QueryEngine implements QueryApi {
     });
   }
 
-  #list(query: RangeQuery, needsLabelSets: boolean): Promise<Listing> {
+  #list<T>(
+    query: RangeQuery,
+    needsLabelSets: boolean,
+    itemsOf: (listing: Listing) => readonly T[],
+  ): Promise<ListOf<T>> {
     return this.#run(query, async ({ context, snapshot }) => {
       const selector = compileSelector(query.selector);
       const { range } = snapshot;
@@ -443,7 +429,7 @@ export class QueryEngine implements QueryApi {
         context.check();
         builder.addSegment(view, tenantId, removals);
       });
-      return builder.finish();
+      return { items: itemsOf(builder.finish()), missing: context.missing };
     });
   }
 

@@ -10,7 +10,9 @@ import {
   type SeriesRemoval,
 } from '../manifest/series-removal.js';
 import { PROFILE_NAME, PROFILE_TYPE, SERVICE_NAME } from '../model/labels.js';
+import { profileTypesOf } from '../model/profile-type.js';
 import type { Series } from '../model/series.js';
+import type { ProfileTypeInfo, SeriesLabels } from './api.js';
 import type { LabelSetTable } from '../symbols/source.js';
 import type { BlockHandle, LabelSetBudget } from './block-handle.js';
 import {
@@ -213,4 +215,32 @@ export function listLabelValues(listing: Listing, name: string): readonly string
     if (label.name === name && label.value !== '') values.add(label.value);
   }
   return [...values].sort();
+}
+
+/** The profile types of the series, sorted by id. */
+export function listProfileTypes(listing: Listing): readonly ProfileTypeInfo[] {
+  const byId = new Map<string, ProfileTypeInfo>();
+  for (const { series, columns } of listing.series) {
+    const types = profileTypesOf(series);
+    for (const column of columns) {
+      const id = typeIdsOf(series)[column];
+      const type = types[column];
+      const temporality = series.sampleTypes[column]?.temporality;
+      if (id === undefined || type === undefined || temporality === undefined) continue;
+      if (!byId.has(id)) byId.set(id, { id, ...type, temporality });
+    }
+  }
+  return [...byId.values()].sort((a, b) => (a.id < b.id ? -1 : 1));
+}
+
+/** One for each series and value column. */
+export function listSeries(listing: Listing): readonly SeriesLabels[] {
+  return listing.series.flatMap(({ series, columns }) =>
+    columns.map((column) => ({
+      ...Object.fromEntries(series.labels.map((label) => [label.name, label.value])),
+      [SERVICE_NAME]: series.service,
+      [PROFILE_NAME]: series.profileName,
+      [PROFILE_TYPE]: typeIdsOf(series)[column] ?? '',
+    })),
+  );
 }

@@ -1,4 +1,6 @@
 import type {
+  ListOf,
+  MissingPart,
   FlameTree,
   ProfileTypeInfo,
   QueryPlan,
@@ -12,8 +14,8 @@ import { JsonText } from './json-text.js';
 
 /** The JSON answers of `GET /api/v1/...`, as docs/api.md has them. Values of profiles are decimal strings. */
 
-export function profileTypesJson(types: readonly ProfileTypeInfo[]): Buffer {
-  const profileTypes = types.map((type) => ({
+export function profileTypesJson({ items, missing }: ListOf<ProfileTypeInfo>): Buffer {
+  const profileTypes = items.map((type) => ({
     id: type.id,
     name: type.name,
     sampleType: type.sampleType,
@@ -22,20 +24,26 @@ export function profileTypesJson(types: readonly ProfileTypeInfo[]): Buffer {
     periodUnit: type.periodUnit,
     temporality: type.temporality,
   }));
-  return new JsonText().value({ profileTypes }).finish();
+  return listEnd(new JsonText().raw('{"profileTypes":').value(profileTypes), missing);
 }
 
-export function stringsJson(name: 'labels' | 'values', strings: readonly string[]): Buffer {
-  return new JsonText().raw(`{"${name}":`).strings(strings).raw('}').finish();
+export function stringsJson(name: 'labels' | 'values', { items, missing }: ListOf<string>): Buffer {
+  return listEnd(new JsonText().raw(`{"${name}":`).strings(items), missing);
 }
 
-export function seriesJson(series: readonly SeriesLabels[]): Buffer {
+export function seriesJson({ items: series, missing }: ListOf<SeriesLabels>): Buffer {
   const text = new JsonText().raw('{"series":[');
   for (let i = 0; i < series.length; i++) {
     if (i > 0) text.raw(',');
     text.value(sortedJson(series[i] as SeriesLabels));
   }
-  return text.raw(']}').finish();
+  return listEnd(text.raw(']'), missing);
+}
+
+/** A list says that it is partial only where it is. */
+function listEnd(text: JsonText, missing: readonly MissingPart[]): Buffer {
+  if (missing.length > 0) text.raw(',"partial":true,"missing":').value(missing);
+  return text.raw('}').finish();
 }
 
 /** Labels in the order of their names. */

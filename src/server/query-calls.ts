@@ -49,6 +49,7 @@ import {
   topMessage,
   treeMessage,
   type CallContext,
+  missingMessages,
 } from './query-messages.js';
 
 type QueryMethods = typeof QueryService.method;
@@ -165,25 +166,32 @@ function measureOf(number: MeasureNumber): TimeSeriesMeasure {
 export function queryCalls(api: QueryApi): QueryCalls {
   return {
     async profileTypes(context, request) {
-      const types = await api.profileTypes(rangeQuery(context, request));
+      const { items, missing } = await api.profileTypes(rangeQuery(context, request));
       return create(ProfileTypesResponseSchema, {
-        profileTypes: types.map(profileTypeMessage),
+        profileTypes: items.map(profileTypeMessage),
+        missing: missingMessages(missing),
       });
     },
     async labelNames(context, request) {
-      const names = await api.labelNames(rangeQuery(context, request));
-      return create(LabelNamesResponseSchema, { names: [...names] });
+      const { items, missing } = await api.labelNames(rangeQuery(context, request));
+      return create(LabelNamesResponseSchema, {
+        names: [...items],
+        missing: missingMessages(missing),
+      });
     },
     async labelValues(context, request) {
       const query = { ...rangeQuery(context, request), name: request.name };
+      const { items, missing } = await api.labelValues(query);
       return create(LabelValuesResponseSchema, {
-        values: [...(await api.labelValues(query))],
+        values: [...items],
+        missing: missingMessages(missing),
       });
     },
     async series(context, request) {
-      const series = await api.series(rangeQuery(context, request));
+      const { items, missing } = await api.series(rangeQuery(context, request));
       return create(SeriesResponseSchema, {
-        series: series.map(labelSetMessage),
+        series: items.map(labelSetMessage),
+        missing: missingMessages(missing),
       });
     },
     merge: (context, request) => merge(api, context, request),

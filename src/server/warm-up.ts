@@ -25,9 +25,10 @@ export async function warmUpQueries(query: QueryApi, nowMs: number): Promise<voi
     if (bounds === undefined) return;
     const { newestMs } = bounds;
     const newest = { ...all, startMs: Math.max(0, newestMs - WINDOW_MS), endMs: newestMs + 1 };
-    const [service = ''] = await query.labelValues({ ...newest, name: SERVICE_NAME });
+    const services = await query.labelValues({ ...newest, name: SERVICE_NAME });
+    const [service = ''] = services.items;
     const range = { ...newest, selector: `{${SERVICE_NAME}=${JSON.stringify(service)}}` };
-    const [type] = await query.profileTypes(range);
+    const [type] = (await query.profileTypes(range)).items;
     if (type === undefined) return;
     const merge = { ...range, profileType: type.id };
     for (let round = 0; round < ROUNDS; round++) {

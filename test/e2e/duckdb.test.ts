@@ -82,7 +82,7 @@ describe(`SQL on ${hasCorpus ? 'the corpus' : 'generated profiles'}`, () => {
         BigInt(String(total)),
       ]),
     );
-    const types = await store.query.profileTypes(ALL);
+    const { items: types } = await store.query.profileTypes(ALL);
     expect(types.length).toBeGreaterThan(1);
     for (const { id } of types) {
       const { total } = await store.query.mergeTop({ ...ALL, profileType: id, aggregation: 'sum' });
@@ -93,7 +93,7 @@ describe(`SQL on ${hasCorpus ? 'the corpus' : 'generated profiles'}`, () => {
 
   it('finds the same functions, self and total, recursion counted once', async () => {
     const sql = documented('top');
-    const types = (await store.query.profileTypes(ALL)).map((t) => t.id);
+    const types = (await store.query.profileTypes(ALL)).items.map((t) => t.id);
     const chosen = types.filter((id) => !id.startsWith('memory:alloc_objects'));
     for (const id of chosen) {
       const top = await store.query.mergeTop({ ...ALL, profileType: id, aggregation: 'sum' });

@@ -195,7 +195,7 @@ describe.skipIf(missing !== undefined)(
           const labels = [{ name: 'service_name', value: name }];
           await store.write({ labels, profile: body, temporality: 'delta' });
           const selector = `{service_name=${JSON.stringify(name)}}`;
-          const infos = await store.query.profileTypes({ ...RANGE, selector });
+          const { items: infos } = await store.query.profileTypes({ ...RANGE, selector });
           for (const { type, unit } of types) {
             const info = infos.find((i) => i.sampleType === type && i.sampleUnit === unit);
             typeIds.push(info?.id ?? '');

@@ -433,7 +433,7 @@ class Run {
       endMs: 2 * BASE_MS,
       name: 'service_name',
     });
-    expect(services).toEqual(this.#model.services());
+    expect(services).toEqual({ items: this.#model.services(), missing: [] });
   }
 
   async #query(q: Question): Promise<void> {

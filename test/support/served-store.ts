@@ -42,13 +42,13 @@ export async function servedStore(): Promise<ServedStore> {
   return {
     url: `http://127.0.0.1:${server.httpPort}`,
     series: async () => {
-      const all = await store.query.series(range);
+      const { items: all } = await store.query.series(range);
       const texts = all.map(({ __profile_type__: _, ...own }) =>
         JSON.stringify(Object.entries(own).sort()),
       );
       return [...new Set(texts)].sort();
     },
-    types: () => store.query.profileTypes(range),
+    types: async () => (await store.query.profileTypes(range)).items,
     rows: async (profileType, selector = '') => {
       const { body } = await store.query.mergePprof({ ...range, profileType, selector });
       return readPprof(inflate(body)).rows(0);

@@ -75,15 +75,20 @@ export class Querier {
     { start, end }: ProfileTypesRequest,
   ): Promise<MessageInitShape<typeof ProfileTypesResponseSchema>> {
     const range = rangeOrAll(start, end);
-    const types = await this.#api.profileTypes({ ...contextOf(call), ...range, selector: '' });
+    const query = { ...contextOf(call), ...range, selector: '' };
+    const { items } = await this.#api.profileTypes(query);
     return {
-      profileTypes: types.map(({ id, temporality: _, ...parts }) => ({ ID: id, ...parts })),
+      profileTypes: items.map(({ id, temporality: _, ...parts }) => ({ ID: id, ...parts })),
     };
   }
 
   async labelNames(call: QuerierCall, request: LabelNamesRequest) {
     const base = { ...contextOf(call), ...rangeOf(request.start, request.end) };
-    const lists = await forEachSelector(base, request.matchers, (q) => this.#api.labelNames(q));
+    const lists = await forEachSelector(
+      base,
+      request.matchers,
+      async (q) => (await this.#api.labelNames(q)).items,
+    );
     return { names: listedNames(lists.flat(), call.readsAnyName) };
   }
 
@@ -91,8 +96,10 @@ export class Querier {
     const { name } = request;
     if (name === '') throw invalid('PS_LABELS_NAME', 'cannot list values: got no name; want one');
     const base = { ...contextOf(call), ...rangeOf(request.start, request.end) };
-    const lists = await forEachSelector(base, request.matchers, (query) =>
-      this.#api.labelValues({ ...query, name }),
+    const lists = await forEachSelector(
+      base,
+      request.matchers,
+      async (query) => (await this.#api.labelValues({ ...query, name })).items,
     );
     return { names: [...new Set(lists.flat())].sort() };
   }
@@ -102,7 +109,11 @@ export class Querier {
     request: SeriesRequest,
   ): Promise<MessageInitShape<typeof SeriesResponseSchema>> {
     const base = { ...contextOf(call), ...rangeOf(request.start, request.end) };
-    const lists = await forEachSelector(base, request.matchers, (q) => this.#api.series(q));
+    const lists = await forEachSelector(
+      base,
+      request.matchers,
+      async (q) => (await this.#api.series(q)).items,
+    );
     const sets = new Map(
       lists.flat().map((series) => {
         const labels = listedLabels(series, request.labelNames, call.readsAnyName);

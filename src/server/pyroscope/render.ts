@@ -199,8 +199,8 @@ async function labelValues(call: ApiCall): Promise<Reply> {
   const query = { ...call.context, ...range, selector: parameters.get('query') ?? '' };
   const values =
     name === PROFILE_NAME
-      ? (await call.query.profileTypes(query)).map((type) => type.id)
-      : await call.query.labelValues({ ...query, name });
+      ? (await call.query.profileTypes(query)).items.map((type) => type.id)
+      : (await call.query.labelValues({ ...query, name })).items;
   return { contentType: JSON_TYPE, body: new JsonText().strings(values).finish() };
 }
 

@@ -250,6 +250,24 @@ describe('what is missing', () => {
     ]);
   });
 
+  it('says of a list what it could not look at', async () => {
+    const damaged = store(profiles);
+    const [id, block] = [...damaged.blocks][0]!;
+    const series = (): Promise<never> => Promise.reject(corrupt('PS_BLOCK_CHECKSUM', 'damaged'));
+    damaged.blocks.set(id, { ...block, series });
+    const missing = [{ part: `block ${id}`, code: 'PS_BLOCK_CHECKSUM', message: 'damaged' }];
+    const { engine } = damaged;
+    for (const list of [
+      await engine.profileTypes(QUERY),
+      await engine.labelNames(QUERY),
+      await engine.labelValues({ ...QUERY, name: 'pod' }),
+      await engine.series(QUERY),
+    ]) {
+      expect(list.missing).toEqual(missing);
+      expect(list.items.length).toBeGreaterThan(0);
+    }
+  });
+
   it('reports rows with keys that do not exist', async () => {
     const damaged = store(profiles);
     const view = damaged.views.get(2)!;
@@ -432,35 +450,41 @@ describe('listings', () => {
   const all = { tenantId: TENANT, selector: '', startMs: 0, endMs: 1_000 };
 
   it('lists types, names, values and series', async () => {
-    expect((await engine.profileTypes(all)).map((t) => `${t.id} ${t.temporality}`)).toEqual([
+    expect((await engine.profileTypes(all)).items.map((t) => `${t.id} ${t.temporality}`)).toEqual([
       'cpu:cpu:nanoseconds:space:bytes delta',
       'cpu:samples:count:space:bytes delta',
       `${TYPE} gauge`,
     ]);
-    expect(await engine.labelNames(all)).toEqual([
+    expect((await engine.labelNames(all)).items).toEqual([
       '__name__',
       '__profile_type__',
       'pod',
       'service_name',
       'thread',
     ]);
-    expect(await engine.labelValues({ ...all, name: 'pod' })).toEqual(['a', 'x']);
-    expect(await engine.labelValues({ ...all, name: 'service_name' })).toEqual(['api', 'web']);
-    expect(await engine.labelValues({ ...all, name: '__name__' })).toEqual(['cpu', 'memory']);
-    expect(await engine.series({ ...all, selector: '{service_name="api"}' })).toEqual([
+    expect((await engine.labelValues({ ...all, name: 'pod' })).items).toEqual(['a', 'x']);
+    expect((await engine.labelValues({ ...all, name: 'service_name' })).items).toEqual([
+      'api',
+      'web',
+    ]);
+    expect((await engine.labelValues({ ...all, name: '__name__' })).items).toEqual([
+      'cpu',
+      'memory',
+    ]);
+    expect((await engine.series({ ...all, selector: '{service_name="api"}' })).items).toEqual([
       { __name__: 'memory', __profile_type__: TYPE, pod: 'a', service_name: 'api' },
     ]);
   });
 
   it('is restricted by selector, range and tenant', async () => {
-    expect(await engine.labelNames({ ...all, startMs: 2, endMs: 700 })).toEqual([]);
-    expect(await engine.labelValues({ ...all, endMs: 700, name: 'thread' })).toEqual([]);
+    expect((await engine.labelNames({ ...all, startMs: 2, endMs: 700 })).items).toEqual([]);
+    expect((await engine.labelValues({ ...all, endMs: 700, name: 'thread' })).items).toEqual([]);
     expect(
-      await engine.labelValues({ ...all, selector: '{thread="7"}', name: '__name__' }),
+      (await engine.labelValues({ ...all, selector: '{thread="7"}', name: '__name__' })).items,
     ).toEqual(['cpu']);
     expect(
-      await engine.labelValues({ ...all, selector: '{thread="8"}', name: '__name__' }),
+      (await engine.labelValues({ ...all, selector: '{thread="8"}', name: '__name__' })).items,
     ).toEqual([]);
-    expect(await engine.series({ ...all, tenantId: 'nobody', startMs: 500 })).toEqual([]);
+    expect((await engine.series({ ...all, tenantId: 'nobody', startMs: 500 })).items).toEqual([]);
   });
 });

@@ -87,7 +87,7 @@ describe('a|b', () => {
   });
 
   it('lists series once', async () => {
-    expect(await store.query.series({ ...QUERY, tenantId: 'blue|green' })).toHaveLength(1);
+    expect((await store.query.series({ ...QUERY, tenantId: 'blue|green' })).items).toHaveLength(1);
   });
 
   it.each(['', '|', 'blue|', 'a|../b', Array.from({ length: 33 }, (_, i) => `t${i}`).join('|')])(
@@ -119,12 +119,13 @@ describe('labels that are parts of the profile type', () => {
     ['{__type__!="inuse_space"}', 0],
     ['{__period_unit__=""}', 0],
   ])('%s selects %i series', async (selector, count) => {
-    expect(await store.query.series({ ...QUERY, selector })).toHaveLength(count);
+    expect((await store.query.series({ ...QUERY, selector })).items).toHaveLength(count);
     expect(await folded({ selector })).toBe(count === 1 ? 'main;blue 20\n' : '');
   });
 
   it('have values', async () => {
-    const values = (name: string) => store.query.labelValues({ ...QUERY, name });
+    const values = async (name: string) =>
+      (await store.query.labelValues({ ...QUERY, name })).items;
     expect(await values('__unit__')).toEqual(['bytes']);
     expect(await values('__period_type__')).toEqual(['space']);
     expect(await values('__service_name__')).toEqual(['api']);

@@ -134,22 +134,23 @@ export class FakeQuery implements QueryApi {
 
   async profileTypes(query: RangeQuery) {
     await this.note('profileTypes', query);
-    return [TYPE];
+    return { items: [TYPE], missing: this.stats.missing };
   }
 
   async labelNames(query: RangeQuery) {
     await this.note('labelNames', query);
-    return ['pod', 'service_name'];
+    return { items: ['pod', 'service_name'], missing: this.stats.missing };
   }
 
   async labelValues(query: LabelValuesQuery) {
     await this.note('labelValues', query);
-    return [`${query.name}-1`];
+    return { items: [`${query.name}-1`], missing: this.stats.missing };
   }
 
   async series(query: RangeQuery) {
     await this.note('series', query);
-    return [{ service_name: 'api', __name__: 'process_cpu' }];
+    const items = [{ service_name: 'api', __name__: 'process_cpu' }];
+    return { items, missing: this.stats.missing };
   }
 
   async profileBounds(query: RangeQuery) {

@@ -75,6 +75,18 @@ describe('merge', () => {
     });
   });
 
+  it('says that a list is partial where it is', async () => {
+    const path = `${test.url}/api/v1/labels`;
+    expect((await getJson(path)).json).toEqual({ labels: ['pod', 'service_name'] });
+    test.query.stats = PARTIAL;
+    for (const list of ['labels', 'labels/pod/values', 'series', 'profile-types']) {
+      expect((await getJson(`${test.url}/api/v1/${list}`)).json).toMatchObject({
+        partial: true,
+        missing: PARTIAL.missing,
+      });
+    }
+  });
+
   it('answers top, pprof and folded; the last two tell of missing parts in headers', async () => {
     test.query.stats = PARTIAL;
     const top = await getJson(`${test.url}${MERGE}&format=top`);

@@ -58,8 +58,8 @@ async function total(store: Store, selector = '{}'): Promise<bigint> {
   return (await store.query.mergeTop({ ...range, selector, profileType: TYPE })).total;
 }
 
-const values = (store: Store, name: string): Promise<readonly string[]> =>
-  store.query.labelValues({ ...range, selector: '', name });
+const values = async (store: Store, name: string): Promise<readonly string[]> =>
+  (await store.query.labelValues({ ...range, selector: '', name })).items;
 
 /** Every object of the store and its log but manifests (of which old ones have the selectors), as one text. */
 function everything(): string {
@@ -220,7 +220,7 @@ describe('retention', () => {
       expect(await total(store, '{env="dev"}')).toBe(7n);
       expect(await total(store, '{env="prod"}')).toBe(14n);
       const old = { ...range, endMs: NOW_MS - 5 * DAY_MS, selector: '' };
-      expect(await store.query.series(old)).toEqual([]);
+      expect((await store.query.series(old)).items).toEqual([]);
       await store.close();
     }
   });
