@@ -1,5 +1,6 @@
-import { ConnectError, type HandlerContext } from '@connectrpc/connect';
+import { Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
 import { codeToString } from '@connectrpc/connect/protocol-connect';
+import { isKind } from '../base/errors.js';
 import { ErrorInfoSchema, RetryInfoSchema } from '../gen/google/rpc/error_details_pb.js';
 import type { IngestApi } from '../ingest/api.js';
 import type { QueryApi } from '../query/api.js';
@@ -72,13 +73,26 @@ export class Guard {
     }
   }
 
-  async unary<T>(work: () => Promise<T>): Promise<T> {
+  async unary<T>({ signal }: Pick<HandlerContext, 'signal'>, work: () => Promise<T>): Promise<T> {
     try {
-      return await this.run(work);
+      return await this.run(async () => {
+        try {
+          return await work();
+        } catch (error) {
+          throw pastDeadline(error, signal) ?? error;
+        }
+      });
     } catch (error) {
       throw error instanceof ConnectError ? error : connectError(error);
     }
   }
+}
+
+/** What a caller's own deadline stopped is not what a caller cancelled. */
+function pastDeadline(error: unknown, signal: AbortSignal): ConnectError | undefined {
+  if (!isKind(error, 'cancelled') || !signal.aborted) return undefined;
+  const reason = ConnectError.from(signal.reason);
+  return reason.code === Code.DeadlineExceeded ? reason : undefined;
 }
 
 /** A method may say in Connect's own words what no StoreError says. */

@@ -34,7 +34,7 @@ function ingestService(options: ConnectOptions): Partial<ServiceImpl<typeof Inge
 
   return {
     writeProfile: (message, context) =>
-      one.unary(() => store(contextOf(context).tenantId, message)),
+      one.unary(context, () => store(contextOf(context).tenantId, message)),
   };
 }
 
@@ -45,7 +45,7 @@ function wrapper(options: ConnectOptions) {
   ) => {
     const guard = new Guard(options, name);
     return (request: I, context: HandlerContext): Promise<O> =>
-      guard.unary(async () => await call(contextOf(context), request));
+      guard.unary(context, async () => await call(contextOf(context), request));
   };
 }
 

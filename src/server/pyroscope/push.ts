@@ -47,7 +47,7 @@ export function pusherService(options: ConnectOptions): ServiceImpl<typeof Pushe
   const guard = new Guard(options, `${PusherService.typeName}/${PusherService.method.push.name}`);
   return {
     push: (message, context) =>
-      guard.unary(async () => {
+      guard.unary(context, async () => {
         const { tenantId } = contextOf(context);
         const writes = message.series.flatMap(pushWrites);
         if (writes.length === 0) {

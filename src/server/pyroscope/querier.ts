@@ -295,7 +295,7 @@ export function querierService(options: ConnectOptions): ServiceImpl<typeof Quer
     const guard = new Guard(options, `${QuerierService.typeName}/${method}`);
     return <I, O>(work: (call: QuerierCall, request: I) => Promise<O>) =>
       (request: I, context: HandlerContext): Promise<O> =>
-        guard.unary(async () => await work(querierCall(context), request));
+        guard.unary(context, async () => await work(querierCall(context), request));
   };
   const q = new Querier(options.query);
   return {

@@ -117,6 +117,22 @@ describe('WriteProfiles over HTTP/1.1', () => {
 });
 
 describe('plain JSON with curl', () => {
+  it("says that a caller's own deadline has passed", async () => {
+    test.query.before = (query) =>
+      new Promise((_resolve, reject) => {
+        query.signal?.addEventListener('abort', () => {
+          const message = 'cannot go on: got a cancelled call; want a live one';
+          reject(new StoreError({ kind: 'cancelled', code: 'PS_CANCELLED', message }));
+        });
+      });
+    const { json } = await getJson(`${test.url}/basalt.v1.QueryService/LabelNames`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json', 'connect-timeout-ms': '50' },
+      body: '{"selector":"{}","startMs":1,"endMs":2}',
+    });
+    expect(json).toMatchObject({ code: 'deadline_exceeded' });
+  });
+
   it('answers a POST', async () => {
     const { status, json } = await getJson(`${test.url}/basalt.v1.QueryService/Merge`, {
       method: 'POST',
