@@ -105,8 +105,9 @@ export interface DiffSide {
 export interface DiffValues {
   readonly self: bigint;
   readonly total: bigint;
-  /** Observed profiles that have the function on a stack. */
+  /** Observed profiles that have the function on a stack, and their samples that do: one for each stack and labels. */
   readonly profiles: number;
+  readonly samples: number;
 }
 
 export interface DiffFunction {

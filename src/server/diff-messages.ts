@@ -68,13 +68,17 @@ function sideMessage(side: DiffSide): MessageInitShape<typeof DiffSideSchema> {
   return { total, durationNs, observedProfiles: observed, stats: statsMessage(stats) };
 }
 
+function valuesMessage({ profiles, samples, ...sums }: DiffFunction['base']) {
+  return { ...sums, profiles: BigInt(profiles), samples: BigInt(samples) };
+}
+
 function functionMessage(own: DiffFunction): MessageInitShape<typeof DiffFunctionSchema> {
   const { base, other, selfP, totalP } = own;
   return {
     function: own.functionName,
     file: own.fileName,
-    base: { ...base, profiles: BigInt(base.profiles) },
-    other: { ...other, profiles: BigInt(other.profiles) },
+    base: valuesMessage(base),
+    other: valuesMessage(other),
     selfChange: own.selfChange,
     totalChange: own.totalChange,
     ...(selfP === undefined ? {} : { selfP }),

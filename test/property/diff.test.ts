@@ -109,6 +109,14 @@ describe('comparisons', () => {
           for (const [i, own] of [f.base, f.other].entries()) {
             const found = sides[i]?.functions.find((g) => g.functionName === f.functionName);
             expect([own.self, own.total]).toEqual([found?.self ?? 0n, found?.total ?? 0n]);
+            const side = i === 0 ? list.slice(0, at) : list.slice(at);
+            const having = side.map(
+              ({ samples: all }) => all.filter((s) => s.functions.includes(f.functionName)).length,
+            );
+            expect([own.profiles, own.samples]).toEqual([
+              having.filter((count) => count > 0).length,
+              having.reduce((sum, count) => sum + count, 0),
+            ]);
           }
           for (const kind of ['self', 'total'] as const) {
             const [b, o] = [list.slice(0, at), list.slice(at)].map((side) => {

@@ -47,8 +47,8 @@ export function compareSides(
     ({ functionName, fileName, number, base: b, other: o }, i): DiffFunction => ({
       functionName,
       fileName,
-      base: { ...b, profiles: base.moments.profilesWith(number) },
-      other: { ...o, profiles: other.moments.profilesWith(number) },
+      base: { ...b, ...base.moments.countsOf(number) },
+      other: { ...o, ...other.moments.countsOf(number) },
       selfChange: shareOf(o.self, other.top.total) - shareOf(b.self, base.top.total),
       totalChange: shareOf(o.total, other.top.total) - shareOf(b.total, base.top.total),
       selfP: selfP[i],

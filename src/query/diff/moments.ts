@@ -79,6 +79,7 @@ class Sums {
 export class Moments implements Observer {
   readonly #self = new Sums();
   readonly #total = new Sums();
+  readonly #samples: number[] = [];
   #seen = 0;
   #profiles = 0;
   #sum = 0;
@@ -87,6 +88,7 @@ export class Moments implements Observer {
 
   add(functions: readonly number[], value: number): void {
     this.#open.add(functions, value);
+    for (const f of functions) this.#samples[f] = (this.#samples[f] ?? 0) + 1;
   }
 
   endProfile(): void {
@@ -110,9 +112,9 @@ export class Moments implements Observer {
     return this.#profiles;
   }
 
-  /** Of those, how many have the function on a stack. */
-  profilesWith(f: number): number {
-    return this.#total.profiles[f] ?? 0;
+  /** Of those, how many have the function on a stack, and how many samples of theirs do. */
+  countsOf(f: number): { readonly profiles: number; readonly samples: number } {
+    return { profiles: this.#total.profiles[f] ?? 0, samples: this.#samples[f] ?? 0 };
   }
 
   /**
