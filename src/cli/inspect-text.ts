@@ -29,6 +29,7 @@ function blockLines(block: InspectedBlock): string[] {
   return [
     `  ${block.id}  level ${block.level}  ${from} to ${to}  ${block.samples} samples  ${bytesText(block.bytes.total)}`,
     ...sumsLine(block),
+    ...(block.damage === undefined ? [] : [`    damaged  ${block.damage}`]),
     `    tables   ${sizes(tables)}`,
     `    columns  ${sizes(columns.slice(0, COLUMNS_SHOWN))}`,
   ];

@@ -13,6 +13,7 @@ import { Retention, type RetentionRule } from '../manifest/retention.js';
 import type { Manifest, SeriesTombstone } from '../manifest/types.js';
 import { advanced, sequenceOf } from '../manifest/watermarks.js';
 import { collectGarbage } from './collect-garbage.js';
+import { DamagedBlocks } from './damaged-blocks.js';
 import type { CompactionDependencies } from './dependencies.js';
 import { compactLevelZero } from './level-zero.js';
 import { compactCarry, idleTombstones, markBlock, tombstonesSince } from './deletions.js';
@@ -78,6 +79,7 @@ export class Compactor implements AsyncDisposable {
   readonly #dependencies: CompactionDependencies;
   readonly #settings: CompactorSettings;
   readonly #retention: Retention;
+  readonly #damaged: DamagedBlocks;
   readonly #closing = new AbortController();
   #status: CompactorStatus = 'idle';
   /** The run that is on; the next one waits for it, so no input is compacted twice at once. */
@@ -85,6 +87,7 @@ export class Compactor implements AsyncDisposable {
 
   constructor(dependencies: CompactionDependencies, settings: Partial<CompactorSettings> = {}) {
     this.#dependencies = dependencies;
+    this.#damaged = new DamagedBlocks(dependencies);
     this.#settings = { ...COMPACTOR_SETTINGS, ...settings };
     this.#retention = new Retention(this.#settings.retention);
   }
@@ -285,7 +288,9 @@ export class Compactor implements AsyncDisposable {
       const log = { segments };
       const { isFull } = run;
       const retention = this.#retention;
-      const input = { manifest, log, nowMs: clock.nowMs(), settings, isFull, retention };
+      const damaged = this.#damaged.ids();
+      const nowMs = clock.nowMs();
+      const input = { manifest, log, nowMs, settings, isFull, retention, damaged };
       const [spec] = segments.length > 0 ? planLevelZero(input) : planBlocks(input);
       if (spec === undefined) return false;
       try {
@@ -294,8 +299,14 @@ export class Compactor implements AsyncDisposable {
       } catch (error) {
         // Lost a race, or inputs were deleted since they were listed.
         const isRace = isKind(error, 'conflict') || isKind(error, 'not-found');
-        if (!isRace || ++conflicts > CONFLICTS_MAX) throw error;
-        run.report.conflicts++;
+        if (isRace && ++conflicts <= CONFLICTS_MAX) {
+          run.report.conflicts++;
+          continue;
+        }
+        const inputs = spec.kind === 'merge' ? spec.blocks : [];
+        if (!(await this.#damaged.setAside(tenantId, inputs, error))) throw error;
+        run.report.failures.push({ tenantId, error: StoreError.from(error) });
+        return true;
       }
     }
   }

@@ -102,6 +102,8 @@ export interface PlanInput {
   readonly settings: CompactionSettings;
   readonly isFull: boolean;
   readonly retention: Retention;
+  /** Blocks that cannot be read: nothing is made of them. Default: none. */
+  readonly damaged?: ReadonlySet<string>;
 }
 
 const HOUR_NS = 3_600_000_000_000n;
@@ -164,13 +166,16 @@ function isQuiet(blocks: readonly ManifestBlock[], { nowMs, settings }: PlanInpu
 }
 
 /** Drops what is past its age, merges, then rewrites what deletions and ages touch and no merge takes. */
-export function planBlocks(input: PlanInput): BlockSpec[] {
-  const { manifest, nowMs, settings, isFull, retention } = input;
-  const { tenantId } = manifest;
+export function planBlocks(given: PlanInput): BlockSpec[] {
+  const { nowMs, settings, isFull, retention, damaged } = given;
+  const { tenantId } = given.manifest;
   const ageMs = (block: ManifestBlock): number => newestAgeMs(block, nowMs);
   const lastAgeMs = retention.lastAgeMs(tenantId);
-  const old = manifest.blocks.filter((b) => lastAgeMs !== undefined && ageMs(b) > lastAgeMs);
+  const old = given.manifest.blocks.filter((b) => lastAgeMs !== undefined && ageMs(b) > lastAgeMs);
   if (old.length > 0) return [{ kind: 'drop', tenantId, blocks: old }];
+  const readable = given.manifest.blocks.filter((b) => damaged?.has(b.blockId) !== true);
+  const manifest = { ...given.manifest, blocks: readable };
+  const input = { ...given, manifest };
   const isDueByAge = (block: ManifestBlock): boolean => {
     const stamp = retention.stamp(tenantId, ageMs(block));
     return stamp !== '' && stamp !== block.retentionStamp;

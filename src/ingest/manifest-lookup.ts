@@ -1,6 +1,9 @@
 /**
  * `BlockLookup` over the blocks that a manifest names. Series tables are kept for all live blocks (a few bytes a
  * series); profile tables, which only profiles older than their series' newest ask for, are kept for the last few.
+ *
+ * A block that is damaged or gone answers nothing: what it had is missing from answers anyway, and refusing every profile
+ * of its tenant until someone repairs it would lose those too.
  */
 import { isKind } from '../base/errors.js';
 import type { BlockProfiles, BlockReader } from '../block/types.js';
@@ -37,7 +40,8 @@ type Found = 'whole' | 'cut' | 'none';
 
 interface TenantBlocks {
   readonly manifest: Manifest;
-  readonly blocks: Map<string, Promise<KnownBlock>>;
+  /** Undefined for one that is damaged. */
+  readonly blocks: Map<string, Promise<KnownBlock | undefined>>;
 }
 
 export class ManifestLookup implements BlockLookup {
@@ -69,16 +73,17 @@ export class ManifestLookup implements BlockLookup {
   }
 
   lastStartNs(tenantId: string, key: string): Promise<bigint | undefined> {
-    return this.#again(tenantId, () => this.#lastStartNs(tenantId, key));
+    return this.#again(tenantId, (isLast) => this.#lastStartNs({ tenantId, key, isLast }));
   }
 
   async contains(profile: StoredProfileKey): Promise<boolean> {
     const { tenantId } = profile;
-    const found = await this.#again(tenantId, () => this.#find(profile));
+    const find = (isLast: boolean): Promise<Found> => this.#find(profile, isLast);
+    const found = await this.#again(tenantId, find);
     if (found !== 'cut') return found === 'whole';
     // A merge may have dropped it since, for nothing was left of it: that is told to nobody.
     this.invalidate(tenantId);
-    return (await this.#again(tenantId, () => this.#find(profile))) !== 'none';
+    return (await this.#again(tenantId, find)) !== 'none';
   }
 
   async tombstones(tenantId: string): Promise<readonly SeriesTombstone[]> {
@@ -86,35 +91,45 @@ export class ManifestLookup implements BlockLookup {
   }
 
   /** A block that was merged into another and deleted since the manifest was read is no failure: look once more. */
-  async #again<T>(tenantId: string, ask: () => Promise<T>): Promise<T> {
+  async #again<T>(tenantId: string, ask: (isLast: boolean) => Promise<T>): Promise<T> {
     try {
-      return await ask();
+      return await ask(false);
     } catch (error) {
       if (!isKind(error, 'not-found')) throw error;
       this.invalidate(tenantId);
-      return await ask();
+      return await ask(true);
     }
   }
 
-  async #lastStartNs(tenantId: string, key: string): Promise<bigint | undefined> {
+  async #lastStartNs(of: {
+    readonly tenantId: string;
+    readonly key: string;
+    readonly isLast: boolean;
+  }): Promise<bigint | undefined> {
     let last: bigint | undefined;
-    for (const { opened } of await this.#blocksOf(tenantId)) {
-      const startNs = (await opened).series.get(key)?.startNsMax;
+    for (const { opened } of await this.#blocksOf(of.tenantId)) {
+      const startNs = (await ifThere(opened, of.isLast))?.series.get(of.key)?.startNsMax;
       if (startNs !== undefined && (last === undefined || startNs > last)) last = startNs;
     }
     return last;
   }
 
-  async #find({ tenantId, seriesKey: key, startNs, profileId }: StoredProfileKey): Promise<Found> {
+  async #find(
+    { tenantId, seriesKey: key, startNs, profileId }: StoredProfileKey,
+    isLast: boolean,
+  ): Promise<Found> {
     for (const { opened, tombstones } of await this.#blocksOf(tenantId)) {
-      const block = await opened;
+      const block = await ifThere(opened, isLast);
+      if (block === undefined) continue;
       const { startNsMin, startNsMax } = block.reader.meta;
       const series = block.series.get(key);
       if (series === undefined || startNs < startNsMin || startNs > startNsMax) continue;
       // What was deleted may come again, although its rows are there until compaction has passed.
       const removed = new Removals(tombstones).of(seriesFromKey(key))?.at(startNs) ?? [];
       if (removed === 'all') continue;
-      const { profiles, ids } = await this.#table(block);
+      const table = await ifThere(ifSound(this.#table(block)), isLast);
+      if (table === undefined) continue;
+      const { profiles, ids } = table;
       for (let i = firstAt(profiles, series.number, startNs); i < profiles.count; i++) {
         if (profiles.series[i] !== series.number || profiles.startNs[i] !== startNs) break;
         if (ids[i] === profileId) return removed.length > 0 ? 'cut' : 'whole';
@@ -129,23 +144,23 @@ export class ManifestLookup implements BlockLookup {
 
   async #blocksOf(tenantId: string): Promise<
     readonly {
-      readonly opened: Promise<KnownBlock>;
+      readonly opened: Promise<KnownBlock | undefined>;
       readonly tombstones: readonly SeriesTombstone[];
     }[]
   > {
     const { manifest, blocks } = await this.#tenant(tenantId);
     return manifest.blocks.map((live) => {
-      const opened = blocks.get(live.blockId) ?? this.#open(tenantId, live.blockId);
+      const opened = blocks.get(live.blockId) ?? ifSound(this.#open(tenantId, live.blockId));
       blocks.set(live.blockId, opened);
       opened.catch(() => blocks.delete(live.blockId));
       return { opened, tombstones: tombstonesOf(manifest, live) };
     });
   }
 
-  #set(tenantId: string, blocks: Promise<Map<string, Promise<KnownBlock>>>): Promise<TenantBlocks> {
+  #set(tenantId: string, blocks: Promise<TenantBlocks['blocks']>): Promise<TenantBlocks> {
     const loading = (async () => {
       const [manifest, old] = await Promise.all([this.#manifests.load(tenantId), blocks]);
-      const live = new Map<string, Promise<KnownBlock>>();
+      const live: TenantBlocks['blocks'] = new Map();
       for (const { blockId } of manifest.blocks) {
         const opened = old.get(blockId);
         if (opened !== undefined) live.set(blockId, opened);
@@ -187,6 +202,26 @@ export class ManifestLookup implements BlockLookup {
       delete block.profiles;
       throw error;
     }
+  }
+}
+
+/** Undefined for what is damaged. */
+async function ifSound<T>(read: Promise<T>): Promise<T | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (isKind(error, 'corrupt')) return undefined;
+    throw error;
+  }
+}
+
+/** Undefined for what the newest manifest names and is gone all the same. */
+async function ifThere<T>(read: Promise<T>, isLast: boolean): Promise<T | undefined> {
+  try {
+    return await read;
+  } catch (error) {
+    if (isLast && isKind(error, 'not-found')) return undefined;
+    throw error;
   }
 }
 

@@ -2,9 +2,9 @@
  * What a deletion means for sums that stand for old profiles: they are taken whole or not at all. A deletion that would
  * take more than it names is refused; one that cannot reach what sums hold says so.
  */
-import { invalid } from '../base/errors.js';
+import { invalid, isKind } from '../base/errors.js';
 import { openBlock } from '../block/reader.js';
-import type { BlockSums } from '../block/types.js';
+import type { BlockSeries, BlockSums } from '../block/types.js';
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
 import { ROLLUP_WIDTH_NS } from '../model/rollup-width.js';
 import type { Bucket } from '../objstore/bucket.js';
@@ -58,10 +58,10 @@ async function keepsSums(
   },
 ): Promise<boolean> {
   const { block, selector, range } = of;
-  const reader = await openBlock(bucket, tenantId, block.blockId);
-  const { sums } = reader.meta;
-  if (sums === undefined) return false;
-  const matched = (await reader.series())
+  const table = await seriesOf(bucket, tenantId, block.blockId);
+  if (table === undefined) return false;
+  const { sums } = table;
+  const matched = table.series
     .filter((series) => overlaps(series, range))
     .map(({ series }) => matchSeries(selector, series, ''))
     .filter((deferred) => deferred !== undefined);
@@ -79,6 +79,22 @@ async function keepsSums(
     );
   }
   return true;
+}
+
+/** Undefined for a block without sums, and for one that is damaged: nobody can read from it what is deleted. */
+async function seriesOf(
+  bucket: Bucket,
+  tenantId: string,
+  blockId: string,
+): Promise<{ readonly sums: BlockSums; readonly series: readonly BlockSeries[] } | undefined> {
+  try {
+    const reader = await openBlock(bucket, tenantId, blockId);
+    const { sums } = reader.meta;
+    return sums === undefined ? undefined : { sums, series: await reader.series() };
+  } catch (error) {
+    if (!isKind(error, 'corrupt')) throw error;
+    return undefined;
+  }
 }
 
 /** A sum goes with its start: one whose bucket reaches across an end of the range would go, or stay, whole. */

@@ -1,4 +1,4 @@
-import { isKind } from '../base/errors.js';
+import { isKind, StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { openBlock } from '../block/reader.js';
 import type { BlockSums } from '../block/types.js';
@@ -34,6 +34,8 @@ export interface InspectedBlock {
   readonly samples: number;
   /** Present where old profiles are there as sums, each of which counts as one in `profiles`. */
   readonly sums?: BlockSums;
+  /** Present where the block does not say what is in it: its tables and columns are then empty. */
+  readonly damage?: string;
   readonly bytes: {
     readonly total: number;
     readonly tables: Readonly<Record<string, number>>;
@@ -105,8 +107,8 @@ async function inspectBlock(
   tenant: string,
   block: ManifestBlock,
 ): Promise<InspectedBlock> {
-  const { meta } = await openBlock(place.bucket, tenant, block.blockId);
-  const { tables, columns } = blockTableSizes(meta);
+  const described = await describeBlock(place, tenant, block.blockId);
+  const { tables = {}, columns = {}, ...about } = described;
   return {
     id: block.blockId,
     tenant,
@@ -115,9 +117,24 @@ async function inspectBlock(
     end: Number(block.startNsMax / 1_000_000n),
     profiles: block.profileCount,
     samples: block.sampleCount,
-    ...(meta.sums === undefined ? {} : { sums: meta.sums }),
+    ...about,
     bytes: { total: block.sizeBytes, tables, columns },
   };
+}
+
+/** What its meta says; the damage where that cannot be read. */
+async function describeBlock(
+  place: Place,
+  tenant: string,
+  blockId: string,
+): Promise<Pick<InspectedBlock, 'sums' | 'damage'> & Partial<ReturnType<typeof blockTableSizes>>> {
+  try {
+    const { meta } = await openBlock(place.bucket, tenant, blockId);
+    return { ...blockTableSizes(meta), ...(meta.sums === undefined ? {} : { sums: meta.sums }) };
+  } catch (error) {
+    if (!isKind(error, 'corrupt')) throw error;
+    return { damage: StoreError.from(error).message };
+  }
 }
 
 /** Level 0 above the watermarks: what queries read from the log. */
