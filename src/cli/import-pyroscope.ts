@@ -37,9 +37,9 @@ const NS_PER_MS = 1_000_000n;
 interface Totals {
   profiles: number;
   samples: number;
-  /** Parts of the source that do not add up to what the source says. */
   /** Slices that are past their retention here already. */
   expired: number;
+  /** Parts of the source that do not add up to what the source says. */
   differences: number;
 }
 

@@ -4,8 +4,8 @@ import { invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import type { DecodedPprof } from '../formats/pprof/decoded.js';
 import { metadataText } from '../log/profile-metadata.js';
-import type { CutoffOf } from '../manifest/retention.js';
 import { PROFILE_INCOMPLETE, PROFILE_RECEIPT_TIME } from '../log/segment-view.js';
+import type { CutoffOf } from '../manifest/retention.js';
 import {
   canonicalLabels,
   type Label,

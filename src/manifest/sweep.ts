@@ -81,7 +81,7 @@ export async function sweepTenant(
   for (let attempt = 1; ; attempt++) {
     const named = namedBy(manifest);
     const found = aged.filter(({ prefix }) => !named.has(prefix));
-    const { orphans, kept } = await sort(dependencies, manifest, found, options);
+    const { orphans, kept } = await separate(dependencies, manifest, found, options);
     const objects = orphans.reduce((sum, o) => sum + o.keys.length, 0);
     const bytes = orphans.reduce((sum, o) => sum + o.bytes, 0);
     const result: SweepResult = { orphans, objects, bytes, kept };
@@ -143,7 +143,8 @@ async function agedUnits(
   return [...units.values()].filter((unit) => graceMs === 0 || unit.modifiedMs + graceMs <= nowMs);
 }
 
-function namedBy(manifest: Manifest): Set<string> {
+/** Prefixes of blocks and keys of carries that the manifest names, its tombstones included. */
+export function namedBy(manifest: Manifest): Set<string> {
   const blocks = blocksPrefix(manifest.tenantId);
   return new Set([
     ...manifest.blocks.map(({ blockId }) => `${blocks}${blockId}/`),
@@ -153,7 +154,7 @@ function namedBy(manifest: Manifest): Set<string> {
 }
 
 /** Throws `limit` PS_SWEEP_TOO_MANY. */
-async function sort(
+async function separate(
   dependencies: SweepDependencies,
   manifest: Manifest,
   found: readonly Unit[],

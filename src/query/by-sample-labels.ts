@@ -21,9 +21,11 @@ export async function withMatchingSamples(
   const nameOf = ({ series: { series }, deferred }: Slice): string =>
     JSON.stringify([series.service, series.profileName, deferredKey(selector, deferred)]);
   const open = new Set<string>();
-  for (const slice of selected.sources.flatMap((source) => source.slices)) {
-    // A sample without the label passes `zone!="eu"`, and so does a profile without samples.
-    if (!slice.deferred.every((matcher) => matcher.test(''))) open.add(nameOf(slice));
+  for (const { slices } of selected.sources) {
+    for (const slice of slices) {
+      // A sample without the label passes `zone!="eu"`, and so does a profile without samples.
+      if (!slice.deferred.every((matcher) => matcher.test(''))) open.add(nameOf(slice));
+    }
   }
   for (const source of selected.sources) {
     if (open.size === 0) return selected;
@@ -31,8 +33,8 @@ export async function withMatchingSamples(
     if (slices.length === 0) continue;
     await context.part(source.part, async () => {
       for (const group of groupSlices(slices, selector, [])) {
-        const names = new Set(group.slices.map(nameOf));
-        for (const name of names) {
+        for (const name of new Set(group.slices.map(nameOf))) {
+          if (!open.has(name)) continue;
           const own = { ...group, slices: group.slices.filter((slice) => nameOf(slice) === name) };
           if (await hasMatch(source, own, context)) open.delete(name);
         }

@@ -56,7 +56,7 @@ const RENDERERS: Readonly<Record<RenderFormat, Renderer>> = {
   folded: ({ merged, context }) => ({ body: renderFolded(merged, context), hidden: NOTHING }),
   flamebearer: (scope, query) => {
     const tree = treeOf(scope, query.maxNodes);
-    return { body: flamebearerJson(tree, query), hidden: hiddenOf(tree) };
+    return { body: flamebearerJson(tree, query, scope.context), hidden: hiddenOf(tree) };
   },
   arrow: (scope, query) => {
     const tree = treeOf(scope, query.maxNodes);
@@ -126,9 +126,13 @@ export function sandwichOf(scope: MergeScope, query: SandwichQuery): Sandwich {
 }
 
 /** The file that Pyroscope's own viewers open. Numbers are JSON numbers there, the nearest ones past 2^53. */
-function flamebearerJson(tree: FlameTree, { profileType }: RenderQuery): Uint8Array {
+function flamebearerJson(
+  tree: FlameTree,
+  { profileType }: RenderQuery,
+  context: QueryContext,
+): Uint8Array {
   const { names, levels, total, maxSelf } = flamebearer(tree);
-  const text = new TextChunks('flamebearer');
+  const text = new TextChunks('flamebearer', () => context.check());
   text.append('{"version":1,"flamebearer":{"names":[');
   text.appendList(names.length, (i) => JSON.stringify(names[i]));
   text.append('],"levels":[');

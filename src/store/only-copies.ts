@@ -2,9 +2,10 @@
 import { isKind } from '../base/errors.js';
 import { openBlock } from '../block/reader.js';
 import { listLogPosition } from '../head/log-position.js';
-import { ManifestStore } from '../manifest/manifest-store.js';
+import type { ManifestStore } from '../manifest/manifest-store.js';
 import { blocksPrefix } from '../manifest/object-keys.js';
 import { type BlockOrigin, OnlyCopies } from '../manifest/only-copies.js';
+import { namedBy } from '../manifest/sweep.js';
 import type { Manifest } from '../manifest/types.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { DataLayout } from './layout.js';
@@ -19,6 +20,7 @@ export interface OnlyCopyPlace {
   readonly layout: DataLayout;
   readonly bucket: Bucket;
   readonly environment: Environment;
+  readonly manifests: ManifestStore;
 }
 
 const LOOKS = 3;
@@ -28,14 +30,12 @@ const LOOKS = 3;
  * manifest and at the blocks. Throws `corrupt` for a damaged manifest and PS_MANIFEST_LOST.
  */
 export async function onlyCopiesOf(
-  { layout, bucket, environment }: OnlyCopyPlace,
+  { layout, bucket, environment, manifests }: OnlyCopyPlace,
   tenantId: string,
 ): Promise<readonly OnlyCopy[]> {
-  const { clock, rng, files } = environment;
-  const manifests = new ManifestStore({ bucket, clock, rng });
   let found: readonly OnlyCopy[] = [];
   for (let look = 1; look <= LOOKS; look++) {
-    const { segments: logged } = await listLogPosition(files, layout.logDir);
+    const { segments: logged } = await listLogPosition(environment.files, layout.logDir);
     const manifest = await manifests.load(tenantId);
     const judge = new OnlyCopies(
       { logged, originOf: (tenant, block) => originOf(bucket, tenant, block) },
@@ -58,10 +58,7 @@ async function judged(judge: OnlyCopies, blockIds: readonly string[]): Promise<O
 
 async function unnamedBlocks(bucket: Bucket, manifest: Manifest): Promise<string[]> {
   const prefix = blocksPrefix(manifest.tenantId);
-  const named = new Set([
-    ...manifest.blocks.map(({ blockId }) => `${prefix}${blockId}/`),
-    ...manifest.tombstones.map(({ objectPrefix }) => objectPrefix),
-  ]);
+  const named = namedBy(manifest);
   const folders = await bucket.listFolders(prefix);
   return folders.filter((blockId) => !named.has(`${prefix}${blockId}/`)).sort();
 }

@@ -27,6 +27,29 @@ const GAUGES = {
   failedCommits: ['basalt_log_failed_commits', 'Commits that failed since the start.'],
 } as const;
 
+/** What the last start found in the log. */
+const RECOVERY: readonly {
+  readonly name: string;
+  readonly help: string;
+  readonly value: (report: IngestReport) => number;
+}[] = [
+  {
+    name: 'basalt_log_torn_bytes',
+    help: 'Bytes of torn commits that the last start cut.',
+    value: ({ recovery }) => recovery.tornBytes,
+  },
+  {
+    name: 'basalt_log_damaged_segments',
+    help: 'Damaged segments that the last start set aside.',
+    value: ({ recovery }) => recovery.damaged.length,
+  },
+  {
+    name: 'basalt_log_missing_segments',
+    help: 'Segments that the last start missed between others: someone else removed them.',
+    value: ({ recovery }) => recovery.missingSegments,
+  },
+];
+
 /** How old a figure may be: the write side is another thread, so scrapes read its last report. */
 const REPORT_EVERY_MS = 2_000;
 
@@ -52,30 +75,7 @@ export function registerStoreMetrics(
       read((r) => r.gauges[key as keyof typeof GAUGES]),
     );
   }
-  const torn = {
-    name: 'basalt_log_torn_bytes',
-    help: 'Bytes of torn commits that the last start cut.',
-  };
-  metrics.gaugeOf(
-    torn,
-    read((r) => r.recovery.tornBytes),
-  );
-  const damaged = {
-    name: 'basalt_log_damaged_segments',
-    help: 'Damaged segments that the last start set aside.',
-  };
-  metrics.gaugeOf(
-    damaged,
-    read((r) => r.recovery.damaged.length),
-  );
-  const missing = {
-    name: 'basalt_log_missing_segments',
-    help: 'Segments that the last start missed between others: someone else removed them.',
-  };
-  metrics.gaugeOf(
-    missing,
-    read((r) => r.recovery.missingSegments),
-  );
+  for (const { name, help, value } of RECOVERY) metrics.gaugeOf({ name, help }, read(value));
   const runs = { name: 'basalt_compaction_runs_total', help: 'Runs of the background compaction.' };
   metrics.gaugeOf(runs, () => sources.compaction()?.runs ?? 0);
   const failures = {

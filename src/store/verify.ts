@@ -6,7 +6,7 @@ import { decodeCarry } from '../manifest/carry.js';
 import { ManifestStore } from '../manifest/manifest-store.js';
 import { BLOCKS_PREFIX, tenantFromPathPart } from '../manifest/object-keys.js';
 import type { Bucket } from '../objstore/bucket.js';
-import { onlyCopiesOf } from './only-copies.js';
+import { onlyCopiesOf, type OnlyCopyPlace } from './only-copies.js';
 import type { Place } from './place.js';
 
 /** One thing that is wrong. */
@@ -53,7 +53,7 @@ export async function verifyPlace(find: () => Promise<Place>): Promise<readonly 
     });
   }
   for (const tenantId of await tenantsWithBlocks(bucket)) {
-    await check(`manifest of ${tenantId}`, () => checkNotLost(place, tenantId));
+    await check(`manifest of ${tenantId}`, () => checkNotLost({ ...place, manifests }, tenantId));
   }
   await verifySegments(find, place, check, findings);
   return findings;
@@ -65,7 +65,7 @@ async function tenantsWithBlocks(bucket: Bucket): Promise<string[]> {
 }
 
 /** Blocks that no manifest names are left by compactions that were cut off, unless they are the only copy of something. */
-async function checkNotLost(place: Place, tenantId: string): Promise<void> {
+async function checkNotLost(place: OnlyCopyPlace, tenantId: string): Promise<void> {
   const [first, ...more] = await onlyCopiesOf(place, tenantId);
   if (first === undefined) return;
   const others = more.length === 0 ? '' : ` (and ${more.length} more)`;

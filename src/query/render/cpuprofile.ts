@@ -7,7 +7,7 @@ import type { Frame } from '../../model/frame.js';
 import { frameName } from '../../model/frame.js';
 import type { MergedValues } from '../merge.js';
 import type { Rendered, TextReport } from '../rendered.js';
-import { sampledKeys } from './sampled-keys.js';
+import { positiveKeys, sampledKeys } from './sampled-keys.js';
 import { TextChunks } from './text-chunks.js';
 
 /** Microseconds in a unit, as a fraction, so that sums stay exact until they are rounded. */
@@ -30,13 +30,8 @@ export function renderCpuProfile(
   const ends: bigint[] = [0n];
   const [factor, divisor] = MICROSECONDS[unit] ?? [1n, 1n];
   let sum = 0n;
-  const hidden = { count: 0, value: 0n };
-  for (let k = 0; k < keys.count; k++) {
-    if (values[k]! <= 0n) {
-      hidden.count++;
-      hidden.value += values[k]!;
-      continue;
-    }
+  const { keys: shown, hidden } = positiveKeys(values);
+  for (const k of shown) {
     sum += values[k]!;
     hits[keys.node[k]!]!++;
     samples.push(keys.node[k]! + 1);

@@ -2,6 +2,7 @@
 import { releaseMemory, WIDE_NODES } from '../../env/release-memory.js';
 import { orderDepthFirst } from '../../symbols/depth-first.js';
 import type { SymbolSource } from '../../symbols/source.js';
+import type { HiddenPart } from '../api.js';
 import type { MergedValues } from '../merge.js';
 import { storeWords } from '../sums.js';
 
@@ -10,6 +11,23 @@ export interface SampledKeys {
   readonly symbols: SymbolSource;
   /** By key. */
   readonly values: BigInt64Array<ArrayBuffer>;
+}
+
+/** Keys for formats that have no place for a sum that is not positive, and what they leave out. */
+export function positiveKeys(values: BigInt64Array): {
+  readonly keys: readonly number[];
+  readonly hidden: HiddenPart;
+} {
+  const keys: number[] = [];
+  const hidden = { count: 0, value: 0n };
+  for (let k = 0; k < values.length; k++) {
+    if (values[k]! > 0n) keys.push(k);
+    else {
+      hidden.count++;
+      hidden.value += values[k]!;
+    }
+  }
+  return { keys, hidden };
 }
 
 /** Takes over the sums, which are gone afterwards. Throws `limit` PS_SUM_OVERFLOW. */

@@ -6,7 +6,7 @@ import { frameName } from '../../model/frame.js';
 import type { MergedValues } from '../merge.js';
 import type { Rendered, TextReport } from '../rendered.js';
 import { compactFrames } from '../../symbols/depth-first.js';
-import { sampledKeys } from './sampled-keys.js';
+import { positiveKeys, sampledKeys } from './sampled-keys.js';
 import { TextChunks } from './text-chunks.js';
 
 /** The units that speedscope knows. */
@@ -19,18 +19,8 @@ export function renderSpeedscope(
   const { symbols: ordered, values } = sampledKeys(merged);
   const symbols = compactFrames(ordered);
   const { keys, nodes, frames } = symbols;
-  const numbers: number[] = [];
-  let end = 0n;
-  const hidden = { count: 0, value: 0n };
-  for (let k = 0; k < keys.count; k++) {
-    if (values[k]! <= 0n) {
-      hidden.count++;
-      hidden.value += values[k]!;
-      continue;
-    }
-    numbers.push(k);
-    end += values[k]!;
-  }
+  const { keys: numbers, hidden } = positiveKeys(values);
+  const end = numbers.reduce((sum, k) => sum + values[k]!, 0n);
   const text = new TextChunks('speedscope', () => context.check());
   text.append(
     '{"$schema":"https://www.speedscope.app/file-format-schema.json","exporter":"basalt",',

@@ -13,7 +13,7 @@ export class TextChunks {
   #sizeBytes = 0;
 
   /** `what` is for errors; `check` is called now and then, and throws what stops a query. */
-  constructor(what: string, check: () => void = () => undefined) {
+  constructor(what: string, check: () => void) {
     this.#what = what;
     this.#check = check;
   }
