@@ -114,6 +114,10 @@ describe('a rebuilt manifest', () => {
       key,
       body.map((byte, i) => (i === 40 ? byte ^ 4 : byte)),
     );
+    const damagedStore = await openOnBucket(disk, bucket);
+    const findings = await damagedStore.verify();
+    expect(findings.map((f) => f.code)).toEqual(['PS_ENVELOPE_CHECKSUM']);
+    await damagedStore.close();
     const maintenance = await maintain(disk, bucket);
     const [rebuilt] = await maintenance.rebuildManifests();
     expect(rebuilt).toMatchObject({ tenantId: 'anonymous', code: 'PS_ENVELOPE_CHECKSUM' });
