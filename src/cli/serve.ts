@@ -127,7 +127,7 @@ export const serveCommand = command({
       io.err(
         readyText(server, values.http, values.grpc, `${place.dir}, ready after ${elapsedMs} ms`),
       );
-      void warmUpQueries(store.query, io.clock.nowMs());
+      void warmUpQueries(store.query, io.clock);
       await serveUntilStopped(io, server, store, values['self-profile']);
     } finally {
       isFailed = store.status === 'failed';

@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore, type QueryApi, type Store } from '../../../src/index.js';
 import { warmUpQueries } from '../../../src/server/warm-up.js';
+import { ManualClock } from '../../support/manual-clock.js';
 import { CPU_TYPE, smallCpuProfile } from '../../support/small-profile.js';
 
 const DAY_MS = 86_400_000;
@@ -43,7 +44,8 @@ describe('warmUpQueries', () => {
     for (const isCompacted of [false, true]) {
       if (isCompacted) await store.compact({ full: true });
       const answered: string[] = [];
-      await warmUpQueries(noted(store.query, answered), START_MS + 200 * DAY_MS);
+      const clock = new ManualClock(START_MS + 200 * DAY_MS);
+      await warmUpQueries(noted(store.query, answered), clock);
       expect([...new Set(answered)].sort()).toEqual([
         'mergePprof',
         'mergeTop',
@@ -57,9 +59,37 @@ describe('warmUpQueries', () => {
     );
   });
 
+  it('asks for more each time, and begins nothing once it took long', async () => {
+    for (let i = 0; i < 100; i++)
+      await store.write({
+        labels: [{ name: 'service_name', value: 'a' }],
+        profile: smallCpuProfile(START_MS + i * 10_000),
+        temporality: 'delta',
+      });
+    const profilesOf = async (clock: ManualClock): Promise<number[]> => {
+      const profiles: number[] = [];
+      const query = new Proxy(store.query, {
+        get: (target, name: keyof QueryApi) => async (asked: never) => {
+          const answer: unknown = await target[name](asked);
+          if (name === 'mergeTree')
+            profiles.push((answer as { stats: { profiles: number } }).stats.profiles);
+          if (name === 'timeSeries') await clock.advance(2_000);
+          return answer;
+        },
+      });
+      await warmUpQueries(query, clock);
+      return profiles;
+    };
+    class StoppedClock extends ManualClock {
+      override async advance(): Promise<void> {}
+    }
+    expect(await profilesOf(new StoppedClock(START_MS + DAY_MS))).toEqual([2, 30, 100]);
+    expect(await profilesOf(new ManualClock(START_MS + DAY_MS))).toEqual([2, 30]);
+  });
+
   it('is quiet without data, and about failures', async () => {
-    await warmUpQueries(store.query, START_MS);
+    await warmUpQueries(store.query, new ManualClock(START_MS));
     const broken = { profileBounds: () => Promise.reject(new Error('broken')) };
-    await warmUpQueries(broken as unknown as QueryApi, START_MS);
+    await warmUpQueries(broken as unknown as QueryApi, new ManualClock(START_MS));
   });
 });
