@@ -11,7 +11,8 @@ import { FramePool } from '../src/symbols/frame-pool.js';
 import { SymbolMerger } from '../src/symbols/merge.js';
 import { EMPTY_FRAME, type Frame } from '../src/model/frame.js';
 import type { SymbolSource } from '../src/symbols/source.js';
-import { sumDoubles, sumWords, wordsOf } from '../src/query/kernels.js';
+import { sumWords, wordsOf } from '../src/query/kernels.js';
+import { acquireSums, releaseSums } from '../src/query/sum-kernel.js';
 import { NameTree } from '../src/query/render/name-tree.js';
 import { nodeSums } from '../src/query/render/node-sums.js';
 import { renderTop } from '../src/query/render/top.js';
@@ -117,14 +118,20 @@ function benchKernels(): void {
   }
   const low = new Float64Array(keyCount);
   const high = new Float64Array(keyCount);
+  const kernel = acquireSums(keyCount);
   report(
-    'sum kernel, one double',
+    'sum kernel, WebAssembly',
     rows,
     'rows',
-    measure(() => sumDoubles(low, { key, words }, 0, rows)),
+    measure(() => {
+      kernel.reset(keyCount);
+      kernel.add({ key, words }, 0, rows);
+      kernel.finish();
+    }),
   );
+  releaseSums(kernel);
   report(
-    'sum kernel, two words',
+    'sum kernel, two words in doubles',
     rows,
     'rows',
     measure(() => sumWords({ low, high }, { key, words }, 0, rows)),

@@ -2,8 +2,8 @@
  * Sums and maxima of 64-bit values by key, without a bigint a row. A value column is read as its 32-bit words (low
  * word first: every platform that Node runs on is little-endian).
  *
- * Two ways to add: in one double, exact while no sum reaches 2^53; or low words and high words in a double each,
- * exact for 2^20 rows between two calls of `normalizeWords`. The caller chooses by bounds, never by luck.
+ * Sums that fit in 64 bits are the sum kernel's (sum-kernel.ts). Those that might not are added here, low words and high
+ * words in a double each, exact for 2^20 rows between two calls of `normalizeWords`. The caller chooses by bounds, never by luck.
  */
 export const WORD = 4_294_967_296;
 /** No double loses an integer below this. */
@@ -14,19 +14,6 @@ export const EXACT_ROWS_MAX = 1 << 20;
 /** The words of a 64-bit column: element i at 2i (low) and 2i + 1 (high). A view, not a copy. */
 export function wordsOf(values: BigInt64Array): Int32Array {
   return new Int32Array(values.buffer, values.byteOffset, values.length * 2);
-}
-
-/** Adds rows [start, end): exact if each |sum| stays below EXACT_MAX. Keys must be below `sums.length`. */
-export function sumDoubles(
-  sums: Float64Array,
-  rows: { readonly key: Int32Array; readonly words: Int32Array },
-  start: number,
-  end: number,
-): void {
-  const { key, words } = rows;
-  for (let i = start; i < end; i++) {
-    sums[key[i]!]! += words[2 * i + 1]! * WORD + (words[2 * i]! >>> 0);
-  }
 }
 
 /** Adds rows [start, end) as low and high words; see EXACT_ROWS_MAX. */

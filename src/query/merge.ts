@@ -3,7 +3,7 @@
  * sources' tries are merged and each distinct key takes one step into the merged numbering. Only keys with a value reach
  * the merged trie.
  */
-import { corrupt } from '../base/errors.js';
+import { corrupt, type StoreError } from '../base/errors.js';
 import { releaseMemory, WIDE_NODES } from '../env/release-memory.js';
 import type { StringLabel } from '../model/sample-labels.js';
 import type { FramePool } from '../symbols/frame-pool.js';
@@ -11,20 +11,14 @@ import type { MergeSettings, SymbolPart } from '../symbols/merge-in-order.js';
 import { mergeParts } from '../symbols/merge-parts.js';
 import type { SymbolSource } from '../symbols/source.js';
 import type { QueryContext } from './context.js';
-import {
-  EXACT_MAX,
-  EXACT_ROWS_MAX,
-  keyMax,
-  normalizeWords,
-  sumDoubles,
-  sumWords,
-} from './kernels.js';
+import { EXACT_MAX, EXACT_ROWS_MAX, keyMax, normalizeWords, sumWords, WORD } from './kernels.js';
 import type { RowRun } from './block-handle.js';
 import { bothMasks, type KeyFilter } from './key-filter.js';
 import { type CompiledSelector, deferredKey } from '../symbols/select.js';
 import { filteredKeys, isOpen, type SampleFilter } from './sample-filter.js';
 import { labelsOfSeries } from './series-labels.js';
 import { profileCount, type ProfileSource, type Slice } from './source.js';
+import { acquireSums, releaseSums } from './sum-kernel.js';
 import { ExactSums } from './sums.js';
 
 /** Sums by a source's keys. Without `high`, `low` is the whole value (below 2^53); with it they are normalised words. */
@@ -63,12 +57,18 @@ export function groupSlices(
 /** Damage that checksums cannot see, because it was written so: a row must name a key that exists. */
 export function checkKeys(source: ProfileSource, run: RowRun, keyCount: number): void {
   const max = keyMax(run.key, run.start, run.end);
-  if (max < keyCount) return;
-  throw corrupt(
+  if (max >= keyCount) throw strayKey(source, max, keyCount);
+}
+
+function strayKey(source: ProfileSource, key: number, keyCount: number): StoreError {
+  return corrupt(
     'PS_SAMPLE_KEY',
-    `cannot read samples of ${source.part}: got key ${max}; want below ${keyCount}`,
+    `cannot read samples of ${source.part}: got key ${key}; want below ${keyCount}`,
   );
 }
+
+/** Above this a sum might not fit in 64 bits; bounds are doubles, so it is far from the edge. */
+const WRAP_MIN = 2 ** 62;
 
 /** Sums by the source's own keys. */
 export async function sumSlices(
@@ -77,19 +77,49 @@ export async function sumSlices(
   context: QueryContext,
 ): Promise<LocalSums> {
   const keyCount = (await source.stacks()).keys.count;
-  const call = { slices: group.slices, column: group.column, signal: context.signal };
   let profiles = 0;
   for (const slice of group.slices) profiles += profileCount(source.profiles, slice);
-  const low = new Float64Array(keyCount);
   // A profile has at most one value for a key, so this bounds every sum and every partial sum.
-  if (profiles * source.magnitude(group.column) < EXACT_MAX) {
+  const bound = profiles * source.magnitude(group.column);
+  if (bound >= WRAP_MIN) return await sumWide(source, group, context, keyCount);
+  const kernel = acquireSums(keyCount);
+  try {
+    const call = { slices: group.slices, column: group.column, signal: context.signal };
     await source.scan(call, (run) => {
       context.check();
-      checkKeys(source, run, keyCount);
-      sumDoubles(low, run, run.start, run.end);
+      kernel.add(run, run.start, run.end);
     });
-    return { low, high: undefined };
+    const found = kernel.finish();
+    if ('strayKey' in found) throw strayKey(source, found.strayKey, keyCount);
+    return localSums(found.words, bound < EXACT_MAX);
+  } finally {
+    releaseSums(kernel);
   }
+}
+
+function localSums(words: Int32Array, areDoubles: boolean): LocalSums {
+  const count = words.length / 2;
+  const low = new Float64Array(count);
+  const high = areDoubles ? undefined : new Float64Array(count);
+  for (let k = 0; k < count; k++) {
+    if (high === undefined) low[k] = words[2 * k + 1]! * WORD + (words[2 * k]! >>> 0);
+    else {
+      low[k] = words[2 * k]! >>> 0;
+      high[k] = words[2 * k + 1]!;
+    }
+  }
+  return { low, high };
+}
+
+/** Sums that may pass 64 bits: their words apart, carried over now and then. */
+async function sumWide(
+  source: ProfileSource,
+  group: SliceGroup,
+  context: QueryContext,
+  keyCount: number,
+): Promise<LocalSums> {
+  const call = { slices: group.slices, column: group.column, signal: context.signal };
+  const low = new Float64Array(keyCount);
   const high = new Float64Array(keyCount);
   let rows = 0;
   await source.scan(call, (run) => {

@@ -6,7 +6,6 @@ import {
   maxByKey,
   maxWords,
   normalizeWords,
-  sumDoubles,
   sumWords,
   wordsOf,
 } from '../../../src/query/kernels.js';
@@ -30,18 +29,6 @@ function columns(rows: readonly { key: number; value: bigint }[]): {
 const pair = (low: number, high: number): bigint => BigInt(high) * 2n ** 32n + BigInt(low);
 
 describe('sum kernels against bigint', () => {
-  it('adds small values in doubles', () => {
-    fc.assert(
-      fc.property(rowsOf(fc.bigInt(-(2n ** 46n), 2n ** 46n)), (rows) => {
-        const sums = new Float64Array(KEYS);
-        sumDoubles(sums, columns(rows), 0, rows.length);
-        const want = new Array<bigint>(KEYS).fill(0n);
-        for (const { key, value } of rows) want[key] = (want[key] ?? 0n) + value;
-        expect([...sums].map(BigInt)).toEqual(want);
-      }),
-    );
-  });
-
   it('adds any values as words, past 64 bits too', () => {
     fc.assert(
       fc.property(rowsOf(int64), (rows) => {
