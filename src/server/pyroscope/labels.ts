@@ -9,13 +9,17 @@ import {
 import type { SeriesLabels } from '../../query/api.js';
 
 /** Names that every series has. */
-const DERIVED_NAMES: readonly string[] = [
+const DERIVED_NAMES: ReadonlySet<string> = new Set([
   PROFILE_NAME,
   PROFILE_TYPE,
   ...PROFILE_TYPE_PARTS,
   SERVICE_NAME,
   SERVICE_NAME_ALIAS,
-];
+]);
+
+export function isDerivedName(name: string): boolean {
+  return DERIVED_NAMES.has(name);
+}
 
 const PLAIN_NAME = /^[A-Za-z_][A-Za-z0-9_]*$/;
 const CAPABILITY = 'allow-utf8-labelnames';

@@ -47,6 +47,7 @@ import {
   sampleFilterOf,
 } from './requests.js';
 import { parseQuery } from './query-text.js';
+import { listedSeries } from './listed-series.js';
 import { selectHeatmap, selectSeries } from './series.js';
 import { treeBytes } from './tree-bytes.js';
 
@@ -109,10 +110,8 @@ export class Querier {
     request: SeriesRequest,
   ): Promise<MessageInitShape<typeof SeriesResponseSchema>> {
     const base = { ...contextOf(call), ...rangeOf(request.start, request.end) };
-    const lists = await forEachSelector(
-      base,
-      request.matchers,
-      async (q) => (await this.#api.series(q)).items,
+    const lists = await forEachSelector(base, request.matchers, (query) =>
+      listedSeries(this.#api, query, request.labelNames),
     );
     const sets = new Map(
       lists.flat().map((series) => {

@@ -157,6 +157,23 @@ describe('what there is', () => {
     expect(answer).toEqual({ labelsSet: [pair(HEAP), pair(CPU), pair(SAMPLES)] });
   });
 
+  it('Series: by labels of samples, where they are asked for', async () => {
+    const listed = async (labelNames: string[], matchers: string[] = []) => {
+      const { labelsSet } = await answerOf('Series', { ...RANGE, matchers, labelNames });
+      return (labelsSet as { labels?: { name: string; value: string }[] }[]).map(({ labels }) =>
+        Object.fromEntries((labels ?? []).map(({ name, value }) => [name, value])),
+      );
+    };
+    expect(await listed(['span_id'])).toEqual([{}, { span_id: SPAN_A }]);
+    expect(await listed(['pod', 'span_id', '__type__'], [`{__profile_type__="${CPU}"}`])).toEqual([
+      { __type__: 'cpu', pod: 'a', span_id: SPAN_A },
+      { __type__: 'cpu', pod: 'a' },
+      { __type__: 'cpu', pod: 'b' },
+    ]);
+    expect(await listed(['span_id'], ['{pod="b"}'])).toEqual([{}]);
+    expect(await listed(['nothing', 'pod'])).toEqual([{ pod: 'a' }, { pod: 'b' }]);
+  });
+
   it('Series: all labels', async () => {
     const matchers = ['{pod="b",__type__="cpu"}'];
     const { labelsSet } = await answerOf('Series', { ...RANGE, matchers });
