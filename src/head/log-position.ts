@@ -48,6 +48,16 @@ export async function listLogPosition(files: FileSystem, dir: string): Promise<L
   return { segments: segments.reverse() };
 }
 
+/** Bytes that the segment before `segment` had when that was begun, 0 where nothing says so or it is gone. */
+export async function bytesBefore(
+  files: FileSystem,
+  dir: string,
+  { instance, sequence }: Pick<SegmentPosition, 'instance' | 'sequence'>,
+): Promise<number> {
+  const path = `${dir}/${instance}/${segmentFileName(sequence)}`;
+  return (await ifThere(() => readHeader(files, path)))?.previousBytes ?? 0;
+}
+
 async function readHeader(files: FileSystem, path: string): Promise<SegmentHeader | undefined> {
   const file = await files.openRead(path);
   try {

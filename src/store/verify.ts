@@ -1,13 +1,18 @@
 import { corrupt, isKind, StoreError } from '../base/errors.js';
 import { verifyBlock } from '../block/verify.js';
+import { bytesBefore } from '../head/log-position.js';
 import { SegmentReader } from '../head/segment-reader.js';
+import { HEADER_BYTES } from '../log/segment-format.js';
 import type { SegmentPosition } from '../log/segment-view.js';
 import { decodeCarry } from '../manifest/carry.js';
 import { ManifestStore } from '../manifest/manifest-store.js';
 import { BLOCKS_PREFIX, tenantFromPathPart } from '../manifest/object-keys.js';
+import type { Manifest } from '../manifest/types.js';
 import type { Bucket } from '../objstore/bucket.js';
 import { onlyCopiesOf, type OnlyCopyPlace } from './only-copies.js';
 import type { Place } from './place.js';
+
+const MANIFEST_LOST = 'PS_MANIFEST_LOST';
 
 /** One thing that is wrong. */
 export interface Finding {
@@ -60,6 +65,10 @@ export async function verifyPlace(find: () => Promise<Place>): Promise<readonly 
     await check(`manifest of ${tenantId}`, () => checkNotLost(owned, tenantId));
   }
   await verifySegments(find, place, check, findings);
+  // What a lost manifest consumed is not known: that is one finding, and it is there.
+  if (findings.every(({ code }) => code !== MANIFEST_LOST)) {
+    findings.push(...(await missingAtFront(owned, tenants)));
+  }
   return findings;
 }
 
@@ -74,7 +83,7 @@ async function checkNotLost(place: OnlyCopyPlace, tenantId: string): Promise<voi
   if (first === undefined) return;
   const others = more.length === 0 ? '' : ` (and ${more.length} more)`;
   throw corrupt(
-    'PS_MANIFEST_LOST',
+    MANIFEST_LOST,
     `cannot find all blocks of tenant ${tenantId} in its manifest: got block ${first.blockId}${others}, which it does not name, and ${first.reason}; want it named (basalt verify --rebuild-manifest makes a manifest from the blocks)`,
   );
 }
@@ -129,4 +138,41 @@ function missingBefore({ position }: Place, { instance, sequence }: SegmentPosit
       message: `cannot find segments ${last + 1} to ${sequence - 1} of log ${instance}: got ${last} and ${sequence}; want all between them`,
     },
   ];
+}
+
+/**
+ * The oldest segment says how long the one before it was. Where that held something, some tenant has consumed it, unless
+ * someone else removed it: by hand, or by copying the log after the manifests.
+ */
+async function missingAtFront(
+  { layout, environment, position, manifests }: Place & { readonly manifests: ManifestStore },
+  tenants: readonly string[],
+): Promise<Finding[]> {
+  const [first] = position.segments;
+  if (first === undefined) return [];
+  const { instance, sequence } = first;
+  if ((await bytesBefore(environment.files, layout.logDir, first)) <= HEADER_BYTES) return [];
+  for (const tenantId of tenants) {
+    const manifest = await loaded(manifests, tenantId);
+    // What a damaged manifest knew is not known.
+    if (manifest === undefined) return [];
+    const own = manifest.watermarks.filter((watermark) => watermark.instance === instance);
+    if (own.some((watermark) => watermark.sequence >= sequence - 1)) return [];
+  }
+  return [
+    {
+      part: `segment ${instance}/${sequence - 1}`,
+      code: 'PS_SEGMENT_MISSING',
+      message: `cannot find segment ${sequence - 1} of log ${instance}: got ${sequence} as the oldest; want those before it there or consumed by a tenant`,
+    },
+  ];
+}
+
+async function loaded(manifests: ManifestStore, tenantId: string): Promise<Manifest | undefined> {
+  try {
+    return await manifests.load(tenantId);
+  } catch (error) {
+    if (isKind(error, 'corrupt')) return undefined;
+    throw error;
+  }
 }

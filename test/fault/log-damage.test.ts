@@ -107,6 +107,21 @@ describe('a damaged log (I8)', () => {
     await store.close();
   });
 
+  it('is missed where the oldest segment was removed before anybody consumed it', async () => {
+    const oldest = [...stored.keys()].filter((name) => name.endsWith('.segment')).sort()[0]!;
+    const files = await filesWith(new Map([...stored].filter(([name]) => name !== oldest)));
+    const environment = { files, clock: new HastyClock(), rng: seededRng(5) };
+    const snapshot = await openSnapshot({ dir: STORE_DIR, environment });
+    expect((await snapshot.verify()).map((f) => f.code)).toEqual(['PS_SEGMENT_MISSING']);
+    await snapshot.close();
+    const store = await openOn(files);
+    expect((await store.verify()).map((f) => f.code)).toEqual(['PS_SEGMENT_MISSING']);
+    // What is left is consumed and deleted as ever; then there is nothing left that says so.
+    await store.compact({ full: true });
+    expect(await store.verify()).toEqual([]);
+    await store.close();
+  });
+
   it(`answers nothing wrong and loses nothing in silence over ${FLIPS} turned bits`, async () => {
     const random = mulberry32(SEED);
     const logs = [...stored.keys()].filter((name) => name.includes('/log/'));
