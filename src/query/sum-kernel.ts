@@ -81,7 +81,9 @@ let compiled: object | undefined;
 
 /** Instances that nobody uses: memory of WebAssembly is dear to make and never shrinks. */
 const idle: SumKernel[] = [];
-const IDLE_MAX = 2;
+/** As many as two queries sum sources at once. */
+const IDLE_MAX = 8;
+/** Of all of them together. */
 const IDLE_BYTES_MAX = 16 << 20;
 
 /** Sums by key that one reader at a time adds up. Take one with `acquireSums`, give it back with `release`. */
@@ -160,5 +162,6 @@ export function acquireSums(keyCount: number): SumKernel {
 }
 
 export function releaseSums(kernel: SumKernel): void {
-  if (idle.length < IDLE_MAX && kernel.sizeBytes <= IDLE_BYTES_MAX) idle.push(kernel);
+  const idleBytes = idle.reduce((sum, one) => sum + one.sizeBytes, kernel.sizeBytes);
+  if (idle.length < IDLE_MAX && idleBytes <= IDLE_BYTES_MAX) idle.push(kernel);
 }
