@@ -7,7 +7,7 @@ import { flamebearer } from '../query/render/flamebearer.js';
 import { treeJson } from './http-json.js';
 
 /** The newest of it: about one profile of each series; then more, since only loops that run long are compiled well. */
-const WINDOWS_MS = [15_000, 5 * 60_000, 60 * 60_000];
+const WINDOWS_MS = [15_000, 5 * 60_000, 60 * 60_000] as const;
 /** No wider window is begun after that, whatever the store holds and however slow it is. */
 const ENOUGH_MS = 3_000;
 const STEP_MS = 15_000;
@@ -29,11 +29,12 @@ export async function warmUpQueries(query: QueryApi, clock: Clock): Promise<void
     const bounds = await query.profileBounds(all);
     if (bounds === undefined) return;
     const endMs = bounds.newestMs + 1;
+    const [newestMs] = WINDOWS_MS;
+    const newest = { ...all, startMs: Math.max(0, endMs - newestMs), endMs };
+    const merge = await busyMerge(query, newest);
     for (const windowMs of WINDOWS_MS) {
-      const newest = { ...all, startMs: Math.max(0, endMs - windowMs), endMs };
-      const asked = await busyMerge(query, newest);
-      if (asked === undefined || clock.monotonicMs() > enoughMs) return;
-      await ask(query, asked);
+      if (merge === undefined || clock.monotonicMs() > enoughMs) return;
+      await ask(query, { ...merge, startMs: Math.max(0, endMs - windowMs) });
     }
   } catch {
     // A damaged block, a store that closes: whoever asks next hears of it.

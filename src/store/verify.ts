@@ -42,9 +42,11 @@ export async function verifyPlace(find: () => Promise<Place>): Promise<readonly 
   const manifests = new ManifestStore({ bucket, clock: environment.clock, rng: environment.rng });
   const owned = { ...place, manifests };
   const tenants = await manifests.tenants();
+  const whole: Manifest[] = [];
   for (const tenantId of tenants) {
     await check(`manifest of ${tenantId}`, async () => {
       const manifest = await manifests.load(tenantId);
+      whole.push(manifest);
       for (const { blockId } of manifest.blocks) {
         await check(`block ${blockId}`, async () => {
           for (const { code, message } of await verifyBlock(bucket, tenantId, blockId)) {
@@ -65,10 +67,10 @@ export async function verifyPlace(find: () => Promise<Place>): Promise<readonly 
     await check(`manifest of ${tenantId}`, () => checkNotLost(owned, tenantId));
   }
   await verifySegments(find, place, check, findings);
-  // What a lost manifest consumed is not known: that is one finding, and it is there.
-  if (findings.every(({ code }) => code !== MANIFEST_LOST)) {
-    findings.push(...(await missingAtFront(owned, tenants)));
-  }
+  // What a damaged or lost manifest consumed is not known: that is one finding, and it is there.
+  const areKnown =
+    whole.length === tenants.length && findings.every((f) => f.code !== MANIFEST_LOST);
+  if (areKnown) findings.push(...(await missingAtFront(place, whole)));
   return findings;
 }
 
@@ -145,20 +147,17 @@ function missingBefore({ position }: Place, { instance, sequence }: SegmentPosit
  * someone else removed it: by hand, or by copying the log after the manifests.
  */
 async function missingAtFront(
-  { layout, environment, position, manifests }: Place & { readonly manifests: ManifestStore },
-  tenants: readonly string[],
+  { layout, environment, position }: Place,
+  manifests: readonly Manifest[],
 ): Promise<Finding[]> {
   const [first] = position.segments;
   if (first === undefined) return [];
   const { instance, sequence } = first;
   if ((await bytesBefore(environment.files, layout.logDir, first)) <= HEADER_BYTES) return [];
-  for (const tenantId of tenants) {
-    const manifest = await loaded(manifests, tenantId);
-    // What a damaged manifest knew is not known.
-    if (manifest === undefined) return [];
-    const own = manifest.watermarks.filter((watermark) => watermark.instance === instance);
-    if (own.some((watermark) => watermark.sequence >= sequence - 1)) return [];
-  }
+  const isConsumed = manifests.some(({ watermarks }) =>
+    watermarks.some((w) => w.instance === instance && w.sequence >= sequence - 1),
+  );
+  if (isConsumed) return [];
   return [
     {
       part: `segment ${instance}/${sequence - 1}`,
@@ -166,13 +165,4 @@ async function missingAtFront(
       message: `cannot find segment ${sequence - 1} of log ${instance}: got ${sequence} as the oldest; want those before it there or consumed by a tenant`,
     },
   ];
-}
-
-async function loaded(manifests: ManifestStore, tenantId: string): Promise<Manifest | undefined> {
-  try {
-    return await manifests.load(tenantId);
-  } catch (error) {
-    if (isKind(error, 'corrupt')) return undefined;
-    throw error;
-  }
 }

@@ -198,6 +198,16 @@ describe('aggregations', () => {
     expect(await folded(odd)).toBe('a:b;c d 1\n');
   });
 
+  it.each([2n ** 44n, 2n ** 52n, 2n ** 57n, 2n ** 60n])('sums exactly around %d', async (size) => {
+    const [a, b] = [size + 1n, -size + 3n];
+    const sent = store([
+      profile(1, { a, b }, DELTA),
+      profile(600, { a: a + 4n, b }, DELTA),
+      profile(900, { a: -3n }, DELTA),
+    ]);
+    expect(await folded(sent)).toBe(`a ${2n * a + 1n}\nb ${2n * b}\n`);
+  });
+
   it('answers with sums up to 64 bits and refuses more', async () => {
     const half = 2n ** 62n;
     const fits = store([profile(1, { a: half }, DELTA), profile(600, { a: half - 1n }, DELTA)]);
