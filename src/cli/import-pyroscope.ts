@@ -11,7 +11,7 @@ import { invalid, StoreError } from '../base/errors.js';
 import { hash128Hex } from '../base/hash.js';
 import { parseDuration, parseTime } from '../server/http-times.js';
 import { type CommandIo, EXIT_FAILED, EXIT_OK } from './command.js';
-import { readImportState, writeImportState } from './import-state.js';
+import { type ImportState, readImportState, writeImportState } from './import-state.js';
 import { pprofFacts, withTime } from './imported-profile.js';
 import type { ProfileSink } from './profile-sink.js';
 import { startProgress } from './progress.js';
@@ -20,6 +20,8 @@ import { PyroscopeSource, type SourceSeries, type TimeSlice } from './pyroscope-
 export interface PyroscopeImport {
   readonly io: CommandIo;
   readonly sink: ProfileSink;
+  /** Names where `sink` writes to. */
+  readonly target: string;
   readonly url: string;
   readonly sourceTenant: string;
   readonly sourceHeaders: readonly string[];
@@ -52,16 +54,21 @@ export async function importPyroscope(options: PyroscopeImport): Promise<number>
       `cannot import: got a slice of ${sliceMs} ms; want a part of an hour`,
     );
   }
-  const what = JSON.stringify([options.url, options.sourceTenant, selector, sliceMs]);
+  const { url, sourceTenant, target } = options;
+  const what = JSON.stringify([url, sourceTenant, selector, sliceMs, target]);
   const path = resolve(io.workingDirectory, options.statePath);
   const before = await readImportState(io.files, path, what);
   const nowMs = io.clock.nowMs();
   const down = (ms: number): number => Math.floor(ms / sliceMs) * sliceMs;
-  const fromMs = Math.max(down(parseTime('from', options.from, nowMs)), before?.nextMs ?? 0);
+  const wantedMs = down(parseTime('from', options.from, nowMs));
+  if (before !== undefined && wantedMs < before.fromMs) throw earlier(path, wantedMs, before);
+  const fromMs = Math.max(wantedMs, before?.nextMs ?? 0);
+  // What lies between the last run's end and a later start is not copied, so the state begins anew.
+  const firstMs = before !== undefined && wantedMs <= before.nextMs ? before.fromMs : fromMs;
   const toMs = down(parseTime('to', options.to, nowMs));
   const source = new PyroscopeSource({
-    url: options.url,
-    tenant: options.sourceTenant,
+    url,
+    tenant: sourceTenant,
     headers: headersOf(options.sourceHeaders),
     clock: io.clock,
     signal: io.signal,
@@ -69,9 +76,18 @@ export async function importPyroscope(options: PyroscopeImport): Promise<number>
   const run = new ImportRun(options, source, sliceMs);
   for (const hour of hoursOf(fromMs, toMs)) {
     await run.hour(hour, { fromMs, toMs });
-    await writeImportState(io.files, path, { what, nextMs: hour.endMs });
+    await writeImportState(io.files, path, { what, fromMs: firstMs, nextMs: hour.endMs });
   }
   return run.finish(Math.max(fromMs, toMs));
+}
+
+/** The state says from where on everything is there: what is before that would be skipped in silence. */
+function earlier(path: string, wantedMs: number, { fromMs }: ImportState): StoreError {
+  const [wanted, begun] = [wantedMs, fromMs].map((ms) => new Date(ms).toISOString());
+  return invalid(
+    'PS_CLI_IMPORT',
+    `cannot go on with ${path}: got --from ${wanted}; want ${begun}, where that copy began, or later (another --state file)`,
+  );
 }
 
 /** `Name: value`. Throws `invalid` PS_CLI_OPTION. */

@@ -6,11 +6,13 @@ import { readBounded } from './read-bounded.js';
 export interface ImportState {
   /** What is imported, as text: a file of another import is not taken for this one's. */
   readonly what: string;
-  /** Everything before is there. */
+  /** Everything from here ... */
+  readonly fromMs: number;
+  /** ... to here, exclusive, is there. */
   readonly nextMs: number;
 }
 
-const VERSION = 1;
+const VERSION = 2;
 const STATE_BYTES_MAX = 1 << 20;
 
 /** Undefined without a file. Throws `invalid` PS_CLI_IMPORT for one that is none, or of another import. */
@@ -36,10 +38,11 @@ export async function readImportState(
 
 function parse(text: string): ImportState | undefined {
   try {
-    const value = JSON.parse(text) as Record<'version' | 'what' | 'nextMs', unknown>;
-    const { version, what, nextMs } = value;
+    const value = JSON.parse(text) as Record<'version' | keyof ImportState, unknown>;
+    const { version, what, fromMs, nextMs } = value;
     if (version !== VERSION || typeof what !== 'string') return undefined;
-    return Number.isSafeInteger(nextMs) ? { what, nextMs: nextMs as number } : undefined;
+    if (!Number.isSafeInteger(fromMs) || !Number.isSafeInteger(nextMs)) return undefined;
+    return { what, fromMs: fromMs as number, nextMs: nextMs as number };
   } catch {
     return undefined;
   }

@@ -119,11 +119,15 @@ async function copyPyroscope(context: ImportContext, url: string): Promise<numbe
       'cannot import: got a directory and --from-pyroscope; want one of them',
     );
   }
-  const sink = await openSink(io, { ...values, ...chooseTarget({ values, origins }) });
+  const chosen = chooseTarget({ values, origins });
+  const { server, data } = chosen;
+  const dir = data === undefined ? undefined : resolve(io.workingDirectory, data);
+  const sink = await openSink(io, { ...values, ...chosen });
   try {
     return await importPyroscope({
       io,
       sink,
+      target: JSON.stringify({ server, dir, bucket: values.bucket, tenant: values.tenant }),
       url,
       sourceTenant: values['source-tenant'],
       sourceHeaders: values['source-header'],

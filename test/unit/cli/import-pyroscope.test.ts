@@ -84,6 +84,7 @@ async function copy(options: Partial<PyroscopeImport> = {}): Promise<Run> {
     const code = await importPyroscope({
       io,
       sink,
+      target: target.url,
       url: proxyUrl,
       sourceTenant: '',
       sourceHeaders: [],
@@ -172,6 +173,23 @@ describe('basalt import --from-pyroscope', () => {
     await copy();
     await expect(copy({ selector: '{pod="b"}' })).rejects.toMatchObject({ code: 'PS_CLI_IMPORT' });
     await expect(copy({ slice: '7s' })).rejects.toMatchObject({ code: 'PS_CLI_IMPORT' });
+    await expect(copy({ target: 'else' })).rejects.toMatchObject({ code: 'PS_CLI_IMPORT' });
+  });
+
+  it('refuses what is before the start of the copy, rather than skip it', async () => {
+    const later = { from: String(T0_MS + 30_000) };
+    await copy(later);
+    await expect(copy()).rejects.toMatchObject({
+      code: 'PS_CLI_IMPORT',
+      message: expect.stringMatching(/got --from 2026-\S+; want 2026-\S+, where that copy began/),
+    });
+    expect((await copy(later)).out).toMatch(/^0 profiles/);
+    // Beyond a gap the copy begins anew, and what is before it is refused as well.
+    const beyond = { from: String(T0_MS + 90_000), to: String(T0_MS + 120_000) };
+    expect((await copy(beyond)).code).toBe(0);
+    await expect(copy(later)).rejects.toMatchObject({ code: 'PS_CLI_IMPORT' });
+    expect((await copy({ statePath: 'other.json' })).code).toBe(0);
+    await expectSame();
   });
 });
 
