@@ -1,4 +1,4 @@
-// Installs the agents of other products that test/interop runs, unmodified and in fixed versions, under
+// Installs the agents of other products, and the browser, that test/interop runs, unmodified and in fixed versions, under
 // node_modules/.cache/interop: `node scripts/interop-clients.mjs go`. Prints one line of JSON: what to run, or what of
 // the machine is missing. A second run finds everything installed.
 import { spawnSync } from 'node:child_process';
@@ -13,6 +13,9 @@ const sources = join(root, 'test', 'interop', 'clients');
 const NODE_AGENT = '@pyroscope/nodejs@0.6.4';
 const PYTHON_AGENT = 'pyroscope-io==1.4.0';
 const JAVA_AGENT = 'io.pyroscope:agent:2.9.2';
+const BROWSER_DRIVER = 'playwright-core@1.64.1';
+/** Names of a browser that the driver can run; the first is that of Debian's package. */
+const BROWSERS = ['chromium', 'chromium-browser', 'google-chrome'];
 const INSTALL_MS = 5 * 60_000;
 
 /** By name: the commands that the machine must have, and what installs and tells the command to run. */
@@ -28,6 +31,7 @@ const CLIENTS = {
     ],
     install: installJava,
   },
+  browser: { needs: [['npm', '--version']], install: installBrowser },
 };
 
 function run(command, args, options = {}) {
@@ -58,11 +62,28 @@ function installGo() {
 }
 
 function installNode() {
-  const dir = once(`node-${NODE_AGENT.replaceAll(/[@/]/g, '-')}`, (partial) => {
+  return [process.execPath, join(sources, 'node', 'main.mjs'), npmPackage(NODE_AGENT)];
+}
+
+/** The folder that a package is installed in. */
+function npmPackage(spec) {
+  return once(`node-${spec.replaceAll(/[@/]/g, '-')}`, (partial) => {
     writeFileSync(join(partial, 'package.json'), '{"private":true,"type":"module"}');
-    run('npm', ['install', '--no-audit', '--no-fund', NODE_AGENT], { cwd: partial });
+    run('npm', ['install', '--no-audit', '--no-fund', spec], { cwd: partial });
   });
-  return [process.execPath, join(sources, 'node', 'main.mjs'), dir];
+}
+
+/** Takes the machine's browser; without one, Debian's where this may install packages. */
+function installBrowser() {
+  const found = () => BROWSERS.find((name) => spawnSync(name, ['--version']).status === 0);
+  if (found() === undefined && process.getuid?.() === 0) {
+    const options = { timeout: INSTALL_MS };
+    spawnSync('apt-get', ['install', '-y', '--no-install-recommends', BROWSERS[0]], options);
+  }
+  const browser = found();
+  if (browser === undefined) return undefined;
+  const main = join(sources, 'browser', 'main.mjs');
+  return [process.execPath, main, npmPackage(BROWSER_DRIVER), browser];
 }
 
 function installPython() {
@@ -101,6 +122,8 @@ if (client === undefined) {
   process.exitCode = 2;
 } else {
   const missing = client.needs.find(([command, ...args]) => spawnSync(command, args).status !== 0);
-  const answer = missing === undefined ? { command: client.install() } : { missing: missing[0] };
-  console.log(JSON.stringify(answer));
+  const command = missing === undefined ? client.install() : undefined;
+  console.log(
+    JSON.stringify(command === undefined ? { missing: missing?.[0] ?? name } : { command }),
+  );
 }

@@ -16,13 +16,22 @@ const FILES: Readonly<Record<string, string>> = {
   'app.css': 'text/css; charset=utf-8',
   'app.js': 'text/javascript; charset=utf-8',
   'api.js': 'text/javascript; charset=utf-8',
+  'axis.js': 'text/javascript; charset=utf-8',
+  'changes.js': 'text/javascript; charset=utf-8',
   'chart.js': 'text/javascript; charset=utf-8',
+  'compare.js': 'text/javascript; charset=utf-8',
   'dom.js': 'text/javascript; charset=utf-8',
   'flame.js': 'text/javascript; charset=utf-8',
   'format.js': 'text/javascript; charset=utf-8',
+  'growth.js': 'text/javascript; charset=utf-8',
+  'heatmap.js': 'text/javascript; charset=utf-8',
   'icon.svg': 'image/svg+xml',
+  'merge.js': 'text/javascript; charset=utf-8',
+  'merged-trees.js': 'text/javascript; charset=utf-8',
+  'notes.js': 'text/javascript; charset=utf-8',
   'state.js': 'text/javascript; charset=utf-8',
   'table.js': 'text/javascript; charset=utf-8',
+  'views.js': 'text/javascript; charset=utf-8',
 };
 
 /** What d3-flame-graph needs of d3, each after what it needs itself. Their UMD forms all add to one global `d3`. */

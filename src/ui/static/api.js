@@ -40,6 +40,18 @@ export function spans(query, signal) {
   return get('/api/v1/spans', query, signal);
 }
 
+export function diff(query, signal) {
+  return get('/api/v1/diff', query, signal);
+}
+
+export function heatmap(query, signal) {
+  return get('/api/v1/heatmap', query, signal);
+}
+
+export function beforeOom(query, signal) {
+  return get('/api/v1/before-oom', query, signal);
+}
+
 export function pprofUrl(query) {
   const search = new URLSearchParams(
     Object.entries({ ...query, format: 'pprof' }).filter(([, value]) => value !== ''),

@@ -1,8 +1,7 @@
 import * as api from './api.js';
 import { timeChart } from './chart.js';
-import { byId, element, setOptions } from './dom.js';
-import { flameView } from './flame.js';
-import { formatValue, toLocalInput } from './format.js';
+import { byId, setOptions } from './dom.js';
+import { toLocalInput } from './format.js';
 import {
   rangeOf,
   readState,
@@ -13,19 +12,31 @@ import {
   withMatcher,
   writeState,
 } from './state.js';
-import { topTable } from './table.js';
+import { createViews } from './views.js';
 
 const LIVE_MS = 10_000;
 /** While the store is empty the page looks again this often. */
 const EMPTY_MS = 2_000;
 
 const state = readState();
-const flame = flameView(byId('flame'), byId('details'));
-const table = topTable(byId('top'), (name) => search(name));
 const chart = timeChart(byId('chart'), byId('legend'), (from, to) => {
   Object.assign(state, { range: 'custom', from: String(from), to: String(to) });
   showState();
   void load();
+});
+const views = createViews(state, {
+  chart,
+  onPick(name) {
+    byId('search').value = name;
+    views.graph()?.search(name);
+  },
+  onProfile({ profileId }) {
+    const { start, end } = rangeOf(state);
+    const custom = { range: 'custom', from: String(start), to: String(end) };
+    Object.assign(state, { ...custom, view: '', profile: profileId });
+    showState();
+    void load();
+  },
 });
 let current = new AbortController();
 let timer;
@@ -60,32 +71,23 @@ async function draw(range, signal) {
     return true;
   }
   chooseType(types);
-  const { type, selector, span: spanId, trace: traceId } = state;
-  const query = { type, selector, spanId, traceId, ...stackFilters(state), ...range };
-  const total = { ...query, aggregation: state.aggregation };
-  const merge = { ...total, ...stackView(state) };
-  const [tree, top, series] = await Promise.all([
-    api.mergeTree(merge, signal),
-    api.mergeTop(merge, signal),
-    api.timeSeries({ ...total, groupBy: state.group }, signal),
+  const { type, selector, span: spanId, trace: traceId, profile: profileId } = state;
+  const query = { type, selector, spanId, traceId, profileId, ...stackFilters(state), ...range };
+  const totals = { ...query, aggregation: state.aggregation, groupBy: state.group };
+  const [series, drawView] = await Promise.all([
+    views.hasOwnChart() ? undefined : api.timeSeries(totals, signal),
+    views.load({ query, range }, signal),
     loadLabels(range, signal),
   ]);
-  if (tree.stats.profiles === 0) {
+  if (series?.stats.profiles === 0) {
     showMessage('No profile of this type matches in this range.', false);
     return false;
   }
   showMessage('', false);
-  chart.draw(series, range);
-  table.draw(top);
-  flame.draw(tree);
-  if (byId('search').value !== '') flame.search(byId('search').value);
-  showSummary(tree);
-  await showSpans(query, signal).catch((error) => {
-    // The flame graph is there all the same.
-    if (error.name === 'AbortError') throw error;
-    byId('spans-panel').hidden = true;
-  });
-  byId('download').href = api.pprofUrl(merge);
+  views.show();
+  if (series !== undefined) chart.draw(series, range);
+  drawView();
+  if (byId('search').value !== '') views.graph()?.search(byId('search').value);
   return false;
 }
 
@@ -124,47 +126,11 @@ function showMessage(text, isError) {
   for (const id of ['chart-panel', 'result']) byId(id).hidden = text !== '';
 }
 
-function showSummary(tree) {
-  const { profiles, series, rows, sums, missing } = tree.stats;
-  const total = formatValue(Number(tree.total), tree.unit);
-  byId('summary').textContent =
-    `${total} in ${profiles.toLocaleString()} profiles of ${series.toLocaleString()} series (${rows.toLocaleString()} rows read)`;
-  const notes = missing.map((part) => `Missing: ${part.part} (${part.code}) ${part.message}`);
-  if (sums !== '')
-    notes.push(`Old profiles are kept as sums of up to ${sums}: each counts where it starts.`);
-  if (tree.hidden.nodes > 0) {
-    const value = formatValue(Number(tree.hidden.value), tree.unit);
-    notes.push(`${tree.hidden.nodes.toLocaleString()} small frames (${value}) are not drawn.`);
-  }
-  byId('warning').textContent = notes.join(' ');
-  byId('warning').hidden = notes.length === 0;
-}
-
-/** The spans behind what is shown, with links to their traces and log lines where the server knows them. */
-async function showSpans(query, signal) {
-  const { spans, hidden } = await api.spans({ ...query, limit: 20 }, signal);
-  const list = byId('spans');
-  list.replaceChildren(...spans.map((span) => spanItem(span)));
-  if (hidden > 0) list.append(element('li', {}, `and ${hidden.toLocaleString()} more`));
-  byId('spans-panel').hidden = spans.length === 0;
-}
-
-function spanItem({ spanId, traceId, value, links }) {
-  const hash = new URLSearchParams(location.hash.slice(1));
-  hash.set('span', spanId);
-  const own = element('a', { href: `#${hash}` }, spanId);
-  const item = element('li', {}, `${Number(value).toLocaleString()} `, own);
-  if (traceId !== '') item.append(` of trace ${traceId}`);
-  for (const [name, href] of Object.entries(links)) {
-    item.append(' ', element('a', { href }, name));
-  }
-  return item;
-}
-
 function showState() {
   byId('only').textContent = [
     state.span === '' ? '' : `only span ${state.span}`,
     state.trace === '' ? '' : `only trace ${state.trace}`,
+    state.profile === '' ? '' : `only profile ${state.profile}`,
   ].join(' ');
 
   for (const id of [...STACK_FILTERS, 'granularity']) byId(id).value = state[id];
@@ -172,6 +138,9 @@ function showState() {
   const isStackAsked = { ...stackFilters(state), ...stackView(state) };
   if (Object.keys(isStackAsked).length > 0) byId('stacks').open = true;
   byId('selector').value = state.selector;
+  byId('baseSelector').value = state.baseSelector;
+  byId('baseTime').value = state.baseTime;
+  views.show();
   byId('range').value = state.range;
   byId('aggregation').value = state.aggregation;
   byId('custom').hidden = state.range !== 'custom';
@@ -179,11 +148,6 @@ function showState() {
     byId('from').value = toLocalInput(Number(state.from));
     byId('to').value = toLocalInput(Number(state.to));
   }
-}
-
-function search(term) {
-  byId('search').value = term;
-  flame.search(term);
 }
 
 /** Reads a control into the state at each change and asks anew. */
@@ -198,6 +162,8 @@ bind('type', 'type');
 bind('aggregation', 'aggregation');
 bind('group', 'group');
 bind('selector', 'selector');
+bind('baseTime', 'baseTime');
+bind('baseSelector', 'baseSelector');
 for (const id of [...STACK_FILTERS, 'granularity']) bind(id, id);
 for (const id of STACK_FLAGS) {
   byId(id).addEventListener('change', (event) => {
@@ -234,21 +200,29 @@ byId('filters').addEventListener('submit', (event) => {
   void load();
 });
 byId('clear').addEventListener('click', () => {
-  Object.assign(state, { selector: '', span: '', trace: '' });
+  Object.assign(state, { selector: '', span: '', trace: '', profile: '' });
   showState();
   void load();
 });
 byId('label').addEventListener('change', () => {
   loadValues(rangeOf(state), current.signal).catch((error) => showMessage(error.message, true));
 });
+byId('views').addEventListener('click', (event) => {
+  if (event.target.value === undefined) return;
+  state.view = event.target.value;
+  views.show();
+  void load();
+});
 byId('refresh').addEventListener('click', () => void load());
 byId('live').addEventListener('change', () => void load());
-byId('search').addEventListener('input', (event) => flame.search(event.target.value.trim()));
-byId('reset').addEventListener('click', () => flame.resetZoom());
+byId('search').addEventListener('input', (event) =>
+  views.graph()?.search(event.target.value.trim()),
+);
+byId('reset').addEventListener('click', () => views.graph()?.resetZoom());
 let resizeTimer;
 addEventListener('resize', () => {
   clearTimeout(resizeTimer);
-  resizeTimer = setTimeout(() => flame.redraw(), 200);
+  resizeTimer = setTimeout(() => views.graph()?.redraw(), 200);
 });
 
 addEventListener('hashchange', () => {

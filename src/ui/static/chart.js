@@ -1,12 +1,9 @@
+import { BOTTOM, LEFT, timeAxis, timeScale, WIDTH } from './axis.js';
 import { element, svgElement } from './dom.js';
-import { formatTime, formatValue } from './format.js';
+import { formatLabels, formatValue } from './format.js';
 
-const WIDTH = 1200;
 const HEIGHT = 120;
-const LEFT = 70;
-const BOTTOM = 18;
 const TOP = 6;
-const TICKS = 6;
 const COLORS = [
   '#d9482b',
   '#2f7ed8',
@@ -27,20 +24,20 @@ const LINES_MAX = COLORS.length;
 export function timeChart(container, legend, onRange) {
   function draw(answer, range) {
     const all = answer.series.map((series) => ({
-      name: labelText(series.labels),
+      name: formatLabels(series.labels) || 'total',
       points: series.points.map(([ms, value]) => [ms, Number(value)]),
       sum: series.points.reduce((total, [, value]) => total + Number(value), 0),
     }));
     all.sort((a, b) => b.sum - a.sum);
     const lines = all.slice(0, LINES_MAX);
     const most = Math.max(1, ...lines.flatMap((line) => line.points.map((point) => point[1])));
-    const x = (ms) => LEFT + ((ms - range.start) / (range.end - range.start)) * (WIDTH - LEFT);
+    const x = timeScale(range);
     const y = (value) => TOP + (1 - value / most) * (HEIGHT - TOP - BOTTOM);
     const svg = svgElement('svg', {
       viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
       preserveAspectRatio: 'none',
     });
-    svg.append(...axes(answer, range, most, { x, y }));
+    svg.append(...axes(answer, most, y), ...timeAxis(range, HEIGHT));
     lines.forEach((line, i) => {
       svg.append(...lineElements(line.points, answer.stepMs, COLORS[i], { x, y }));
     });
@@ -61,7 +58,7 @@ export function timeChart(container, legend, onRange) {
   };
 }
 
-function axes(answer, range, most, { x, y }) {
+function axes(answer, most, y) {
   const out = [];
   for (const part of [0, 0.5, 1]) {
     const at = y(most * part);
@@ -69,22 +66,22 @@ function axes(answer, range, most, { x, y }) {
     const text = formatValue(most * part, answer.unit);
     out.push(svgElement('text', { class: 'axis', x: 2, y: at + 4 }, text));
   }
-  const rangeMs = range.end - range.start;
-  for (let i = 0; i < TICKS; i++) {
-    const ms = range.start + ((i + 0.5) / TICKS) * rangeMs;
-    const text = formatTime(ms, rangeMs);
-    const place = { class: 'axis', x: x(ms), y: HEIGHT - 4, 'text-anchor': 'middle' };
-    out.push(svgElement('text', place, text));
-  }
   return out;
 }
 
-/** Runs of neighbouring steps as lines, a single step as a dot. */
+/** Of neighbouring points: profiles come more rarely than steps where the range is short. */
+function usualGap(points) {
+  const gaps = points.slice(1).map(([ms], i) => ms - points[i][0]);
+  return gaps.sort((a, b) => a - b)[gaps.length >>> 1] ?? 0;
+}
+
+/** Runs of neighbouring points as lines, a single one as a dot. */
 function lineElements(points, stepMs, color, { x, y }) {
+  const gapMax = 1.5 * Math.max(stepMs, usualGap(points));
   const runs = [];
   let last = Number.NEGATIVE_INFINITY;
   for (const point of points) {
-    if (point[0] - last > stepMs * 1.5) runs.push([]);
+    if (point[0] - last > gapMax) runs.push([]);
     runs.at(-1).push(point);
     last = point[0];
   }
@@ -143,9 +140,4 @@ function drawLegend(legend, lines, hidden) {
   );
   legend.replaceChildren(...(lines.length > 1 || lines[0]?.name !== 'total' ? entries : []));
   if (hidden > 0) legend.append(element('span', {}, `${hidden} more are not shown`));
-}
-
-function labelText(labels) {
-  const pairs = Object.entries(labels).map(([name, value]) => `${name}=${value}`);
-  return pairs.length === 0 ? 'total' : pairs.join(', ');
 }

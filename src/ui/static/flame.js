@@ -29,9 +29,18 @@ export function flameView(container, details) {
   let drawn;
 
   function draw(tree) {
-    clear();
     const root = nestedTree(tree);
-    const text = (d) => frameText(d.data, root.value, tree.unit);
+    drawNested(root, {
+      text: (node) => frameText(node, root.value, tree.unit),
+      searchText: (sum, total) =>
+        `${formatValue(sum, tree.unit)} of ${formatValue(total, tree.unit)} (${formatPercent(sum, total)})`,
+    });
+  }
+
+  /** Nested objects with `name`, `value` and `children`, and how to speak of them; `color` in place of the library's. */
+  function drawNested(root, look) {
+    clear();
+    const text = (d) => look.text(d.data);
     chart = flamegraph()
       .width(Math.max(300, container.clientWidth))
       .cellHeight(ROW_HEIGHT)
@@ -44,13 +53,15 @@ export function flameView(container, details) {
       .tooltip(tooltip.defaultFlamegraphTooltip().text(text))
       .setSearchMatch((d, term) => term !== '' && d.data.name.toLowerCase().includes(term))
       .setSearchHandler((_, sum, total) => {
-        details.textContent = `search: ${formatValue(sum, tree.unit)} of ${formatValue(total, tree.unit)} (${formatPercent(sum, total)})`;
+        details.textContent = `search: ${look.searchText(sum, total)}`;
       })
       .onHover((d) => {
         details.textContent = text(d);
       });
+    const { color } = look;
+    if (color !== undefined) chart.color((d, own) => (d.highlight ? own : color(d.data)));
     globalThis.d3.select(container).datum(root).call(chart);
-    drawn = tree;
+    drawn = { root, look };
   }
 
   function clear() {
@@ -63,6 +74,7 @@ export function flameView(container, details) {
 
   return {
     draw,
+    drawNested,
     clear,
     search(term) {
       if (term === '') chart?.clear();
@@ -73,7 +85,7 @@ export function flameView(container, details) {
     },
     /** The width changed. */
     redraw() {
-      if (drawn !== undefined) draw(drawn);
+      if (drawn !== undefined) drawNested(drawn.root, drawn.look);
     },
   };
 }

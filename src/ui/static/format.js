@@ -49,6 +49,12 @@ export function formatTime(ms, rangeMs) {
   return new Date(ms).toLocaleString(undefined, { ...options, hour12: false });
 }
 
+export function formatLabels(labels) {
+  return Object.entries(labels)
+    .map(([name, value]) => `${name}=${value}`)
+    .join(', ');
+}
+
 /** For `<input type="datetime-local">`, in the reader's time zone. */
 export function toLocalInput(ms) {
   const date = new Date(ms);

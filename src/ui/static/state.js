@@ -9,7 +9,14 @@ const RANGE_MS = {
   '7d': 604_800_000,
 };
 
+/** Where the time that is compared with begins, before that of what is looked at; empty: as long before as it is long. */
+const BASE_MS = { same: 0, '1h': 3_600_000, '1d': 86_400_000, '7d': 604_800_000 };
+
+/** What of the page is shown; the flame graph if empty. */
+export const VIEWS = ['', 'compare', 'heatmap', 'growth'];
+
 const DEFAULTS = {
+  view: '',
   type: '',
   selector: '',
   range: '15m',
@@ -19,6 +26,9 @@ const DEFAULTS = {
   group: '',
   span: '',
   trace: '',
+  profile: '',
+  baseTime: '',
+  baseSelector: '',
   focus: '',
   ignore: '',
   hide: '',
@@ -47,6 +57,7 @@ export function readState() {
   for (const key of Object.keys(DEFAULTS)) state[key] = hash.get(key) ?? DEFAULTS[key];
   if (state.range !== 'custom' && !Object.hasOwn(RANGE_MS, state.range))
     state.range = DEFAULTS.range;
+  if (!VIEWS.includes(state.view)) state.view = DEFAULTS.view;
   return state;
 }
 
@@ -70,6 +81,13 @@ export function rangeOf(state) {
   if (!(start > 0 && end > start))
     throw new Error('The end of the range must lie after its start.');
   return { start, end };
+}
+
+/** What a range is compared with: parameters of a comparison. */
+export function baseOf(state, { start, end }) {
+  const shift = BASE_MS[state.baseTime] ?? end - start;
+  const baseSelector = state.baseSelector === '' ? state.selector : state.baseSelector;
+  return { baseSelector, baseStart: start - shift, baseEnd: end - shift };
 }
 
 /** Adds `name="value"` to a selector, in place of an equality on the same label. */

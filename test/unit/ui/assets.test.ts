@@ -9,6 +9,17 @@ let assets: Map<string, UiAsset>;
 let withMatcher: (selector: string, name: string, value: string) => string;
 let stackFilters: (state: object) => object;
 let stackView: (state: object) => object;
+let baseOf: (state: object, range: object) => object;
+let mergedTrees: (now: object, base: object) => MergedNode;
+let changeColor: (node: object, significant: ReadonlySet<string>) => string;
+
+interface MergedNode {
+  readonly name: string;
+  readonly value: number;
+  readonly now: number;
+  readonly base: number;
+  readonly children: readonly MergedNode[];
+}
 
 function text(path: string): string {
   return new TextDecoder().decode(assets.get(path)?.body);
@@ -22,8 +33,15 @@ beforeAll(async () => {
     withMatcher: typeof withMatcher;
     stackFilters: typeof stackFilters;
     stackView: typeof stackView;
+    baseOf: typeof baseOf;
   };
-  ({ withMatcher, stackFilters, stackView } = module);
+  ({ withMatcher, stackFilters, stackView, baseOf } = module);
+  const trees: string = join(root, 'src/ui/static/merged-trees.js');
+  const merged = (await import(trees)) as {
+    mergedTrees: typeof mergedTrees;
+    changeColor: typeof changeColor;
+  };
+  ({ mergedTrees, changeColor } = merged);
 });
 
 describe('the page', () => {
@@ -88,6 +106,52 @@ describe('what is asked of stacks', () => {
   it('has a control on the page for each', () => {
     const ids = ['focus', 'ignore', 'hide', 'show', 'granularity', 'inverted', 'collapseRecursion'];
     for (const id of ids) expect(text('/')).toContain(`id="${id}"`);
+  });
+});
+
+describe('baseOf', () => {
+  const range = { start: 100_000_000, end: 103_600_000 };
+  it.each([
+    [{ baseTime: '', baseSelector: '' }, 96_400_000, 100_000_000, '{a="1"}'],
+    [{ baseTime: 'same', baseSelector: '{a="2"}' }, 100_000_000, 103_600_000, '{a="2"}'],
+    [{ baseTime: '1d', baseSelector: '' }, 13_600_000, 17_200_000, '{a="1"}'],
+    [{ baseTime: 'nonsense', baseSelector: '' }, 96_400_000, 100_000_000, '{a="1"}'],
+  ])('%o', (state, baseStart, baseEnd, baseSelector) => {
+    const base = baseOf({ selector: '{a="1"}', ...state }, range);
+    expect(base).toEqual({ baseSelector, baseStart, baseEnd });
+  });
+});
+
+describe('two trees as one', () => {
+  const tree = (total: number, names: string[], parent: number[], value: number[]): object => ({
+    total: String(total),
+    names,
+    nodes: { parent, name: names.map((_, i) => i), value: value.map(String) },
+  });
+  const now = tree(8, ['total', 'main', 'a', 'b'], [-1, 0, 1, 1], [8, 8, 6, 2]);
+  const base = tree(4, ['all', 'main', 'c', 'a'], [-1, 0, 1, 1], [4, 4, 3, 1]);
+
+  it('have each path once, as wide as its shares of both', () => {
+    const root = mergedTrees(now, base);
+    expect([root.name, root.value, root.now, root.base]).toEqual(['total', 2, 1, 1]);
+    const [main] = root.children;
+    expect(main?.children.map((n) => [n.name, n.value, n.now, n.base])).toEqual([
+      ['a', 1, 0.75, 0.25],
+      ['b', 0.25, 0.25, 0],
+      ['c', 0.75, 0, 0.75],
+    ]);
+  });
+
+  it('are one tree where the other is empty', () => {
+    const empty = tree(0, ['total'], [-1], [0]);
+    expect(mergedTrees(empty, base).children[0]?.children.map((n) => n.base)).toEqual([0.75, 0.25]);
+  });
+
+  it('are red for more, blue for less, and grey for what may be chance', () => {
+    const color = (name: string, more: number): string =>
+      changeColor({ name, now: 0.5 + more, base: 0.5 }, new Set(['a', 'total']));
+    const colors = [color('a', 0.3), color('a', -0.05), color('b', 0.3), color('total', 0.3)];
+    expect(colors).toEqual(['rgb(235,0,0)', 'rgb(103,103,235)', color('b', 0), color('b', 0)]);
   });
 });
 
