@@ -315,11 +315,10 @@ export class QueryEngine implements QueryApi {
     const moments = new Moments();
     const profilesMax = LIMITS.diffProfilesMax;
     const observed = await this.observe(own, { numbers, observer: moments, profilesMax });
-    const { profiles } = observed;
     const missing = missingOf([top.stats, observed]);
     const stats = { ...top.stats, missing };
     const side = { total: top.total, durationNs, observedProfiles: moments.profiles, stats };
-    return { top, moments, profiles, side };
+    return { top, moments, side };
   }
 
   /** Reads single profiles for who looks at how they differ. */

@@ -1,4 +1,4 @@
-import type { GraphQuery, HiddenPart, QueryApi, QueryStats } from '../query/api.js';
+import type { GraphQuery, HiddenPart, MissingPart, QueryApi, QueryStats } from '../query/api.js';
 import { checkFormat, formatInfo, isRendered, type MergeFormat } from '../query/formats.js';
 import type { OptionValues } from '../query/option-tables.js';
 import { sandwichJson, topJson, treeJson } from './http-json.js';
@@ -28,10 +28,26 @@ const NOT_ASCII = /[^ -~]/g;
 /** JSON in ASCII, as a header has to be. */
 export function aboutText({ stats, hidden }: AboutAnswer): string {
   const { missing, ...counts } = stats;
-  const parts = missing.slice(0, MISSING_MAX).map(({ part, code }) => ({ part, code }));
   const value = String(hidden.value);
-  const text = JSON.stringify({ ...counts, hidden: { ...hidden, value }, missing: parts });
-  return text.replaceAll(
+  return asciiJson({ ...counts, hidden: { ...hidden, value }, missing: shownParts(missing) });
+}
+
+/** Of an answer that says nothing of itself but what it lacks. */
+export function missingHeaders(missing: readonly MissingPart[]): Record<string, string> {
+  return {
+    [ABOUT_HEADER]: asciiJson({ missing: shownParts(missing) }),
+    [PARTIAL_HEADER]: String(missing.length > 0),
+  };
+}
+
+const PARTIAL_HEADER = 'basalt-partial';
+
+function shownParts(missing: readonly MissingPart[]): readonly object[] {
+  return missing.slice(0, MISSING_MAX).map(({ part, code }) => ({ part, code }));
+}
+
+function asciiJson(value: object): string {
+  return JSON.stringify(value).replaceAll(
     NOT_ASCII,
     (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
   );
@@ -39,7 +55,7 @@ export function aboutText({ stats, hidden }: AboutAnswer): string {
 
 export function aboutHeaders(about: AboutAnswer): Record<string, string> {
   const isPartial = about.stats.missing.length > 0;
-  return { [ABOUT_HEADER]: aboutText(about), 'basalt-partial': String(isPartial) };
+  return { [ABOUT_HEADER]: aboutText(about), [PARTIAL_HEADER]: String(isPartial) };
 }
 
 export async function mergeAnswer(

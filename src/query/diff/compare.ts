@@ -6,8 +6,6 @@ import { discoveries, welchP } from './statistics.js';
 export interface ComparedSide {
   readonly top: TopTable;
   readonly moments: Moments;
-  /** Of the whole side, whether they were looked at or not. */
-  readonly profiles: number;
 }
 
 interface Sums {
@@ -34,9 +32,8 @@ export function compareSides(
   const rows = rowsOf(base.top, other.top, settings.numbers);
   const p = (kind: 'self' | 'total'): readonly (number | undefined)[] =>
     rows.map(({ number }) =>
-      welchP(
-        base.moments.estimate(number, kind, base.profiles),
-        other.moments.estimate(number, kind, other.profiles),
+      repeatable(
+        welchP(base.moments.estimate(number, kind), other.moments.estimate(number, kind)),
       ),
     );
   const selfP = p('self');
@@ -58,6 +55,13 @@ export function compareSides(
     }),
   );
   return functions.sort(bySize);
+}
+
+const P_DIGITS = 9;
+
+/** The last digits depend on the order in which profiles are stored, which compaction changes. */
+function repeatable(p: number | undefined): number | undefined {
+  return p === undefined ? undefined : Number(p.toPrecision(P_DIGITS));
 }
 
 function rowsOf(base: TopTable, other: TopTable, numbers: FunctionNumbers): readonly Row[] {

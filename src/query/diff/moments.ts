@@ -80,7 +80,6 @@ export class Moments implements Observer {
   readonly #self = new Sums();
   readonly #total = new Sums();
   readonly #samples: number[] = [];
-  #seen = 0;
   #profiles = 0;
   #sum = 0;
   #squares = 0;
@@ -93,7 +92,6 @@ export class Moments implements Observer {
 
   endProfile(): void {
     const { self, total, sum } = this.#open;
-    this.#seen++;
     // A profile of nothing that counts says nothing about shares: it must not pass for one more observation.
     if (sum === 0) {
       this.#open.clear();
@@ -118,10 +116,10 @@ export class Moments implements Observer {
   }
 
   /**
-   * The share of a function in all, of `profiles` profiles of which some were looked at, with or without a value that counts: the ratio of two sums, whose
-   * variance is that of the residuals x - share * T by the delta method.
+   * The share of a function in all of the profiles that were looked at: the ratio of two sums, whose variance is that of the
+   * residuals x - share * T by the delta method. What was not looked at makes it no surer.
    */
-  estimate(f: number, kind: 'self' | 'total', profiles: number): ShareEstimate {
+  estimate(f: number, kind: 'self' | 'total'): ShareEstimate {
     const sums = kind === 'self' ? this.#self : this.#total;
     const freedom = this.#profiles - 1;
     if (this.#sum === 0 || freedom < 1) return { share: 0, variance: 0, freedom: 0 };
@@ -130,8 +128,7 @@ export class Moments implements Observer {
       (sums.squares[f] ?? 0) - 2 * share * (sums.products[f] ?? 0) + share * share * this.#squares;
     const mean = this.#sum / this.#profiles;
     // Rounding can leave a little less than nothing.
-    const counted = (profiles * this.#profiles) / this.#seen;
-    const variance = Math.max(0, residuals) / freedom / (counted * mean * mean);
+    const variance = Math.max(0, residuals) / freedom / (this.#profiles * mean * mean);
     return { share, variance, freedom };
   }
 }

@@ -36,6 +36,7 @@ import type { CallContext } from '../query-messages.js';
 import { queriedTenantsOf, TENANT_HEADER } from '../tenant.js';
 import { diffOf, flameGraphDiffMessage, flameGraphMessage } from './flame-graph.js';
 import { listedLabels, listedNames, readsAnyName } from './labels.js';
+import { NotedApi } from './noted-api.js';
 import { decodedProfile, opaqueProfile } from './profile-message.js';
 import {
   ALL_TIME,
@@ -292,29 +293,34 @@ function querierCall({ requestHeader, signal }: HandlerContext): QuerierCall {
 export function querierService(options: ConnectOptions): ServiceImpl<typeof QuerierService> {
   const run = (method: string) => {
     const guard = new Guard(options, `${QuerierService.typeName}/${method}`);
-    return <I, O>(work: (call: QuerierCall, request: I) => Promise<O>) =>
+    return <I, O>(work: (q: Querier, call: QuerierCall, request: I) => Promise<O>) =>
       (request: I, context: HandlerContext): Promise<O> =>
-        guard.unary(context, async () => await work(querierCall(context), request));
+        guard.unary(context, async () => {
+          const noted = new NotedApi(options.query);
+          const answer = await work(new Querier(noted.api), querierCall(context), request);
+          for (const [name, value] of Object.entries(noted.headers()))
+            context.responseHeader.set(name, value);
+          return answer;
+        });
   };
-  const q = new Querier(options.query);
   return {
-    profileTypes: run('ProfileTypes')((call, request) => q.profileTypes(call, request)),
-    labelNames: run('LabelNames')((call, request) => q.labelNames(call, request)),
-    labelValues: run('LabelValues')((call, request) => q.labelValues(call, request)),
-    series: run('Series')((call, request) => q.series(call, request)),
-    selectMergeStacktraces: run('SelectMergeStacktraces')((call, request) =>
+    profileTypes: run('ProfileTypes')((q, call, request) => q.profileTypes(call, request)),
+    labelNames: run('LabelNames')((q, call, request) => q.labelNames(call, request)),
+    labelValues: run('LabelValues')((q, call, request) => q.labelValues(call, request)),
+    series: run('Series')((q, call, request) => q.series(call, request)),
+    selectMergeStacktraces: run('SelectMergeStacktraces')((q, call, request) =>
       q.selectMergeStacktraces(call, request),
     ),
-    selectMergeSpanProfile: run('SelectMergeSpanProfile')((call, request) =>
+    selectMergeSpanProfile: run('SelectMergeSpanProfile')((q, call, request) =>
       q.selectMergeSpanProfile(call, request),
     ),
-    selectMergeProfile: run('SelectMergeProfile')((call, request) =>
+    selectMergeProfile: run('SelectMergeProfile')((q, call, request) =>
       q.selectMergeProfile(call, request),
     ),
-    selectSeries: run('SelectSeries')((call, request) => q.selectSeries(call, request)),
-    selectHeatmap: run('SelectHeatmap')((call, request) => q.selectHeatmap(call, request)),
-    diff: run('Diff')((call, request) => q.diff(call, request)),
-    getProfileStats: run('GetProfileStats')((call) => q.getProfileStats(call)),
-    analyzeQuery: run('AnalyzeQuery')((call, request) => q.analyzeQuery(call, request)),
+    selectSeries: run('SelectSeries')((q, call, request) => q.selectSeries(call, request)),
+    selectHeatmap: run('SelectHeatmap')((q, call, request) => q.selectHeatmap(call, request)),
+    diff: run('Diff')((q, call, request) => q.diff(call, request)),
+    getProfileStats: run('GetProfileStats')((q, call) => q.getProfileStats(call)),
+    analyzeQuery: run('AnalyzeQuery')((q, call, request) => q.analyzeQuery(call, request)),
   };
 }

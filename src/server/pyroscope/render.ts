@@ -14,12 +14,12 @@ import { JSON_TYPE, type Reply } from '../http-respond.js';
 import { JsonText } from '../json-text.js';
 import { parseAttime } from './attime.js';
 import { diffOf } from './flame-graph.js';
+import { NotedApi } from './noted-api.js';
 import { parseQuery } from './query-text.js';
 import type { RenderPath } from './render-paths.js';
 import { ALL_TIME, type Range } from './requests.js';
 
 const MAX_NODES_DEFAULT = 8_192;
-const DOT_SOURCE_NODES = 512;
 const DOT_NODES_DEFAULT = 100;
 const TIMELINE_POINTS_MAX = 1_500;
 const TIMELINE_STEP_MS_MIN = 15_000;
@@ -74,7 +74,7 @@ async function render(call: ApiCall): Promise<Reply> {
   const parameters = parametersOf(call.search);
   const query = sideOf(call, parameters, { query: 'query', from: 'from', until: 'until' });
   if (parameters.get('format') === 'dot') {
-    const tree = await call.query.mergeTree({ ...query, maxNodes: DOT_SOURCE_NODES });
+    const tree = await call.query.mergeTree({ ...query, maxNodes: LIMITS.treeNodesMax });
     const dot =
       tree.total === 0n ? '' : dotOf(tree, maxNodesOf(parameters, DOT_NODES_DEFAULT)).text;
     return { contentType: 'text/plain; charset=utf-8', body: Buffer.from(dot) };
@@ -204,8 +204,16 @@ async function labelValues(call: ApiCall): Promise<Reply> {
   return { contentType: JSON_TYPE, body: new JsonText().strings(values).finish() };
 }
 
+function noted(run: ApiRoute['run']): ApiRoute['run'] {
+  return async (call) => {
+    const own = new NotedApi(call.query);
+    const reply = await run({ ...call, query: own.api });
+    return { ...reply, headers: own.headers() };
+  };
+}
+
 export const RENDER_ROUTES: Readonly<Record<RenderPath, ApiRoute['run']>> = {
-  '/pyroscope/render': render,
-  '/pyroscope/render-diff': renderDiff,
-  '/pyroscope/label-values': labelValues,
+  '/pyroscope/render': noted(render),
+  '/pyroscope/render-diff': noted(renderDiff),
+  '/pyroscope/label-values': noted(labelValues),
 };
