@@ -467,11 +467,12 @@ export class Compactor implements AsyncDisposable {
     const base = await manifests.load(tenantId, { signal });
     if (base.seriesTombstones.length === 0) return;
     const own: SegmentPosition[] = [];
-    for (const segment of (await segments.position()).segments) {
+    const known = (await segments.position()).segments;
+    for (const segment of known) {
       const isTheirs = segment.sealed && !(await this.#tenantsOf(segment)).includes(tenantId);
       if (!isTheirs) own.push(segment);
     }
-    const idle = new Set(idleTombstones(base, own).map((t) => t.id));
+    const idle = new Set(idleTombstones(base, known, own).map((t) => t.id));
     if (idle.size === 0) return;
     try {
       await manifests.commit(base, (now) => ({

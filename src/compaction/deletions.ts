@@ -7,7 +7,13 @@ import type { SegmentPosition } from '../log/segment-view.js';
 import { CarryBuilder, decodeCarry, decodeCarryOrigin, withDeletions } from '../manifest/carry.js';
 import { carryKey } from '../manifest/object-keys.js';
 import { coversSegment, Removals, tombstonesOf } from '../manifest/series-removal.js';
-import type { CarryRef, Manifest, ManifestBlock, SeriesTombstone } from '../manifest/types.js';
+import type {
+  CarryRef,
+  Manifest,
+  ManifestBlock,
+  SeriesTombstone,
+  Watermark,
+} from '../manifest/types.js';
 import { sequenceOf } from '../manifest/watermarks.js';
 import type { CompactionDependencies } from './dependencies.js';
 import type { Undo } from './level-zero.js';
@@ -76,18 +82,26 @@ export async function compactCarry(
 }
 
 /**
- * Ids of the tombstones that nothing is to be read through any more: no block, no carry, and no segment that still has
- * something of the tenant (`segments`) above its watermark.
+ * The tombstones that nothing is to be read through any more: no block, no carry, and no segment that still has
+ * something of the tenant (`own`) above its watermark. `known` are all segments that the caller has heard of: a tombstone
+ * that covers later ones came after that, and stays.
  */
 export function idleTombstones(
   manifest: Manifest,
-  segments: readonly SegmentPosition[],
+  known: readonly SegmentPosition[],
+  own: readonly SegmentPosition[],
 ): readonly SeriesTombstone[] {
   const marked = new Set(
     [...manifest.blocks, ...manifest.carries].flatMap((m) => m.seriesTombstones),
   );
-  const open = segments.filter((s) => s.sequence > sequenceOf(manifest.watermarks, s.instance));
+  const open = own.filter((s) => s.sequence > sequenceOf(manifest.watermarks, s.instance));
+  const isHeardOf = ({ instance, sequence }: Watermark): boolean =>
+    sequence <= sequenceOf(manifest.watermarks, instance) ||
+    known.some((segment) => segment.instance === instance && segment.sequence >= sequence);
   return manifest.seriesTombstones.filter(
-    (t) => !marked.has(t.id) && !open.some((segment) => coversSegment(t, segment)),
+    (t) =>
+      !marked.has(t.id) &&
+      t.covered.every(isHeardOf) &&
+      !open.some((segment) => coversSegment(t, segment)),
   );
 }

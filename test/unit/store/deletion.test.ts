@@ -71,6 +71,23 @@ function everything(): string {
 }
 
 describe('a deletion', () => {
+  it('that is called while a compaction runs is not forgotten by it', async () => {
+    const store = await open();
+    for (let i = 0; i < 50; i++) await write(store, { service: 'other', ageMs: HOUR_MS + i });
+    // It knows the log up to here.
+    const running = store.compact();
+    await write(store, { ageMs: HOUR_MS });
+    await store.delete({ selector: '{service_name="shop"}' });
+    expect(await total(store, '{service_name="shop"}')).toBe(0n);
+    await running;
+    expect(await total(store, '{service_name="shop"}')).toBe(0n);
+    await store.compact({ full: true });
+    expect(await total(store, '{service_name="shop"}')).toBe(0n);
+    expect(await store.deletions()).toEqual([]);
+    expect(everything()).not.toContain('shop');
+    await store.close();
+  });
+
   it('takes effect at once in the log and in blocks, and leaves the rest', async () => {
     for (const isCompacted of [false, true]) {
       const store = await open();
