@@ -9,6 +9,8 @@ export interface BlockLookup {
   lastStartNs(tenantId: string, seriesKey: string): Promise<bigint | undefined>;
   /** Whether blocks hold this profile, and it was not deleted. */
   contains(profile: StoredProfileKey): Promise<boolean>;
+  /** The last segment of this log that the tenant's blocks have, 0 for none. */
+  consumedUpTo(tenantId: string, instance: string): Promise<number>;
   /** Deletions of the tenant that some of its data may not have seen yet. */
   tombstones(tenantId: string): Promise<readonly SeriesTombstone[]>;
 }

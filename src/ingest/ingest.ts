@@ -23,6 +23,7 @@ import type { BlockLookup } from './block-lookup.js';
 import { COMMIT_SETTINGS, CommitQueue, type CommitSettings } from './commit-queue.js';
 import { decodeWriteRequest } from './envelope.js';
 import { LogDeletions } from './log-deletions.js';
+import { LogNumbers } from './log-numbers.js';
 import { Lookups, type ProfileRef } from './lookups.js';
 import { type PreparedProfile, type ProfileGroup, prepareProfile } from './prepare.js';
 import { profileKey, SeriesRegistry, type SeriesState } from './series-registry.js';
@@ -177,6 +178,7 @@ export class Ingest implements IngestApi {
       store: this.#store,
       registry: this.#registry,
       deletions: this.#deletions,
+      numbers: new LogNumbers(log, this.#store, () => this.#seal()),
     };
     this.#ageLoop = this.#sealWhenAged();
   }

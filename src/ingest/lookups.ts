@@ -1,5 +1,6 @@
 /** What the blocks answered for one request, and whether that still holds. */
 import type { BlockLookup } from './block-lookup.js';
+import type { LogNumbers } from './log-numbers.js';
 import type { SeriesRegistry, SeriesState } from './series-registry.js';
 import type { StoredIn } from './stored-in.js';
 
@@ -39,18 +40,21 @@ export class Lookups {
   attempts = 0;
 
   readonly #deletions: Deletions;
+  readonly #numbers: Pick<LogNumbers, 'pass'>;
 
   constructor(
     parts: {
       readonly store: BlockLookup;
       readonly registry: SeriesRegistry;
       readonly deletions: Deletions;
+      readonly numbers: Pick<LogNumbers, 'pass'>;
     },
     tenantId: string,
   ) {
     this.#store = parts.store;
     this.#registry = parts.registry;
     this.#deletions = parts.deletions;
+    this.#numbers = parts.numbers;
     this.#tenantId = tenantId;
   }
 
@@ -78,6 +82,7 @@ export class Lookups {
     this.attempts++;
     const epoch = this.#registry.epoch(tenantId);
     const seriesKey = state.key;
+    await this.#numbers.pass(tenantId);
     if (!this.#deletions.areKnown(tenantId)) await this.#deletions.learn(tenantId);
     if (!state.isLookedUp) {
       const last = await this.#store.lastStartNs(tenantId, seriesKey);

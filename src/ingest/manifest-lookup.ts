@@ -11,6 +11,7 @@ import { seriesFromKey } from '../log/series-key.js';
 import type { ManifestStore } from '../manifest/manifest-store.js';
 import { Removals, tombstonesOf } from '../manifest/series-removal.js';
 import type { Manifest, SeriesTombstone } from '../manifest/types.js';
+import { sequenceOf } from '../manifest/watermarks.js';
 import { seriesKey } from '../model/series.js';
 import type { BlockLookup, StoredProfileKey } from './block-lookup.js';
 
@@ -84,6 +85,10 @@ export class ManifestLookup implements BlockLookup {
     // A merge may have dropped it since, for nothing was left of it: that is told to nobody.
     this.invalidate(tenantId);
     return (await this.#again(tenantId, find)) !== 'none';
+  }
+
+  async consumedUpTo(tenantId: string, instance: string): Promise<number> {
+    return sequenceOf((await this.#tenant(tenantId)).manifest.watermarks, instance);
   }
 
   async tombstones(tenantId: string): Promise<readonly SeriesTombstone[]> {

@@ -96,6 +96,8 @@ export class LocalLog {
   #file: AppendFile | undefined;
   readonly #mutex = new Mutex();
   #isClosed = false;
+  /** The least number that a new segment may have. */
+  #sequenceMin = 1;
   failedAppends = 0;
   failedSeals = 0;
 
@@ -187,6 +189,14 @@ export class LocalLog {
     });
   }
 
+  /**
+   * From the next commit that starts a segment on, numbers are above `sequence`: someone has consumed that far, of a log
+   * that was longer than this one is.
+   */
+  beginAfter(sequence: number): void {
+    this.#sequenceMin = Math.max(this.#sequenceMin, sequence + 1);
+  }
+
   /** Seals the open segment if it has a commit. */
   seal(): Promise<void> {
     return this.#mutex.run(async () => {
@@ -243,14 +253,18 @@ export class LocalLog {
   async #startSegment(): Promise<void> {
     const { open } = this;
     if (open !== undefined) {
-      if (open.index.commits.length === 0) return;
-      await this.#sealLast(open);
+      const isEmpty = open.index.commits.length === 0;
+      if (isEmpty && open.sequence >= this.#sequenceMin) return;
+      if (isEmpty) {
+        open.isSealed = true;
+        await this.#closeFile();
+      } else await this.#sealLast(open);
     }
     this.#pushSegment();
   }
 
   #pushSegment(): LogSegment {
-    const sequence = (this.#segments.at(-1)?.sequence ?? 0) + 1;
+    const sequence = Math.max(this.#sequenceMin, (this.#segments.at(-1)?.sequence ?? 0) + 1);
     const segment: LogSegment = {
       sequence,
       path: `${this.#dir}/${segmentFileName(sequence)}`,

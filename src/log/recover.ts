@@ -7,6 +7,7 @@ import { isKind } from '../base/errors.js';
 import type { Clock } from '../env/clock.js';
 import { releaseMemory } from '../env/release-memory.js';
 import type { FileSystem } from '../env/files.js';
+import { isMisplaced, moveMisplaced } from './misplaced.js';
 import {
   COMMIT_FOOTER,
   HEADER_BYTES,
@@ -60,7 +61,7 @@ const COLLECTED_BYTES_MIN = 16 << 20;
 export async function recoverSegments(
   input: RecoverInput,
 ): Promise<{ readonly segments: RecoveredSegment[]; readonly recovery: LogRecovery }> {
-  const sequences = await listSequences(input.files, input.dir);
+  const sequences = await moveMisplaced(input, await listSequences(input.files, input.dir));
   const segments: RecoveredSegment[] = [];
   const damaged: DamagedSegment[] = [];
   let tornSegments = 0;
@@ -75,24 +76,27 @@ export async function recoverSegments(
     const isFenced = fence.sequence === sequence + 1 && fence.previousBytes > 0;
     const durableBytes = isFenced ? fence.previousBytes : undefined;
     const scan = scanSegment({ bytes, sequence, durableBytes });
-    if (scan.tornBytes > 0) {
+    const isHeaderLost = scan.header === undefined && scan.index.commits.length > 0;
+    const { header } = scan;
+    const isForeign = header !== undefined && isMisplaced(header, input.instance, sequence);
+    if (scan.tornBytes > 0 && !isForeign) {
       tornSegments++;
       tornBytes += scan.tornBytes;
     }
-    const isHeaderLost = scan.header === undefined && scan.index.commits.length > 0;
     let sizeBytes = Math.max(scan.goodBytes, HEADER_BYTES);
     let { hasFooter } = scan;
-    if (scan.damagedBytes > 0 || isHeaderLost) {
+    if (scan.damagedBytes > 0 || isHeaderLost || isForeign) {
       const whole = repaired({ ...input, path, bytes, scan, sequence });
       // First the copy, then the cut: a crash between the two does it again.
       const keptAs = await keepCopy(input.files, path, bytes);
       await input.files.writeReplace(path, whole);
-      damaged.push({ sequence, keptAs, lostBytes: scan.damagedBytes });
+      const lostBytes = isForeign ? bytes.length - HEADER_BYTES : scan.damagedBytes;
+      damaged.push({ sequence, keptAs, lostBytes });
       sizeBytes = whole.length;
       hasFooter = true;
     } else await cutTornTail({ ...input, path, bytes, scan, sequence });
     segments.push({ sequence, path, index: scan.index, hasFooter, sizeBytes });
-    fence = { sequence, previousBytes: scan.header?.previousBytes ?? 0 };
+    fence = { sequence, previousBytes: isForeign ? 0 : (header?.previousBytes ?? 0) };
   }
   // The rest of the process would keep what was read here until it needs as much itself, which a quiet one never does.
   if (readBytes > COLLECTED_BYTES_MIN) releaseMemory();
@@ -154,8 +158,9 @@ function newHeader({ instance, sequence, clock }: RepairInput): Uint8Array {
  * footer the file is a whole segment, however long the next one's header says it once was.
  */
 function repaired(input: RepairInput): Uint8Array {
-  const { scan, bytes, sequence } = input;
-  const header = scan.header === undefined ? newHeader(input) : bytes.subarray(0, HEADER_BYTES);
+  const { scan, bytes, sequence, instance } = input;
+  const isOwn = scan.header !== undefined && !isMisplaced(scan.header, instance, sequence);
+  const header = isOwn ? bytes.subarray(0, HEADER_BYTES) : newHeader(input);
   const good = bytes.subarray(HEADER_BYTES, Math.max(scan.goodBytes, HEADER_BYTES));
   if (scan.hasFooter) return Buffer.concat([header, good]);
   const payload = scan.index.encode();

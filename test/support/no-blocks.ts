@@ -4,5 +4,6 @@ import type { BlockLookup } from '../../src/ingest/block-lookup.js';
 export const NO_BLOCKS: BlockLookup = {
   lastStartNs: async () => undefined,
   contains: async () => false,
+  consumedUpTo: async () => 0,
   tombstones: async () => [],
 };

@@ -24,6 +24,10 @@ class ListedBlocks implements BlockLookup {
     return last;
   }
 
+  async consumedUpTo(): Promise<number> {
+    return 0;
+  }
+
   async tombstones(): Promise<[]> {
     return [];
   }
