@@ -32,9 +32,7 @@ export function compareSides(
   const rows = rowsOf(base.top, other.top, settings.numbers);
   const p = (kind: 'self' | 'total'): readonly (number | undefined)[] =>
     rows.map(({ number }) =>
-      repeatable(
-        welchP(base.moments.estimate(number, kind), other.moments.estimate(number, kind)),
-      ),
+      repeatable(welchP(base.moments.estimate(number, kind), other.moments.estimate(number, kind))),
     );
   const selfP = p('self');
   const totalP = p('total');
