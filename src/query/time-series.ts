@@ -209,8 +209,9 @@ async function addSamples(
   const flush = (): void => {
     if (current < 0) return;
     const step = stepOf(source.profiles.startNs[current]!);
+    const profiles = source.profiles.profileCounts?.[current] ?? 1;
     profile.take((g, low, high) => {
-      if (request.measure === 'profiles') targetOf(g).add(step, 1, 0);
+      if (request.measure === 'profiles') targetOf(g).add(step, profiles, 0);
       else if (takesMax) targetOf(g).raise(step, low, high);
       else targetOf(g).add(step, low, high);
     });

@@ -21,12 +21,12 @@ const NS_PER_MS = 1_000_000n;
 
 /**
  * The blocks whose sums lack a label that the selector names: what it names stays in them. Throws `invalid` PS_DELETE_SUMS
- * where sums that hold more than that would go.
+ * where sums that hold more than that would go. `isLost`: blocks that are not there are damage, not a race.
  */
 export async function checkSums(
   bucket: Bucket,
   { tenantId, blocks }: Manifest,
-  range: DeletedRange,
+  range: DeletedRange & { readonly isLost: boolean },
 ): Promise<number> {
   const selector = compileSelector(range.selector);
   const touched = blocks.filter((block) => overlaps(block, range));
@@ -54,11 +54,11 @@ async function keepsSums(
   of: {
     readonly block: ManifestBlock;
     readonly selector: CompiledSelector;
-    readonly range: DeletedRange;
+    readonly range: DeletedRange & { readonly isLost: boolean };
   },
 ): Promise<boolean> {
   const { block, selector, range } = of;
-  const table = await seriesOf(bucket, tenantId, block.blockId);
+  const table = await seriesOf(bucket, tenantId, { ...block, isLost: range.isLost });
   if (table === undefined) return false;
   const { sums } = table;
   const matched = table.series
@@ -85,14 +85,14 @@ async function keepsSums(
 async function seriesOf(
   bucket: Bucket,
   tenantId: string,
-  blockId: string,
+  { blockId, isLost }: { readonly blockId: string; readonly isLost: boolean },
 ): Promise<{ readonly sums: BlockSums; readonly series: readonly BlockSeries[] } | undefined> {
   try {
     const reader = await openBlock(bucket, tenantId, blockId);
     const { sums } = reader.meta;
     return sums === undefined ? undefined : { sums, series: await reader.series() };
   } catch (error) {
-    if (!isKind(error, 'corrupt')) throw error;
+    if (!isKind(error, 'corrupt') && !(isLost && isKind(error, 'not-found'))) throw error;
     return undefined;
   }
 }

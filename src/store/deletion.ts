@@ -68,6 +68,7 @@ export async function deleteProfiles(
   const { segments } = await ingest.seal();
   const covered = lastSealed(segments);
   try {
+    let goneFrom = -1;
     for (let attempt = 1; ; attempt++) {
       const base = await manifests.load(tenantId);
       checkCount(base);
@@ -75,12 +76,17 @@ export async function deleteProfiles(
       const createdMs = place.environment.clock.nowMs();
       const tombstone = { id, selector, startMs, endMs, createdMs, covered };
       try {
-        const sumsKept = await checkSums(place.bucket, base, { selector, startMs, endMs });
+        // A block that is gone although no newer manifest says so is damaged.
+        const isLost = goneFrom === base.version;
+        const range = { selector, startMs, endMs };
+        const sumsKept = await checkSums(place.bucket, base, { ...range, isLost });
         const next = await manifests.commit(base, (now) => withTombstone(now, tombstone));
         return { ...deletionOf(next, tombstone), sumsKept };
       } catch (error) {
         // Another commit came first, or a block that was looked at has been compacted away.
-        const isRace = isKind(error, 'conflict') || isKind(error, 'not-found');
+        const isGone = isKind(error, 'not-found');
+        if (isGone) goneFrom = base.version;
+        const isRace = isGone || isKind(error, 'conflict');
         if (!isRace || attempt >= COMMIT_ATTEMPTS) throw error;
       }
     }

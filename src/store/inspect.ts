@@ -64,14 +64,15 @@ function sum(numbers: Iterable<number>): number {
 export async function inspectPlace(find: () => Promise<Place>): Promise<Inspection> {
   for (let attempt = 1; ; attempt++) {
     try {
-      return await inspectOnce(await find());
+      return await inspectOnce(await find(), attempt >= LIMITS.queryAttemptsMax);
     } catch (error) {
       if (!isKind(error, 'not-found') || attempt >= LIMITS.queryAttemptsMax) throw error;
     }
   }
 }
 
-async function inspectOnce(place: Place): Promise<Inspection> {
+/** `isLast`: what is not there now is damage, not a race. */
+async function inspectOnce(place: Place, isLast: boolean): Promise<Inspection> {
   const { bucket, environment, position } = place;
   const manifests = new ManifestStore({ bucket, clock: environment.clock, rng: environment.rng });
   const loaded: Manifest[] = [];
@@ -79,7 +80,8 @@ async function inspectOnce(place: Place): Promise<Inspection> {
   for (const tenantId of await manifests.tenants()) {
     const manifest = await manifests.load(tenantId);
     loaded.push(manifest);
-    for (const block of manifest.blocks) blocks.push(await inspectBlock(place, tenantId, block));
+    for (const block of manifest.blocks)
+      blocks.push(await inspectBlock(place, { tenant: tenantId, block, isLast }));
   }
   const objects = { count: 0, bytes: 0 };
   for await (const object of bucket.list({ prefix: '' })) {
@@ -104,10 +106,10 @@ async function inspectOnce(place: Place): Promise<Inspection> {
 
 async function inspectBlock(
   place: Place,
-  tenant: string,
-  block: ManifestBlock,
+  of: { readonly tenant: string; readonly block: ManifestBlock; readonly isLast: boolean },
 ): Promise<InspectedBlock> {
-  const described = await describeBlock(place, tenant, block.blockId);
+  const { tenant, block } = of;
+  const described = await describeBlock(place, of);
   const { tables = {}, columns = {}, ...about } = described;
   return {
     id: block.blockId,
@@ -125,14 +127,17 @@ async function inspectBlock(
 /** What its meta says; the damage where that cannot be read. */
 async function describeBlock(
   place: Place,
-  tenant: string,
-  blockId: string,
+  {
+    tenant,
+    block: { blockId },
+    isLast,
+  }: { readonly tenant: string; readonly block: ManifestBlock; readonly isLast: boolean },
 ): Promise<Pick<InspectedBlock, 'sums' | 'damage'> & Partial<ReturnType<typeof blockTableSizes>>> {
   try {
     const { meta } = await openBlock(place.bucket, tenant, blockId);
     return { ...blockTableSizes(meta), ...(meta.sums === undefined ? {} : { sums: meta.sums }) };
   } catch (error) {
-    if (!isKind(error, 'corrupt')) throw error;
+    if (!isKind(error, 'corrupt') && !(isLast && isKind(error, 'not-found'))) throw error;
     return { damage: StoreError.from(error).message };
   }
 }

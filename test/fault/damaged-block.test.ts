@@ -65,4 +65,16 @@ describe('a block that cannot be read', () => {
       await store.close();
     },
   );
+
+  it('is seen, and deletions pass, when its meta is gone', async () => {
+    const paths = [...stored.keys()].filter((path) => /objects\/blocks\/.*\/meta$/.test(path));
+    const files = await filesWith(new Map([...stored].filter(([path]) => path !== paths[0])));
+    const store = await openOn(files);
+    const { blocks } = await store.inspect();
+    expect(blocks.filter((b) => b.damage !== undefined)).toHaveLength(1);
+    await store.delete({ selector: '{service_name="svc-1"}' });
+    const left = [...(await readMarked(store.query)).marked];
+    expect(left.filter((n) => n % 3 === 1)).toEqual([]);
+    await store.close();
+  });
 });

@@ -76,6 +76,31 @@ const sumsOf = async (store: Store): Promise<unknown[]> =>
   (await store.inspect()).blocks.map((block) => block.sums);
 
 describe('sums in place of old profiles', () => {
+  it('count their profiles while a deletion of samples waits for compaction', async () => {
+    let store = await open();
+    await fill(store);
+    await store.compact({ full: true });
+    await store.close();
+    clock.wallMs = BASE_MS + 3 * DAY_MS;
+    store = await open('1d/1h');
+    await store.compact({ full: true });
+    const counted = async (): Promise<bigint> => {
+      const { series } = await store.query.timeSeries({
+        ...range,
+        selector: '',
+        profileType: TYPE,
+        stepMs: DAY_MS,
+        groupBy: [],
+        measure: 'profiles',
+      });
+      return series.flatMap((one) => [...one.value]).reduce((sum, value) => sum + value, 0n);
+    };
+    expect(await counted()).toBe(24n);
+    await store.delete({ selector: '{thread="none"}' });
+    expect(await counted()).toBe(24n);
+    await store.close();
+  });
+
   it('are made once a block is old enough, wider ones later, and answer as the profiles did', async () => {
     const store = await open('1d/1h:30d/1d');
     await fill(store);
