@@ -59,6 +59,8 @@ export const LIMITS = {
   stackPatternsMax: 64,
   /** Compiled size of a regular expression; matching costs this times the length of the text, at worst. */
   regexInstructionsMax: 5_000,
+  /** That product for one text, which is matched without a look at the clock: some 3 s at worst. */
+  regexStepsMax: 50_000_000,
 
   /** Uncompressed bytes waiting for the ingest thread; past it a writer gets `limit`. */
   ingestQueueBytesMax: 64 << 20,

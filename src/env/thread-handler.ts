@@ -39,7 +39,7 @@ function buffersOf(arrays: readonly ArrayBufferView[]): Transferable[] {
 }
 
 export interface ServeOptions {
-  /** Runs once when the owner closes the thread, after it stopped calling; running calls may still go on. */
+  /** Runs once when the owner closes the thread, after it stopped calling. Calls that are running are answered before the end. */
   readonly onClose?: () => Promise<void>;
 }
 
@@ -83,6 +83,7 @@ class ThreadServer {
   readonly #options: ServeOptions;
   readonly #out: Outbox<FromThread>;
   readonly #running = new Map<number, RunningCall>();
+  readonly #answering = new Set<Promise<void>>();
   #handlers: Handlers = {};
 
   constructor(port: MessagePort, options: ServeOptions) {
@@ -109,7 +110,7 @@ class ThreadServer {
   #receive(message: ToThread): void {
     switch (message.t) {
       case 'call':
-        void this.#answer(message.id, message.method, message.args);
+        this.#track(this.#answer(message.id, message.method, message.args));
         break;
       case 'cancel':
         this.#running.get(message.id)?.abort();
@@ -118,6 +119,11 @@ class ThreadServer {
         void this.#close();
         break;
     }
+  }
+
+  #track(answering: Promise<void>): void {
+    this.#answering.add(answering);
+    void answering.then(() => this.#answering.delete(answering));
   }
 
   /** Never rejects. */
@@ -157,6 +163,7 @@ class ThreadServer {
     try {
       await this.#options.onClose?.();
     } finally {
+      await Promise.all(this.#answering);
       this.#out.flush();
       this.#port.close();
     }

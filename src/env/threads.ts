@@ -40,6 +40,8 @@ export interface ThreadCallOptions {
   /** Buffers of the arguments that move to the thread. */
   readonly transfer?: readonly Transferable[];
   readonly signal?: AbortSignal | undefined;
+  /** Called once when the thread has answered or will not: later than the rejection of a call that was cancelled. */
+  readonly onAnswered?: (() => void) | undefined;
 }
 
 export interface ThreadStart {
@@ -114,6 +116,8 @@ class WorkerThread<H extends Handlers> implements Thread<H> {
   readonly #worker: Worker;
   readonly #out: Outbox<ToThread>;
   readonly #waiting = new Map<number, Waiting>();
+  /** Of calls that the thread has not answered, cancelled ones too. */
+  readonly #onAnswered = new Map<number, () => void>();
   readonly #ended: Promise<void>;
   #closed: Promise<void> | undefined;
   #nextId = 1;
@@ -131,7 +135,9 @@ class WorkerThread<H extends Handlers> implements Thread<H> {
       ...(options.resourceLimits === undefined ? {} : { resourceLimits: options.resourceLimits }),
     });
     this.#out = new Outbox<ToThread>(this.#worker, (message, error) => {
-      if (message.t === 'call') this.#settle(message.id)?.reject(StoreError.from(error));
+      if (message.t !== 'call') return;
+      this.#settle(message.id)?.reject(StoreError.from(error));
+      this.#answered(message.id);
     });
     this.ready = new Promise<void>((resolve, reject) => {
       this.#settleReady = { resolve, reject };
@@ -160,7 +166,10 @@ class WorkerThread<H extends Handlers> implements Thread<H> {
     options: ThreadCallOptions = {},
   ): Promise<ResultOf<H[K]>> {
     const refusal = this.#refusal(options.signal);
-    if (refusal !== undefined) return Promise.reject(refusal);
+    if (refusal !== undefined) {
+      options.onAnswered?.();
+      return Promise.reject(refusal);
+    }
     const id = this.#nextId++;
     return new Promise<ResultOf<H[K]>>((resolve, reject) => {
       const { signal } = options;
@@ -174,6 +183,7 @@ class WorkerThread<H extends Handlers> implements Thread<H> {
         release = () => signal.removeEventListener('abort', onAbort);
       }
       this.#waiting.set(id, { resolve, reject, release });
+      if (options.onAnswered !== undefined) this.#onAnswered.set(id, options.onAnswered);
       this.#out.post({ t: 'call', id, method, args }, options.transfer);
     });
   }
@@ -218,14 +228,22 @@ class WorkerThread<H extends Handlers> implements Thread<H> {
         break;
       case 'result':
         this.#settle(message.id)?.resolve(message.value as never);
+        this.#answered(message.id);
         break;
       case 'error':
         this.#settle(message.id)?.reject(errorFromValue(message.error));
+        this.#answered(message.id);
         break;
       case 'event':
         this.#options.onEvent?.(message.name, message.value);
         break;
     }
+  }
+
+  #answered(id: number): void {
+    const tell = this.#onAnswered.get(id);
+    this.#onAnswered.delete(id);
+    tell?.();
   }
 
   /** undefined for a call that was cancelled. */
@@ -242,6 +260,7 @@ class WorkerThread<H extends Handlers> implements Thread<H> {
     const error = this.#failure instanceof StoreError ? this.#failure : this.#exitError(code);
     this.#settleReady?.reject(error);
     for (const id of [...this.#waiting.keys()]) this.#settle(id)?.reject(this.#exitError(code));
+    for (const id of [...this.#onAnswered.keys()]) this.#answered(id);
     this.#options.onExit?.(wasClosed && this.#failure === undefined ? undefined : error);
   }
 

@@ -8,7 +8,7 @@ import { invalid } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 
 export interface SafeRegex {
-  /** True if the whole of `text` matches, or any part of it, as it was compiled. */
+  /** Throws `invalid` PS_REGEX_COST where that would take too long. True if the whole of `text` matches, or any part of it, as it was compiled. */
   test(text: string): boolean;
 }
 
@@ -18,7 +18,7 @@ export function compileAnchoredRegex(pattern: string): SafeRegex {
   const simple = simpleRegex(pattern);
   if (simple !== undefined) return simple;
   const compiled = compiledRegex(pattern, RE2JS.DOTALL);
-  return { test: (text) => compiled.matches(text) };
+  return bounded(compiled, (text) => compiled.matches(text));
 }
 
 /** For any part of a text. Throws `invalid` PS_REGEX_LENGTH, PS_REGEX_SYNTAX or PS_REGEX_COST. */
@@ -27,7 +27,21 @@ export function compileSearchRegex(pattern: string, ignoresCase: boolean): SafeR
   const branches = ignoresCase ? undefined : literalBranches(pattern);
   if (branches !== undefined) return { test: (text) => branches.some((b) => text.includes(b)) };
   const compiled = compiledRegex(pattern, ignoresCase ? RE2JS.CASE_INSENSITIVE : 0);
-  return { test: (text) => compiled.test(text) };
+  return bounded(compiled, (text) => compiled.test(text));
+}
+
+/** `test` throws `invalid` PS_REGEX_COST for a text that is too long for the expression. */
+function bounded(compiled: RE2JS, test: (text: string) => boolean): SafeRegex {
+  const charactersMax = Math.floor(LIMITS.regexStepsMax / compiled.programSize());
+  return {
+    test: (text) => {
+      if (text.length <= charactersMax) return test(text);
+      throw invalid(
+        'PS_REGEX_COST',
+        `cannot match regular expression: got a text of ${text.length} characters for ${compiled.programSize()} instructions; want at most ${charactersMax}`,
+      );
+    },
+  };
 }
 
 function checkLength(pattern: string): void {

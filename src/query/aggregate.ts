@@ -118,7 +118,7 @@ async function forEachSum(
     SOURCES_AT_ONCE,
     ({ source, group }) =>
       context.part(source.part, async () => {
-        const passes = await groupMask(source, group, request.filter);
+        const passes = await groupMask(source, group, request.filter, context);
         // No sample is read where no stack counts.
         if (passes?.includes(1) === false) return undefined;
         const sums = await sumSlices(source, group, context);
@@ -288,7 +288,7 @@ async function maximaOf(
         if (group === undefined) return;
         const map = keyOf(source, group);
         if (map === undefined) return;
-        const passes = await groupMask(source, group, filter);
+        const passes = await groupMask(source, group, filter, context);
         if (passes?.includes(1) === false) return;
         await maxOfSlices(source, slices, { local, context });
         combineMax(local, merged, { keyOf: map, passes });

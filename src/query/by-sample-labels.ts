@@ -57,7 +57,7 @@ async function hasMatch(
   group: SliceGroup,
   context: QueryContext,
 ): Promise<boolean> {
-  const passes = await groupMask(source, group, undefined);
+  const passes = await groupMask(source, group, undefined, context);
   if (passes?.includes(1) === false) return false;
   let isFound = false;
   const { slices, column } = group;

@@ -131,8 +131,8 @@ async function addSampleItems(
   const symbols = await source.symbols();
   const spanNames = kind === 'span' ? [...SPAN_LABELS, TRACE_LABEL] : [];
   const names = [...spanNames, ...missingNames(request, slice)];
-  const sets = labelSetGroups(symbols.labelSets, names, slice);
-  const passes = request.filter?.mask(symbols);
+  const sets = labelSetGroups(symbols.labelSets, names, slice, context);
+  const passes = request.filter?.mask(symbols, context);
   const groupOfKey = symbols.keys.labelSet.map((set, k) =>
     passes === undefined || passes[k] === 1 ? sets.groupOf[set]! : -1,
   );

@@ -20,7 +20,12 @@ export interface KeyFilter {
   /** False if stacks alone decide, so that symbols without labels will do. */
   readonly readsLabels: boolean;
   /** 1 for each key that passes; undefined when all do. The same symbols are asked again and again. */
-  readonly mask: (symbols: SymbolSource) => Uint8Array | undefined;
+  readonly mask: (symbols: SymbolSource, query: Stoppable) => Uint8Array | undefined;
+}
+
+/** Whose `check` throws when there is no use in going on: regular expressions over many names take their time. */
+export interface Stoppable {
+  check(): void;
 }
 
 /** Undefined when the query asks nothing of samples. `stacks` is what its stack filter asks. */
@@ -28,14 +33,14 @@ export function keyFilter(filter: SampleFilter, stacks?: KeyFilter): KeyFilter |
   const { callSite = [], spanIds = [], traceIds = [] } = filter;
   if (callSite.length + spanIds.length + traceIds.length === 0) return stacks;
   const known = new WeakMap<SymbolSource, { readonly mask: Uint8Array | undefined }>();
-  const mask = (symbols: SymbolSource): Uint8Array | undefined => {
+  const mask = (symbols: SymbolSource, query: Stoppable): Uint8Array | undefined => {
     let made = known.get(symbols);
     if (made === undefined) {
       const ofStack = callSite.length > 0 ? callSiteMask(symbols, callSite) : undefined;
       const ofSpan = labelMask(symbols, SPAN_LABELS, spanIds);
       const ofTrace = labelMask(symbols, [TRACE_LABEL], traceIds);
       const ofSample = bothMasks(ofStack, bothMasks(ofSpan, ofTrace));
-      made = { mask: bothMasks(stacks?.mask(symbols), ofSample) };
+      made = { mask: bothMasks(stacks?.mask(symbols, query), ofSample) };
       known.set(symbols, made);
     }
     return made.mask;

@@ -15,6 +15,7 @@ import type { Series } from '../model/series.js';
 import type { ProfileTypeInfo, SeriesLabels } from './api.js';
 import type { LabelSetTable } from '../symbols/source.js';
 import type { BlockHandle, LabelSetBudget } from './block-handle.js';
+import type { Stoppable } from './key-filter.js';
 import {
   keepsSample,
   labelSetSubset,
@@ -41,6 +42,8 @@ export interface Listing {
   readonly series: readonly ListedSeries[];
   /** Label sets of samples of the listed series, each table once; empty unless asked for. */
   readonly labelSets: readonly LabelSetTable[];
+  /** Throws when the query shall stop. */
+  readonly check: () => void;
 }
 
 export interface ListRequest {
@@ -48,7 +51,7 @@ export interface ListRequest {
   readonly range: TimeRange;
   /** Whether the answer needs the samples' own labels: reads symbols. */
   readonly needsLabelSets: boolean;
-  readonly budget: LabelSetBudget;
+  readonly budget: LabelSetBudget & Stoppable;
 }
 
 interface ListedBlockSeries {
@@ -131,7 +134,8 @@ export class ListingBuilder {
     const series = [...this.#byKey.entries()]
       .sort(([a], [b]) => (a < b ? -1 : a > b ? 1 : 0))
       .map(([, s]) => ({ series: s.series, columns: [...s.columns].sort((a, b) => a - b) }));
-    return { series, labelSets: [...this.#labelSets] };
+    const { budget } = this.#request;
+    return { series, labelSets: [...this.#labelSets], check: () => budget.check() };
   }
 
   #match(series: Series): readonly { column: number; deferred: CompiledSelector }[] {
@@ -139,6 +143,10 @@ export class ListingBuilder {
       const deferred = matchSeries(this.#request.selector, series, typeId);
       return deferred === undefined ? [] : [{ column, deferred }];
     });
+  }
+
+  #maskOf(deferred: CompiledSelector, sets: LabelSetTable): Uint8Array | undefined {
+    return labelSetMask(deferred, sets, () => this.#request.budget.check());
   }
 
   #hold(sets: LabelSetTable): void {
@@ -155,7 +163,7 @@ export class ListingBuilder {
   ): boolean {
     let added = false;
     for (const { column, deferred } of matched) {
-      const mask = sets === undefined ? undefined : labelSetMask(deferred, sets);
+      const mask = sets === undefined ? undefined : this.#maskOf(deferred, sets);
       if (mask?.includes(1) === false) continue;
       const key = keyOfSeries(series);
       const known = this.#byKey.get(key) ?? { series, columns: new Set<number>() };
@@ -187,11 +195,18 @@ function ownLabelSets(profiles: readonly RemovableProfile[]): LabelSetTable {
   return labelSetSubset(labelSets, (set) => used[set] === 1);
 }
 
-function* sampleLabels(listing: Listing): Iterable<{ name: string; value: string }> {
+/** Those of the sets whose text has `part`, as far as that tells; the others need not be taken apart. */
+function* sampleLabels(listing: Listing, part = ''): Iterable<{ name: string; value: string }> {
   for (const sets of listing.labelSets) {
-    for (let index = 0; index < sets.count; index++) yield* sets.labels(index).strings;
+    for (let index = 0; index < sets.count; index++) {
+      if (index % CHECKED_SETS === 0) listing.check();
+      if (sets.key(index).includes(part)) yield* sets.labels(index).strings;
+    }
   }
 }
+
+/** Sets between two looks at the clock. */
+const CHECKED_SETS = 256;
 
 export function listLabelNames(listing: Listing): readonly string[] {
   const names = new Set<string>();
@@ -211,7 +226,7 @@ export function listLabelValues(listing: Listing, name: string): readonly string
       if (value !== undefined) values.add(value);
     }
   }
-  for (const label of sampleLabels(listing)) {
+  for (const label of sampleLabels(listing, JSON.stringify(name))) {
     if (label.name === name && label.value !== '') values.add(label.value);
   }
   return [...values].sort();

@@ -13,7 +13,7 @@ import type { SymbolSource } from '../symbols/source.js';
 import type { QueryContext } from './context.js';
 import { EXACT_MAX, EXACT_ROWS_MAX, keyMax, normalizeWords, sumWords, WORD } from './kernels.js';
 import type { RowRun } from './block-handle.js';
-import { bothMasks, type KeyFilter } from './key-filter.js';
+import { bothMasks, type KeyFilter, type Stoppable } from './key-filter.js';
 import { type CompiledSelector, deferredKey } from '../symbols/select.js';
 import { filteredKeys, isOpen, type SampleFilter } from './sample-filter.js';
 import { labelsOfSeries } from './series-labels.js';
@@ -259,9 +259,10 @@ export async function groupMask(
   source: ProfileSource,
   group: SampleFilter,
   filter: KeyFilter | undefined,
+  query: Stoppable,
 ): Promise<Uint8Array | undefined> {
   if (isOpen(group) && filter === undefined) return undefined;
   const readsLabels = !isOpen(group) || filter?.readsLabels === true;
   const symbols = readsLabels ? await source.symbols() : await source.stacks();
-  return bothMasks(filteredKeys(group, symbols), filter?.mask(symbols));
+  return bothMasks(filteredKeys(group, symbols, query), filter?.mask(symbols, query));
 }

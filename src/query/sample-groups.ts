@@ -4,6 +4,7 @@ import { LIMITS } from '../base/limits.js';
 import type { LabelSetTable } from '../symbols/source.js';
 import type { RowRun } from './block-handle.js';
 import { EXACT_ROWS_MAX, WORD } from './kernels.js';
+import type { Stoppable } from './key-filter.js';
 import { filteredLabelSets, type SampleFilter } from './sample-filter.js';
 
 export interface LabelSetGroups {
@@ -13,17 +14,22 @@ export interface LabelSetGroups {
   readonly groupOf: Int32Array;
 }
 
+/** Sets between two looks at the clock. */
+const CHECKED_SETS = 256;
+
 /** A label with several values groups by all of them, joined by commas in their canonical order. */
 export function labelSetGroups(
   labelSets: LabelSetTable,
   names: readonly string[],
   filter: SampleFilter,
+  query: Stoppable,
 ): LabelSetGroups {
-  const mask = filteredLabelSets(filter, labelSets);
+  const mask = filteredLabelSets(filter, labelSets, query);
   const numbers = new Map<string, number>();
   const groupOf = new Int32Array(labelSets.count).fill(-1);
   for (let index = 0; index < labelSets.count; index++) {
     if (mask !== undefined && mask[index] === 0) continue;
+    if (index % CHECKED_SETS === 0) query.check();
     const { strings } = labelSets.labels(index);
     const values = names.map((name) =>
       strings

@@ -131,7 +131,9 @@ async function addSeries(request: TimeSeriesRequest, work: SeriesWork): Promise<
     await request.context.part(source.part, async () => {
       const symbols = needsSamples(request, slice) ? await source.symbols() : undefined;
       const sets =
-        symbols === undefined ? undefined : labelSetGroups(symbols.labelSets, names, slice);
+        symbols === undefined
+          ? undefined
+          : labelSetGroups(symbols.labelSets, names, slice, request.context);
       if (symbols === undefined || sets === undefined) addTotals(request, work, { source, slice });
       else await addSamples(request, work, { source, slice, symbols, sets });
     });
@@ -200,7 +202,7 @@ async function addSamples(
     targets[group] ??= work.accumulator.of(sets.keys[group]!);
     return targets[group];
   };
-  const passes = request.filter?.mask(symbols);
+  const passes = request.filter?.mask(symbols, request.context);
   const groupOfKey = symbols.keys.labelSet.map((set, k) =>
     passes === undefined || passes[k] === 1 ? sets.groupOf[set]! : -1,
   );

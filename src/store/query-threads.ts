@@ -3,7 +3,7 @@
  * its queries while the first is busy with those of others, so that a scan of one keeps no other waiting (I7).
  */
 import { systemClock } from '../env/clock.js';
-import type { ThreadStart } from '../env/threads.js';
+import type { Thread, ThreadStart } from '../env/threads.js';
 import type { LogPosition } from '../log/segment-view.js';
 import type { QueryApi, RangeQuery } from '../query/api.js';
 import { ThreadSlot } from './thread-slot.js';
@@ -16,7 +16,7 @@ const REST_AFTER_MS = 10 * 60_000;
 
 interface QueryThread {
   readonly slot: ThreadSlot<QueryHandlers>;
-  /** Queries that are on, by tenant. */
+  /** Queries that the thread has not answered, by tenant: one that nobody waits for any more may still keep it busy. */
   readonly running: Map<string, number>;
   /** Queries so far. */
   asked: number;
@@ -64,10 +64,9 @@ export class QueryThreads {
         const { signal, ...plain } = query;
         const { tenantId } = query;
         this.#meet(tenantId);
-        return this.#on(pickThread(this.#threads, tenantId), tenantId, async (slot) => {
-          const thread = await slot.get();
+        return this.#on(pickThread(this.#threads, tenantId), tenantId, async (thread, done) => {
           const args = { query: plain, position: this.#position() };
-          return thread.call(method, args as never, { signal });
+          return thread.call(method, args as never, { signal, onAnswered: done });
         });
       };
       return call as QueryApi[K];
@@ -100,25 +99,31 @@ export class QueryThreads {
     this.#lastTenantId = tenantId;
     const [, second] = this.#threads;
     if (!isOther || second === undefined || second.slot.isStarted) return;
-    void this.#on(second, tenantId, (slot) => slot.get()).catch(() => undefined);
+    void this.#on(second, tenantId, async (_, done) => done()).catch(() => undefined);
   }
 
   async #on<T>(
     thread: QueryThread,
     tenantId: string,
-    work: (slot: ThreadSlot<QueryHandlers>) => Promise<T>,
+    work: (thread: Thread<QueryHandlers>, done: () => void) => Promise<T>,
   ): Promise<T> {
     const { slot, running } = thread;
     running.set(tenantId, (running.get(tenantId) ?? 0) + 1);
     thread.asked++;
-    try {
-      return await work(slot);
-    } finally {
+    const done = (): void => {
       const left = (running.get(tenantId) ?? 1) - 1;
       if (left > 0) running.set(tenantId, left);
       else running.delete(tenantId);
       if (thread !== this.#threads[0] && !thread.isWatched) void this.#restWhenIdle(thread);
+    };
+    let started: Thread<QueryHandlers>;
+    try {
+      started = await slot.get();
+    } catch (error) {
+      done();
+      throw error;
     }
+    return work(started, done);
   }
 
   /** One watch a thread, however many queries end. */

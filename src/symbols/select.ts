@@ -93,15 +93,20 @@ export function deferredKey(selector: CompiledSelector, deferred: CompiledSelect
   return deferred.map((m) => selector.indexOf(m)).join();
 }
 
-/** 1 for each label set that passes, or undefined when all do. A name with several values passes if one of them does. */
+/**
+ * 1 for each label set that passes, or undefined when all do. A name with several values passes if one of them does. `check` is
+ * called again and again, and may throw.
+ */
 export function labelSetMask(
   deferred: CompiledSelector,
   labelSets: LabelSetTable,
+  check: () => void = () => undefined,
 ): Uint8Array | undefined {
   if (deferred.length === 0) return undefined;
   const mask = new Uint8Array(labelSets.count);
   let passed = 0;
   for (let index = 0; index < labelSets.count; index++) {
+    check();
     const { strings } = labelSets.labels(index);
     const passes = deferred.every((matcher) => {
       const own = strings.filter((label) => label.name === matcher.name);

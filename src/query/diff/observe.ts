@@ -76,7 +76,7 @@ interface GroupWork extends ObserveRequest {
 async function readGroup(work: GroupWork): Promise<void> {
   const { source, group, context, functions, observer } = work;
   const { startNs } = source.profiles;
-  const passes = await groupMask(source, group, work.filter);
+  const passes = await groupMask(source, group, work.filter, context);
   const keyCount = (await source.stacks()).keys.count;
   const withRows = new Set<number>();
   let current = -1;

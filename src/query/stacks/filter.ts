@@ -17,7 +17,7 @@ import {
   type StackPattern,
 } from '../../model/stack-pattern.js';
 import type { SymbolSource } from '../../symbols/source.js';
-import type { KeyFilter } from '../key-filter.js';
+import type { KeyFilter, Stoppable } from '../key-filter.js';
 import type { StackFilter } from './options.js';
 
 /** What is left of a stack: undefined parts leave everything. */
@@ -128,10 +128,10 @@ type TestFrames = (test: FrameTest) => Uint8Array;
 function keyMaskOf(conditions: readonly StackCondition[]): CompiledFilter['keys'] {
   if (conditions.length === 0) return undefined;
   const known = new WeakMap<SymbolSource, Uint8Array>();
-  const maskOf = (symbols: SymbolSource): Uint8Array => {
+  const maskOf = (symbols: SymbolSource, query: Stoppable): Uint8Array => {
     const before = known.get(symbols);
     if (before !== undefined) return before;
-    const testFrames = frameTester(symbols);
+    const testFrames = frameTester(symbols, query);
     const { keys } = symbols;
     const mask = new Uint8Array(keys.count).fill(1);
     for (const condition of conditions) {
@@ -146,7 +146,7 @@ function keyMaskOf(conditions: readonly StackCondition[]): CompiledFilter['keys'
 
 const UNKNOWN = 2;
 
-function frameTester({ frames, nodes }: SymbolSource): TestFrames {
+function frameTester({ frames, nodes }: SymbolSource, query: Stoppable): TestFrames {
   const used = new Uint8Array(frames.count);
   for (let n = 1; n < nodes.count; n++) used[nodes.frame[n]!] = 1;
   const results = new Map<FrameTest, Uint8Array>();
@@ -154,8 +154,11 @@ function frameTester({ frames, nodes }: SymbolSource): TestFrames {
     const known = results.get(test);
     if (known !== undefined) return known;
     const result = new Uint8Array(frames.count).fill(UNKNOWN);
-    for (let f = 0; f < frames.count; f++)
-      if (used[f] === 1) result[f] = test(frames.frame(f)) ? 1 : 0;
+    for (let f = 0; f < frames.count; f++) {
+      if (used[f] !== 1) continue;
+      query.check();
+      result[f] = test(frames.frame(f)) ? 1 : 0;
+    }
     results.set(test, result);
     return result;
   };

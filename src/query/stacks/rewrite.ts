@@ -14,6 +14,7 @@ import { PairTable } from '../../symbols/int-table.js';
 import type { SymbolSource } from '../../symbols/source.js';
 import type { MergedValues } from '../merge.js';
 import type { QueryContext } from '../context.js';
+import type { Stoppable } from '../key-filter.js';
 import { checkGroups } from '../sample-groups.js';
 import { ExactSums } from '../sums.js';
 import type { FrameFilter } from './filter.js';
@@ -35,9 +36,11 @@ export class Frames {
   readonly pool = new FramePool();
   readonly #source: SymbolSource;
   readonly #tests = new Map<FrameTest, Int8Array>();
+  readonly #query: Stoppable;
 
-  constructor(source: SymbolSource) {
+  constructor(source: SymbolSource, query: Stoppable) {
     this.#source = source;
+    this.#query = query;
   }
 
   /** The pool's number of frame `index` of the old trie. */
@@ -61,7 +64,10 @@ export class Frames {
       results = wider;
       this.#tests.set(test, results);
     }
-    if (results[number] === 0) results[number] = test(this.frame(number)) ? 1 : -1;
+    if (results[number] === 0) {
+      this.#query.check();
+      results[number] = test(this.frame(number)) ? 1 : -1;
+    }
     return results[number] === 1;
   }
 
@@ -91,7 +97,7 @@ export function rewriteStacks(
   context: QueryContext,
 ): MergedValues {
   const { symbols, sums } = merged;
-  const frames = new Frames(symbols);
+  const frames = new Frames(symbols, context);
   const steps = stepsOf(frames);
   const nodes = new PairTable();
   const keys = new PairTable();

@@ -91,10 +91,21 @@ describe('threads', () => {
         if (name === 'aborted') onAborted();
       },
     });
-    const call = t.call('hang', undefined, { signal: stop.signal });
+    let onAnswered: () => void = () => undefined;
+    const answered = new Promise<void>((resolve) => {
+      onAnswered = resolve;
+    });
+    const call = t.call('hang', undefined, {
+      signal: stop.signal,
+      onAnswered: () => onAnswered(),
+    });
     await expect(call).rejects.toMatchObject({ kind: 'cancelled' });
+    // The caller is free at once; the thread is when it has stopped.
+    void answered.then(() => events.push('answered'));
+    expect(events).not.toContain('answered');
     await aborted;
-    expect(events).toEqual(['started', 'aborted']);
+    await answered;
+    expect(events).toEqual(['started', 'aborted', 'answered']);
     const late = t.call('echo', 1, { signal: stop.signal });
     await expect(late).rejects.toMatchObject({ kind: 'cancelled' });
   });

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { StoreError } from '../../../src/base/errors.js';
 import { compileMatcher, type Matcher } from '../../../src/model/matcher.js';
-import { compileAnchoredRegex } from '../../../src/model/safe-regex.js';
+import { compileAnchoredRegex, compileSearchRegex } from '../../../src/model/safe-regex.js';
 import { parseSelector } from '../../../src/model/selector.js';
 
 /** The matcher as the selector grammar writes it. */
@@ -133,6 +133,14 @@ describe('compileMatcher', () => {
     [`[a]${'x'.repeat(5000)}`, 'PS_REGEX_LENGTH'],
   ])('refuses %s', (pattern, code) => {
     expect(codeOf(() => compileAnchoredRegex(pattern))).toContain(code);
+  });
+
+  it('refuses a text that is too long for the expression, which others are not', () => {
+    const test = (pattern: string, length: number): boolean =>
+      compileSearchRegex(pattern, false).test('x'.repeat(length));
+    expect(codeOf(() => test('[ab].{600}[xyz]', 1 << 20))).toContain('PS_REGEX_COST');
+    expect(test('[ab].{600}[xyz]', 1 << 12)).toBe(false);
+    expect(test('[ab]x?[xyz]', 1 << 20)).toBe(false);
   });
 
   it('takes linear time on what makes backtracking explode', () => {

@@ -4,10 +4,12 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { LIMITS } from '../../../src/base/limits.js';
 import { openStore } from '../../../src/index.js';
+import { sampleLabelsKey } from '../../../src/model/sample-labels.js';
 import { DEFAULT_BUDGET, parseBudgetRule, QueryBudgets } from '../../../src/query/budgets.js';
 import { labelledPprof } from '../../support/labelled-pprof.js';
 import type { PlainProfile } from '../../support/plain-store.js';
 import { readPprof } from '../../support/read-pprof.js';
+import { mulberry32 } from '../../support/lossy-files.js';
 import { memoryStore, TENANT } from '../../support/query-store.js';
 
 const MINUTE_MS = 60_000;
@@ -198,5 +200,51 @@ describe('what one query may spend', () => {
       await store.close();
       rmSync(dir, { recursive: true, force: true });
     }
+  });
+});
+
+describe('a query that would take too long', () => {
+  it('is stopped at its deadline while it tests names', async () => {
+    const random = mulberry32(5);
+    const name = (): string =>
+      Array.from({ length: 1_000 }, () => (random() < 0.5 ? 'a' : 'b')).join('');
+    const samples = Array.from({ length: 1_000 }, () => ({
+      functions: [name()],
+      labelSet: '',
+      values: [1n],
+    }));
+    const { engine } = memoryStore([profileOf(0, samples)], {
+      ...layout,
+      settings: { budgets: [parseBudgetRule('deadline:300ms')] },
+    });
+    const startedMs = performance.now();
+    await expect(engine.mergeTop({ ...range, focus: '[ab].{600}[xyz]' })).rejects.toMatchObject({
+      code: 'PS_QUERY_DEADLINE',
+    });
+    // All of the names take minutes.
+    expect(performance.now() - startedMs).toBeLessThan(20_000);
+  });
+
+  it('holds no more counts of a heatmap than points of a series', async () => {
+    const samples = Array.from({ length: 400 }, (_, i) => ({
+      functions: ['main'],
+      labelSet: sampleLabelsKey({ strings: [{ name: 'req', value: `${i}` }], numbers: [] }),
+      values: [1n],
+    }));
+    const { engine } = memoryStore([profileOf(0, samples)], {
+      ...layout,
+      settings: { budgets: [parseBudgetRule('points:10000')] },
+    });
+    const heatmap = (buckets: number) =>
+      engine.heatmap({
+        ...range,
+        kind: 'profile',
+        groupBy: ['req'],
+        stepMs: 20 * MINUTE_MS,
+        buckets,
+        withExemplars: false,
+      });
+    expect((await heatmap(20)).series).toHaveLength(400);
+    await expect(heatmap(30)).rejects.toMatchObject({ code: 'PS_QUERY_POINTS' });
   });
 });
