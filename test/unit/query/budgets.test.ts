@@ -207,7 +207,7 @@ describe('a query that would take too long', () => {
   it('is stopped at its deadline while it tests names', async () => {
     const random = mulberry32(5);
     const name = (): string =>
-      Array.from({ length: 1_000 }, () => (random() < 0.5 ? 'a' : 'b')).join('');
+      Array.from({ length: 1_000 }, () => 'abcdef'[Math.floor(random() * 6)]).join('');
     const samples = Array.from({ length: 1_000 }, () => ({
       functions: [name()],
       labelSet: '',
@@ -221,8 +221,8 @@ describe('a query that would take too long', () => {
     await expect(engine.mergeTop({ ...range, focus: '[ab].{600}[xyz]' })).rejects.toMatchObject({
       code: 'PS_QUERY_DEADLINE',
     });
-    // All of the names take minutes.
-    expect(performance.now() - startedMs).toBeLessThan(20_000);
+    // All of the names take half a minute.
+    expect(performance.now() - startedMs).toBeLessThan(10_000);
   });
 
   it('holds no more counts of a heatmap than points of a series', async () => {
