@@ -148,6 +148,7 @@ interface TimeSeriesJson {
     readonly labels: Record<string, string>;
     readonly points: readonly (readonly [number, string])[];
   }[];
+  readonly hidden: number;
 }
 
 function lines(items: readonly string[]): string {
@@ -180,13 +181,19 @@ function topText(top: TopJson, rowsMax: number): string {
 function tableLines(rows: readonly (readonly string[])[], leftCount: number): readonly string[] {
   const last = (rows[0]?.length ?? 0) - 1;
   const widths = Array.from({ length: last }, (_, i) =>
-    Math.max(...rows.map((row) => row[i]?.length ?? 0)),
+    rows.reduce((width, row) => Math.max(width, row[i]?.length ?? 0), 0),
   );
   const pad = (cell: string, i: number): string => {
     if (i >= last) return cell;
     return i < leftCount ? cell.padEnd(widths[i] ?? 0) : cell.padStart(widths[i] ?? 0);
   };
-  return rows.map((row) => row.map(pad).join('  '));
+  return rows.map((row) => printable(row.map(pad).join('  ')));
+}
+
+/** Names come from whoever sends profiles: none of them may write to the terminal what it takes for commands. */
+function printable(line: string): string {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: control characters are what is replaced
+  return line.replaceAll(/[\u0000-\u001f\u007f-\u009f]/g, ' ');
 }
 
 /** One decimal, exact for any 64-bit value. */
@@ -204,6 +211,7 @@ function timeSeriesText(answer: TimeSeriesJson): string {
       out.push(`  ${time}  ${formatValue(BigInt(value), answer.unit)}`);
     }
   }
+  if (answer.hidden > 0) out.push(`... ${answer.hidden} more series (--limit)`);
   return lines(out);
 }
 

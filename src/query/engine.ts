@@ -433,10 +433,12 @@ export class QueryEngine implements QueryApi {
   }
 
   async #merge<T>(
-    query: GraphQuery,
+    given: GraphQuery,
     render: (merge: MergeScope) => T | Promise<T>,
     { watch, kept, format = 'tree' }: MergeOptions = {},
   ): Promise<T> {
+    // A label twice would be two frames.
+    const query = { ...given, rootLabel: [...new Set(given.rootLabel)] };
     checkMerge(query);
     const shape = stackShape(query);
     const work = async ({ context, snapshot }: Scope): Promise<T> => {

@@ -96,12 +96,10 @@ function groupOf(
   { series }: Slice,
   ofSample: ReadonlyMap<string, string>,
 ): Readonly<Record<string, string>> {
-  const group: Record<string, string> = {};
-  for (const name of request.groupBy) {
-    const value = seriesLabel(series.series, series.typeId, name) ?? ofSample.get(name) ?? '';
-    if (value !== '') group[name] = value;
-  }
-  return group;
+  const labelOf = (name: string): string =>
+    seriesLabel(series.series, series.typeId, name) ?? ofSample.get(name) ?? '';
+  const group = request.groupBy.map((name) => [name, labelOf(name)] as const);
+  return Object.fromEntries(group.filter(([, value]) => value !== ''));
 }
 
 function addTotals(request: ItemsRequest, piece: Piece, add: (item: Item) => void): void {

@@ -24,7 +24,7 @@ import { renderCpuProfile } from './render/cpuprofile.js';
 import { dotOf } from './render/dot.js';
 import { flamebearer } from './render/flamebearer.js';
 import { renderFolded } from './render/folded.js';
-import { checkPgoType, KEEP_LOCATIONS_DEFAULT, trimmedForPgo } from './render/pgo.js';
+import { checkPgo, KEEP_LOCATIONS_DEFAULT, trimmedForPgo } from './render/pgo.js';
 import { renderPprof } from './render/pprof.js';
 import { sandwichHalves } from './render/sandwich.js';
 import { renderSpeedscope } from './render/speedscope.js';
@@ -73,7 +73,7 @@ const RENDERERS: Readonly<Record<RenderFormat, Renderer>> = {
   cpuprofile: ({ merged, unit, context }, { startMs }) =>
     renderCpuProfile(merged, { unit, startMs, context }),
   pgo: async ({ merged, selected, context }, query) => {
-    checkPgoType(query.profileType);
+    checkPgo(query);
     const kept = checkedCount('keepLocations', query.keepLocations ?? KEEP_LOCATIONS_DEFAULT);
     const trimmed = trimmedForPgo(merged, kept, context);
     const body = await renderPprof(trimmed, { sources: selected.sources, query, context });

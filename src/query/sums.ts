@@ -77,6 +77,12 @@ export function pairToBigint(low: number, high: number): bigint {
   return BigInt(high) * 0x1_0000_0000n + BigInt(low);
 }
 
+/** `value` itself. Throws `limit` PS_SUM_OVERFLOW past 64 bits. */
+export function within64(value: bigint): bigint {
+  if (BigInt.asIntN(64, value) !== value) throw sumOverflow();
+  return value;
+}
+
 function sumOverflow(): StoreError {
   return new StoreError({
     kind: 'limit',

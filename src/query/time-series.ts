@@ -140,12 +140,10 @@ async function addSeries(request: TimeSeriesRequest, work: SeriesWork): Promise<
   }
   for (const [key, stepValues] of accumulator.take()) {
     const values = names.length === 0 ? [] : (JSON.parse(key) as string[]);
-    const labels: Record<string, string> = {};
-    for (const name of request.groupBy) {
-      const value =
-        seriesLabel(series.series, series.typeId, name) ?? values[names.indexOf(name)] ?? '';
-      if (value !== '') labels[name] = value;
-    }
+    const labelOf = (name: string): string =>
+      seriesLabel(series.series, series.typeId, name) ?? values[names.indexOf(name)] ?? '';
+    const all = request.groupBy.map((name) => [name, labelOf(name)] as const);
+    const labels = Object.fromEntries(all.filter(([, value]) => value !== ''));
     work.groups.of(labels).add(stepValues, counts, aggregation);
   }
 }

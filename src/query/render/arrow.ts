@@ -16,6 +16,7 @@ const SCHEMA: TableSchema = {
 
 export function renderArrow(tree: FlameTree): Uint8Array {
   const count = tree.parent.length;
+  const { dictionary, indices } = withoutDuplicates(tree);
   const depth = new Int32Array(count);
   for (let n = 1; n < count; n++) depth[n] = depth[tree.parent[n]!]! + 1;
   return encodeIpcStream({
@@ -25,9 +26,24 @@ export function renderArrow(tree: FlameTree): Uint8Array {
       { type: 'int32', values: Int32Array.from({ length: count }, (_, n) => n) },
       { type: 'int32', values: tree.parent },
       { type: 'int32', values: depth },
-      { type: 'dictionary', indices: tree.name, dictionary: tree.names },
+      { type: 'dictionary', indices, dictionary },
       { type: 'int64', values: tree.self },
       { type: 'int64', values: tree.value },
     ],
   });
+}
+
+/** A frame may be called as the root is; readers take the values of a dictionary to be different. */
+function withoutDuplicates({ names, name }: FlameTree): {
+  readonly dictionary: readonly string[];
+  readonly indices: Int32Array;
+} {
+  const numbers = new Map<string, number>();
+  const numberOf = Int32Array.from(names, (text) => {
+    const number = numbers.get(text) ?? numbers.size;
+    numbers.set(text, number);
+    return number;
+  });
+  if (numbers.size === names.length) return { dictionary: names, indices: name };
+  return { dictionary: [...numbers.keys()], indices: name.map((n) => numberOf[n]!) };
 }

@@ -11,11 +11,11 @@ import { positiveKeys, sampledKeys } from './sampled-keys.js';
 import { TextChunks } from './text-chunks.js';
 
 /** Microseconds in a unit, as a fraction, so that sums stay exact until they are rounded. */
-const MICROSECONDS: Readonly<Record<string, readonly [bigint, bigint]>> = {
-  nanoseconds: [1n, 1_000n],
-  milliseconds: [1_000n, 1n],
-  seconds: [1_000_000n, 1n],
-};
+const MICROSECONDS: ReadonlyMap<string, readonly [bigint, bigint]> = new Map([
+  ['nanoseconds', [1n, 1_000n]],
+  ['milliseconds', [1_000n, 1n]],
+  ['seconds', [1_000_000n, 1n]],
+]);
 
 export function renderCpuProfile(
   merged: MergedValues,
@@ -28,7 +28,7 @@ export function renderCpuProfile(
   const hits = new Int32Array(nodes.count);
   const samples: number[] = [];
   const ends: bigint[] = [0n];
-  const [factor, divisor] = MICROSECONDS[unit] ?? [1n, 1n];
+  const [factor, divisor] = MICROSECONDS.get(unit) ?? [1n, 1n];
   let sum = 0n;
   const { keys: shown, hidden } = positiveKeys(values);
   for (const k of shown) {

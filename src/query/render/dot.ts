@@ -4,6 +4,7 @@
  * goes through it, as in `go tool pprof`.
  */
 import type { FlameTree, HiddenPart } from '../api.js';
+import { within64 } from '../sums.js';
 
 interface Edge {
   readonly from: number;
@@ -23,7 +24,7 @@ const PEN_WIDTH_SPAN = 9;
 
 export interface DotGraph {
   readonly text: string;
-  /** Functions that are not shown. */
+  /** Functions that are not shown, and nodes of the tree that were not there. */
   readonly hidden: HiddenPart;
 }
 
@@ -56,8 +57,11 @@ export function dotOf(tree: FlameTree, maxNodes: number): DotGraph {
   return {
     text: `${lines.join('\n')}\n}\n`,
     hidden: {
-      count: hidden.length,
-      value: hidden.reduce((sum, f) => sum + (graph.self[f] ?? 0n), 0n),
+      // A tree that was cut lacks functions, or parts of them, that no box could show.
+      count: hidden.length + tree.hiddenNodes,
+      value: within64(
+        hidden.reduce((sum, f) => sum + (graph.self[f] ?? 0n), 0n) + tree.hiddenValue,
+      ),
     },
   };
 }

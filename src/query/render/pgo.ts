@@ -7,15 +7,23 @@ import { invalid } from '../../base/errors.js';
 import { parseProfileType } from '../../model/profile-type.js';
 import type { MergedValues } from '../merge.js';
 import type { QueryContext } from '../context.js';
+import type { StackView } from '../stacks/options.js';
 import { type Frames, keep, type PathStep, rewriteStacks } from '../stacks/rewrite.js';
 
 export const KEEP_LOCATIONS_DEFAULT = 5;
 /** What Go's compiler takes as weights. */
 const SAMPLE_TYPES = ['samples:count', 'cpu:nanoseconds'];
 
-/** Throws `invalid` PS_PGO_TYPE. */
-export function checkPgoType(profileType: string): void {
-  const { sampleType, sampleUnit } = parseProfileType(profileType);
+/** Throws `invalid` PS_PGO_TYPE, or PS_FORMAT_OPTION for views in which a call is no longer the call it was. */
+export function checkPgo(query: { readonly profileType: string } & StackView): void {
+  const { granularity = 'function', inverted, rootLabel = [] } = query;
+  if (granularity !== 'function' || inverted === true || rootLabel.length > 0) {
+    throw invalid(
+      'PS_FORMAT_OPTION',
+      `cannot make a profile for Go's compiler: got ${inverted === true ? 'inverted stacks' : rootLabel.length > 0 ? 'labels as frames' : `frames by ${granularity}`}; want stacks as they were sampled`,
+    );
+  }
+  const { sampleType, sampleUnit } = parseProfileType(query.profileType);
   if (SAMPLE_TYPES.includes(`${sampleType}:${sampleUnit}`)) return;
   throw invalid(
     'PS_PGO_TYPE',

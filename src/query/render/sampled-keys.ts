@@ -4,7 +4,7 @@ import { orderDepthFirst } from '../../symbols/depth-first.js';
 import type { SymbolSource } from '../../symbols/source.js';
 import type { HiddenPart } from '../api.js';
 import type { MergedValues } from '../merge.js';
-import { storeWords } from '../sums.js';
+import { storeWords, within64 } from '../sums.js';
 
 export interface SampledKeys {
   /** Frames are numbered as they come: renderers must not show their numbers. */
@@ -13,7 +13,7 @@ export interface SampledKeys {
   readonly values: BigInt64Array<ArrayBuffer>;
 }
 
-/** Keys for formats that have no place for a sum that is not positive, and what they leave out. */
+/** Keys for formats that have no place for a sum that is not positive, and what they leave out. Throws `limit` PS_SUM_OVERFLOW. */
 export function positiveKeys(values: BigInt64Array): {
   readonly keys: readonly number[];
   readonly hidden: HiddenPart;
@@ -27,7 +27,7 @@ export function positiveKeys(values: BigInt64Array): {
       hidden.value += values[k]!;
     }
   }
-  return { keys, hidden };
+  return { keys, hidden: { count: hidden.count, value: within64(hidden.value) } };
 }
 
 /** Takes over the sums, which are gone afterwards. Throws `limit` PS_SUM_OVERFLOW. */

@@ -1,7 +1,7 @@
 /** A merged profile as a flame graph: frames merged by function name, cut to the heaviest nodes at the very end. */
 import type { FlameTree, QueryStats } from '../api.js';
 import { WORD } from '../kernels.js';
-import { pairToBigint, storeWords } from '../sums.js';
+import { pairToBigint, storeWords, within64 } from '../sums.js';
 import type { MergedValues } from '../merge.js';
 import { kthGreatest } from './kth-greatest.js';
 import { NameTree } from './name-tree.js';
@@ -30,7 +30,7 @@ export function renderTree(merged: MergedValues, settings: TreeSettings): FlameT
     self: out.self,
     value: out.value,
     hiddenNodes,
-    hiddenValue: total - shownSelf,
+    hiddenValue: within64(total - shownSelf),
     stats: settings.stats,
   };
 }

@@ -117,7 +117,10 @@ function writeFlamebearer(text: JsonText, graph: Flamebearer): void {
   text.raw(`],"numTicks":${graph.total},"maxSelf":${graph.maxSelf}}`);
 }
 
-const UNITS: Readonly<Record<string, string>> = { count: 'objects', nanoseconds: 'samples' };
+const UNITS: ReadonlyMap<string, string> = new Map([
+  ['count', 'objects'],
+  ['nanoseconds', 'samples'],
+]);
 const NS_PER_S = 1_000_000_000;
 const SAMPLE_RATE_DEFAULT = 100;
 
@@ -128,7 +131,7 @@ function metadataOf({ profileType }: MergeQuery, format: 'single' | 'double') {
     spyName: '',
     // Times are shown as samples of a nanosecond each.
     sampleRate: sampleUnit === 'nanoseconds' ? NS_PER_S : SAMPLE_RATE_DEFAULT,
-    units: UNITS[sampleUnit] ?? sampleUnit,
+    units: UNITS.get(sampleUnit) ?? sampleUnit,
     name: sampleType,
   };
 }

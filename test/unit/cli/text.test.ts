@@ -55,6 +55,19 @@ describe('answers as text', () => {
     );
   });
 
+  it('prints as many functions as are asked for, and nothing that a terminal obeys', () => {
+    const functions = Array.from({ length: 200_000 }, (_, i) => ({
+      function: i === 0 ? 'a\u001b[31m\nb' : `f${i}`,
+      file: '',
+      self: '1',
+      total: '1',
+    }));
+    const answer = bytes({ unit: 'count', total: '200000', functions });
+    const text = answerText('top', answer, 200_000).split('\n');
+    expect(text).toHaveLength(200_000 + 3);
+    expect(text[2]).toMatch(/ a \[31m b$/);
+  });
+
   it('prints lists and series', () => {
     expect(answerText('labels', bytes({ labels: ['a', 'b'] }), 1)).toBe('a\nb\n');
     expect(answerText('labels', bytes({ values: ['x'] }), 1)).toBe('x\n');
@@ -62,8 +75,10 @@ describe('answers as text', () => {
     expect(answerText('series', bytes({ series: [{ a: '1', b: '"' }] }), 1)).toBe(
       '{a="1",b="\\""}\n',
     );
-    const series = { unit: 'count', series: [{ labels: {}, points: [[0, '5']] }] };
-    expect(answerText('timeseries', bytes(series), 1)).toBe('{}\n  1970-01-01T00:00:00.000Z  5\n');
+    const series = { unit: 'count', series: [{ labels: {}, points: [[0, '5']] }], hidden: 3 };
+    expect(answerText('timeseries', bytes(series), 1)).toBe(
+      '{}\n  1970-01-01T00:00:00.000Z  5\n... 3 more series (--limit)\n',
+    );
     const item = { startMs: 0, profileId: 'p', labels: { a: '1' }, value: '7' };
     const items = { unit: 'count', profiles: [item], hidden: 2 };
     expect(answerText('profiles', bytes(items), 1)).toBe(

@@ -3,6 +3,7 @@ import { gunzipSync } from 'node:zlib';
 import { tableFromIPC } from 'apache-arrow';
 import { describe, expect, it } from 'vitest';
 import { cpuProfileToPprof } from '../../../src/formats/v8/cpuprofile.js';
+import { sampleLabelsKey } from '../../../src/model/sample-labels.js';
 import type { Series } from '../../../src/model/series.js';
 import type { RenderFormat } from '../../../src/query/formats.js';
 import { TextChunks } from '../../../src/query/render/text-chunks.js';
@@ -158,6 +159,9 @@ describe('formats of merges', () => {
   it.each([
     [{ format: 'folded' as const, maxNodes: 3 }, 'PS_FORMAT_OPTION'],
     [{ format: 'pgo' as const, keepLocations: 0 }, 'PS_FORMAT_OPTION'],
+    [{ format: 'pgo' as const, inverted: true }, 'PS_FORMAT_OPTION'],
+    [{ format: 'pgo' as const, granularity: 'line' as const }, 'PS_FORMAT_OPTION'],
+    [{ format: 'pgo' as const, rootLabel: ['pod'] }, 'PS_FORMAT_OPTION'],
     [{ format: 'svg' as never }, 'PS_FORMAT'],
     [{ format: 'folded' as const, granularity: 'module' as never }, 'PS_STACK_VIEW'],
     [{ format: 'folded' as const, stack: ['nonsense'] }, 'PS_STACK_PATTERN'],
@@ -165,5 +169,81 @@ describe('formats of merges', () => {
     [{ format: 'folded' as const, hideFrame: Array(65).fill('*') }, 'PS_STACK_FILTERS'],
   ])('refuses %j', async (options, code) => {
     await expect(engine.mergeRendered({ ...QUERY, ...options })).rejects.toMatchObject({ code });
+  });
+});
+
+/** Names that mean something to the language or to a renderer, and sums at the ends of 64 bits. */
+describe('odd names and sums', () => {
+  const storeOf = (unit: string, samples: readonly [string[], string, bigint][]) =>
+    memoryStore(
+      [
+        {
+          ...PROFILE,
+          series: {
+            ...SERIES,
+            sampleTypes: [{ type: 'cpu', unit, temporality: 'delta' as const }],
+          },
+          samples: samples.map(([functions, labelSet, value]) => ({
+            functions,
+            labelSet,
+            values: [value],
+          })),
+        },
+      ],
+      { consumedBeforeNs: 0n, placeOf: () => 0 },
+    ).engine;
+  const labelSet = (name: string, value: string): string =>
+    sampleLabelsKey({ strings: [{ name, value }], numbers: [] });
+
+  it('a unit called as a method is a unit', async () => {
+    const own = storeOf('constructor', [[['main'], '', 5n]]);
+    const profileType = 'cpu:cpu:constructor:cpu:nanoseconds';
+    const { body } = await own.mergeRendered({ ...QUERY, profileType, format: 'cpuprofile' });
+    expect(JSON.parse(new TextDecoder().decode(body))).toMatchObject({ timeDeltas: [0] });
+  });
+
+  it('a label called __proto__ makes groups', async () => {
+    const own = storeOf('nanoseconds', [
+      [['main'], labelSet('__proto__', 'x'), 5n],
+      [['main'], labelSet('__proto__', 'y'), 7n],
+    ]);
+    const groupBy = ['__proto__'];
+    const { series } = await own.timeSeries({ ...QUERY, stepMs: 10, groupBy });
+    expect(series.map((one) => Object.entries(one.labels))).toEqual([
+      [['__proto__', 'x']],
+      [['__proto__', 'y']],
+    ]);
+    const heatmap = { ...QUERY, stepMs: 10, groupBy, buckets: 2, withExemplars: false };
+    expect((await own.heatmap({ ...heatmap, kind: 'profile' })).series).toHaveLength(2);
+  });
+
+  it('a function called total is not the root, and is once in a dictionary', async () => {
+    const own = storeOf('nanoseconds', [[['main', 'total'], '', 5n]]);
+    const { body } = await own.mergeRendered({ ...QUERY, format: 'arrow' });
+    const names = tableFromIPC(body).getChild('name')!;
+    expect([...names]).toEqual(['total', 'main', 'total']);
+    expect(names.data[0]?.dictionary?.toArray()).toHaveLength(2);
+  });
+
+  it('what is hidden past 64 bits is refused as totals are', async () => {
+    const low = -9n * 10n ** 18n;
+    const own = storeOf('nanoseconds', [
+      [['a'], '', low],
+      [['b'], '', low],
+      [['c'], '', 9n * 10n ** 18n],
+      [['d'], '', 9n * 10n ** 18n],
+    ]);
+    for (const format of ['speedscope', 'cpuprofile'] as const) {
+      await expect(own.mergeRendered({ ...QUERY, format })).rejects.toMatchObject({
+        code: 'PS_SUM_OVERFLOW',
+      });
+    }
+  });
+
+  it('a label given twice is one frame', async () => {
+    const own = storeOf('nanoseconds', [[['main'], '', 5n]]);
+    const rootLabel = ['service_name', 'service_name'];
+    const { body } = await own.mergeRendered({ ...QUERY, rootLabel, format: 'folded' });
+    expect(new TextDecoder().decode(body)).toBe('api;main 5\n');
   });
 });
