@@ -9,28 +9,39 @@ import type {
   BeforeOomQuery,
   FlameTree,
   GrowingPath,
+  MergeQuery,
   ProfileItem,
   QueryApi,
 } from './api.js';
 import { diffTrees } from './render/diff.js';
 import { nodePath } from './render/node-path.js';
+import { checkPaths } from './request.js';
 import { missingOf } from './stats.js';
+import type { Timeline } from './timeline.js';
 
 const PATHS_DEFAULT = 20;
 const LAST_PROFILES = 10;
 const POINTS = 60;
 
-/** Throws `not-found` PS_OOM_PROFILES where no such profile is in the range, `invalid` PS_OOM_INSTANCES for several instances. */
-export async function beforeOom(api: QueryApi, query: BeforeOomQuery): Promise<BeforeOom> {
+/** What it asks of the engine. */
+export interface OomApi extends Pick<QueryApi, 'profileTypes' | 'mergeTree' | 'timeSeries'> {
+  timeline(query: MergeQuery, lastMax: number): Promise<Timeline>;
+}
+
+/**
+ * Throws `not-found` PS_OOM_PROFILES where no such profile is in the range, `invalid` PS_OOM_INSTANCES for several instances and
+ * PS_QUERY_LIMIT for a bad limit.
+ */
+export async function beforeOom(api: OomApi, query: BeforeOomQuery): Promise<BeforeOom> {
   const { limit = PATHS_DEFAULT, ...range } = query;
+  checkPaths(limit);
   const profileType = query.profileType ?? (await memoryType(api, query));
   const own = { ...range, profileType };
-  const list = await api.items({ ...own, kind: 'profile', limit: LIMITS.queryItemsMax });
-  const items = [...list.items].sort((a, b) => a.startMs - b.startMs);
-  const first = items[0];
-  const last = items.at(-1);
+  const list = await api.timeline(own, LAST_PROFILES);
+  const { first } = list;
+  const last = list.last.at(-1);
   if (first === undefined || last === undefined) throw nothing(query, profileType);
-  checkOneInstance(items);
+  checkOneInstance(list.ofSeries);
   const treeAt = ({ startMs }: ProfileItem): Promise<FlameTree> =>
     api.mergeTree({
       ...own,
@@ -50,8 +61,8 @@ export async function beforeOom(api: QueryApi, query: BeforeOomQuery): Promise<B
     profileType,
     first: { startMs: first.startMs, total: before.total },
     last: { startMs: last.startMs, total: after.total },
-    profiles: items.slice(-LAST_PROFILES),
-    profileCount: items.length + list.hiddenItems,
+    profiles: list.last,
+    profileCount: list.count,
     paths: paths.slice(0, limit),
     hiddenPaths: Math.max(0, paths.length - limit),
     series: level.series[0] ?? NO_SERIES,
@@ -87,7 +98,7 @@ const MEMORY_TYPES = [
   /:(?:space|heap|live)[^:]*:bytes:/,
 ];
 
-async function memoryType(api: QueryApi, query: BeforeOomQuery): Promise<string> {
+async function memoryType(api: OomApi, query: BeforeOomQuery): Promise<string> {
   const { items: types } = await api.profileTypes(query);
   const gauges = types.filter(({ temporality }) => temporality === 'gauge').map(({ id }) => id);
   for (const pattern of MEMORY_TYPES) {

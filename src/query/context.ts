@@ -11,7 +11,7 @@ export class QueryContext {
   readonly #clock: Clock;
   readonly #endMs: number;
   readonly #caller: AbortSignal | undefined;
-  readonly #onAbort = (): void => this.#controller.abort(cancelled());
+  readonly #onAbort = (): void => this.#controller.abort(reasonOf(this.#caller));
   readonly #missing = new Map<string, MissingPart>();
   /** On the last attempt what vanished is reported as missing instead of planning again. */
   lastAttempt = false;
@@ -133,6 +133,11 @@ export class QueryContext {
       message: `cannot answer query: got past its deadline; want an answer within ${this.budget.deadlineMs} ms`,
     });
   }
+}
+
+/** A query that is part of another one stops for the reason that that one had. */
+function reasonOf(caller: AbortSignal | undefined): StoreError {
+  return caller?.reason instanceof StoreError ? caller.reason : cancelled();
 }
 
 function cancelled(): StoreError {

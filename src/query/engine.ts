@@ -93,6 +93,7 @@ import { missingOf, rowsOf, statsOf } from './stats.js';
 import { ResultCache } from './results.js';
 import type { TileUse } from './tiles.js';
 import { timeSeries } from './time-series.js';
+import { type Timeline, timelineOf } from './timeline.js';
 
 export interface QueryDependencies extends SnapshotParts {
   readonly clock: Clock;
@@ -286,13 +287,35 @@ export class QueryEngine implements QueryApi {
     return this.#merge(query, render, { watch, format: query.format });
   }
 
-  async diff(query: DiffQuery): Promise<DiffAnswer> {
+  /** Several queries that are one to the caller: one deadline holds for all of them. */
+  async #together<Q extends RangeQuery, T>(
+    query: Q,
+    work: (query: Q, context: QueryContext) => Promise<T>,
+  ): Promise<T> {
+    checkRange(query);
+    const budget = this.#budgets.of(query.tenantId);
+    const context = new QueryContext(this.#dependencies.clock, budget, query.signal);
+    try {
+      return await work({ ...query, signal: context.signal }, context);
+    } catch (error) {
+      throw context.signal.aborted ? context.stopReason() : StoreError.from(error);
+    } finally {
+      context.close();
+    }
+  }
+
+  diff(query: DiffQuery): Promise<DiffAnswer> {
+    return this.#together(query, (own, context) => this.#diff(own, context));
+  }
+
+  async #diff(query: DiffQuery, context: QueryContext): Promise<DiffAnswer> {
     const { others, falseDiscoveryRate: rate, limit } = checkedDiff(query);
     const numbers = new FunctionNumbers();
     const base = await this.#diffSide(query, query, numbers);
     const comparisons: Comparison[] = [];
     for (const selection of others) {
       const other = await this.#diffSide(query, selection, numbers);
+      context.check();
       const all = compareSides(base, other, { numbers, rate });
       const functions = all.slice(0, limit);
       const hiddenFunctions = all.length - functions.length;
@@ -336,11 +359,11 @@ export class QueryEngine implements QueryApi {
   }
 
   regressions(query: RegressionsQuery): Promise<Regressions> {
-    return findRegressions(this, query);
+    return this.#together(query, (own) => findRegressions(this, own));
   }
 
   beforeOom(query: BeforeOomQuery): Promise<BeforeOom> {
-    return beforeOom(this, query);
+    return this.#together(query, (own) => beforeOom(this, own));
   }
 
   async items(query: ItemsQuery): Promise<ItemList> {
@@ -351,6 +374,14 @@ export class QueryEngine implements QueryApi {
       const hiddenItems = sorted.length - shown.length;
       return { unit, items: await namedItems(shown, context), hiddenItems, stats };
     });
+  }
+
+  /** The profiles of a selection by time, those without a value too. */
+  timeline(query: MergeQuery, lastMax: number): Promise<Timeline> {
+    const all = { ...query, kind: 'profile', keepsZero: true } as const;
+    return this.#items(all, [], (items, { context, unit, stats }) =>
+      timelineOf(items, { lastMax, context, unit, stats }),
+    );
   }
 
   async heatmap(query: HeatmapQuery): Promise<Heatmap> {
@@ -365,7 +396,7 @@ export class QueryEngine implements QueryApi {
   }
 
   async #items<T>(
-    query: MergeQuery & { readonly kind: ItemKind },
+    query: MergeQuery & { readonly kind: ItemKind; readonly keepsZero?: boolean },
     groupBy: readonly string[],
     render: (items: readonly Item[], scope: ItemsScope) => Promise<T>,
   ): Promise<T> {
@@ -376,6 +407,7 @@ export class QueryEngine implements QueryApi {
       const filter = keyFilter(query, compileFilter(query).keys);
       const items = await collectItems({
         kind: query.kind,
+        keepsZero: query.keepsZero === true,
         sources,
         selector,
         filter,

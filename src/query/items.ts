@@ -1,6 +1,6 @@
 /**
  * Single profiles, or single spans in them, with their values: what heatmaps, exemplars and lists are made of. A value
- * of 0 makes no item.
+ * of 0 makes no item, unless it is asked for.
  */
 import { StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
@@ -18,6 +18,8 @@ export type ItemKind = 'profile' | 'span';
 
 export interface ItemsRequest {
   readonly kind: ItemKind;
+  /** Whether a value of 0 makes an item. */
+  readonly keepsZero: boolean;
   readonly sources: readonly ProfileSource[];
   readonly selector: CompiledSelector;
   readonly filter: KeyFilter | undefined;
@@ -43,7 +45,7 @@ export async function collectItems(request: ItemsRequest): Promise<readonly Item
   const items: Item[] = [];
   checkRows(request);
   const add = (item: Item): void => {
-    if (item.value === 0n) return;
+    if (item.value === 0n && !request.keepsZero) return;
     if (items.length >= LIMITS.queryPointsMax) throw tooManyItems(request.kind);
     items.push(item);
   };

@@ -167,6 +167,15 @@ export function checkMeasure({ measure = 'value', limit, aggregation }: TimeSeri
   );
 }
 
+/** Of paths before an end. */
+export function checkPaths(limit: number): void {
+  if (Number.isInteger(limit) && limit >= 1) return;
+  throw invalid(
+    'PS_QUERY_LIMIT',
+    `cannot look before an end: got a limit of ${limit}; want 1 or more`,
+  );
+}
+
 const DIFF_DEFAULTS = { falseDiscoveryRate: 0.05, limit: 100 };
 const REGRESSION_DEFAULTS = { changeMin: 0.01, falseDiscoveryRate: 0.01, limit: 10 };
 

@@ -3,6 +3,8 @@ import { findRise } from '../../src/query/regressions/change-point.js';
 import { findRises } from '../../src/query/regressions/find.js';
 import { StepShares } from '../../src/query/regressions/step-shares.js';
 import { mulberry32 } from '../support/lossy-files.js';
+import type { PlainProfile } from '../support/plain-store.js';
+import { memoryStore, TENANT } from '../support/query-store.js';
 import { plant, recordedStacks, searchDay, STEP_MS } from '../support/planted-days.js';
 
 const STEPS = 48;
@@ -20,6 +22,16 @@ function shares(
   }
   return made;
 }
+
+const SERIES: PlainProfile['series'] = {
+  service: 'api',
+  profileName: 'cpu',
+  labels: [{ name: 'service_name', value: 'api' }],
+  periodType: 'p',
+  periodUnit: 'u',
+  sampleTypes: [{ type: 'cpu', unit: 'count', temporality: 'delta' }],
+  group: 0,
+};
 
 const SETTINGS = { changeMin: 0.01, rate: 0.01 };
 const MAIN = 0;
@@ -115,6 +127,31 @@ describe('rises', () => {
     expect(shifted).toBe(1);
   });
 
+  it('of a function that was renamed, or of a frame that came in between, are shifts', () => {
+    const RENAMED = 5;
+    const found = (load: number) => {
+      const random = mulberry32(3);
+      const noise = (): number => 1 + (random() - 0.5) * 0.1;
+      return findRises(
+        shares((step) => {
+          const isNew = step >= 20;
+          const price = (isNew ? 100 * load : 100) * noise();
+          return [
+            [isNew ? [RENAMED, HANDLE, MAIN] : [PRICE, HANDLE, MAIN], price],
+            // A frame between: all of its time is that of what it calls.
+            [isNew ? [STORE, 6, MAIN] : [STORE, MAIN], 200 * noise()],
+            [[IDLE, MAIN], 500 * noise()],
+          ];
+        }),
+        SETTINGS,
+      );
+    };
+    expect(found(1).rises).toEqual([]);
+    expect(found(1).shifted).toBeGreaterThanOrEqual(3);
+    // Renamed and slower.
+    expect(found(3).rises.map(({ f, kind }) => [f, kind])).toContainEqual([RENAMED, 'self']);
+  });
+
   it('are none where everything got slower alike, or where a peak is all there is', () => {
     expect(
       search((step, noise) => {
@@ -126,6 +163,52 @@ describe('rises', () => {
       search((step, noise) => [(step === 30 ? 900 : 100) * noise(), 100 * noise(), 800 * noise()])
         .rises,
     ).toEqual([]);
+  });
+});
+
+describe('a search for regressions', () => {
+  const day = 86_400_000;
+  const profiles = (count: number, stepMs: number, startMs: number): PlainProfile[] => {
+    const random = mulberry32(8);
+    return Array.from({ length: count }, (_, i) => {
+      const price = i < count * 0.6 ? 100 : 600;
+      const values = [price, 900 - price].map((v) =>
+        BigInt(Math.round(v * (0.9 + 0.2 * random()))),
+      );
+      return {
+        series: SERIES,
+        startNs: BigInt(startMs + i * stepMs) * 1_000_000n,
+        id: `p-${i}`,
+        flags: 0,
+        samples: [
+          { functions: ['main', 'price'], labelSet: '', values: [values[0]!] },
+          { functions: ['main', 'rest'], labelSet: '', values: [values[1]!] },
+        ],
+      };
+    });
+  };
+  const ask = (list: readonly PlainProfile[]) =>
+    memoryStore(list, { consumedBeforeNs: 0n, placeOf: () => 0 }).engine.regressions({
+      tenantId: TENANT,
+      selector: '',
+      startMs: 0,
+      endMs: 2 * day,
+      profileType: 'cpu:cpu:count:p:u',
+    });
+
+  it('finds what changed within an hour that a service is there, in two days that are asked for', async () => {
+    const { regressions, missing } = await ask(profiles(360, 10_000, day));
+    expect(regressions.map((r) => r.functionName)).toEqual(['price']);
+    expect(missing).toEqual([]);
+    const changedMs = regressions[0]!.changedMs - day;
+    expect(Math.abs(changedMs - 216 * 10_000)).toBeLessThan(2 * 75_000);
+  });
+
+  it('says that it cannot tell, where there are too few profiles', async () => {
+    const { regressions, missing } = await ask(profiles(9, 10_000, day));
+    expect(regressions).toEqual([]);
+    expect(missing.map((part) => part.code)).toEqual(['PS_REGRESSION_STEPS']);
+    expect((await ask([])).missing).toEqual([]);
   });
 });
 

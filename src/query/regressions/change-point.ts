@@ -13,6 +13,9 @@ export interface ChangePoint {
 /** Points on each side of a change, at least: a shorter rise is a peak. */
 export const SIDE_POINTS_MIN = 6;
 
+/** Fewer points have no split. */
+export const STEPS_MIN = 2 * SIDE_POINTS_MIN;
+
 /** Undefined for too few points, and where no split has a greater mean after it. One pass over sums. */
 export function findRise(values: Float64Array): ChangePoint | undefined {
   const n = values.length;

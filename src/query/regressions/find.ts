@@ -51,7 +51,7 @@ export function findRises(shares: StepShares, settings: FindSettings): Found {
       if (isFound[i] !== true || rise.after - rise.before < settings.changeMin) return;
       if (!isSteady(values, rise)) return;
       if (!isThere(values, rise)) goneAway++;
-      else if (isShift(shares, rise, steps)) shifted++;
+      else if (isShift(shares, rise, steps) || isNewcomer(shares, rise, steps)) shifted++;
       else rises.push(rise);
     });
   }
@@ -65,6 +65,36 @@ const CALLER_SHARE_MAX = 0.8;
 /** Of the function's rise: a caller that rose by less did not get slower. */
 const SHIFT_MAX = 0.25;
 
+/** Of what a newcomer has after the change, at most, was it there before. */
+const NEWCOMER_MAX = 0.1;
+
+/**
+ * Whether a function that was hardly there before took the place of others: the whole takes no more than before. It was renamed or
+ * moved, or a frame came in between.
+ */
+function isNewcomer(shares: StepShares, rise: Rise, steps: readonly number[]): boolean {
+  const { f, kind, at, before, after } = rise;
+  if (before > after * NEWCOMER_MAX) return false;
+  const change = (values: Float64Array): number => changeOf(perProfile(shares, values, steps), at);
+  return change(shares.sums) < change(shares[kind].of(f)) * SHIFT_MAX;
+}
+
+function perProfile(
+  shares: StepShares,
+  values: Float64Array,
+  steps: readonly number[],
+): Float64Array {
+  return Float64Array.from(steps, (step) => values[step]! / shares.profiles[step]!);
+}
+
+function mean(values: Float64Array, from: number, to: number): number {
+  return values.subarray(from, to).reduce((sum, value) => sum + value, 0) / (to - from);
+}
+
+function changeOf(values: Float64Array, at: number): number {
+  return mean(values, at, values.length) - mean(values, 0, at);
+}
+
 /** Whether the caller of a function takes no more than before: then its other callees take less. */
 function isShift(
   shares: StepShares,
@@ -76,18 +106,13 @@ function isShift(
   const all = callers.reduce((sum, [, value]) => sum + value, 0);
   const [caller] = callers.sort((a, b) => b[1] - a[1]);
   if (caller === undefined || caller[1] < all * CALLER_SHARE_MIN) return false;
-  const mean = (values: Float64Array, from: number, to: number): number =>
-    values.subarray(from, to).reduce((sum, value) => sum + value, 0) / (to - from);
   const own = shares.shareOf('total', caller[0], steps);
   const share = mean(own, 0, at);
   if (share > CALLER_SHARE_MAX) return false;
   const rise = mean(own, at, own.length) - share;
   // As values a profile, too: a share may stand still because everything got slower.
-  const perProfile = (values: Float64Array): Float64Array =>
-    Float64Array.from(steps, (step) => values[step]! / shares.profiles[step]!);
-  const change = (values: Float64Array): number =>
-    mean(values, at, values.length) - mean(values, 0, at);
-  const callerChange = change(perProfile(shares.total.of(caller[0])));
-  const ownChange = change(perProfile(shares.self.of(f)));
+  const change = (values: Float64Array): number => changeOf(perProfile(shares, values, steps), at);
+  const callerChange = change(shares.total.of(caller[0]));
+  const ownChange = change(shares.self.of(f));
   return rise < (after - before) * SHIFT_MAX && callerChange < ownChange * SHIFT_MAX;
 }

@@ -3,6 +3,7 @@ import { LIMITS } from '../../base/limits.js';
 import type {
   FlameTree,
   MergeQuery,
+  MissingPart,
   QueryApi,
   Regression,
   Regressions,
@@ -13,10 +14,13 @@ import type { Observed, ObserveRequest } from '../diff/observe.js';
 import { nodePath } from '../render/node-path.js';
 import { missingOf } from '../stats.js';
 import { checkedRegressions } from '../request.js';
+import type { Timeline } from '../timeline.js';
+import { STEPS_MIN } from './change-point.js';
 import { findRises, type Rise } from './find.js';
 import { StepShares } from './step-shares.js';
 
 export interface ObservingApi extends Pick<QueryApi, 'mergeTree'> {
+  timeline(query: MergeQuery, lastMax: number): Promise<Timeline>;
   observe(
     query: MergeQuery,
     what: Pick<ObserveRequest, 'numbers' | 'observer' | 'profilesMax'>,
@@ -29,11 +33,21 @@ const PATHS = 3;
 /** Of a rise: what others explain more of is theirs. */
 const EXPLAINED_MAX = 0.5;
 
+/** Looks at the part of the range that has profiles: a service that is there since an hour has changed within that. */
 export async function findRegressions(
   api: ObservingApi,
-  query: RegressionsQuery,
+  asked: RegressionsQuery,
 ): Promise<Regressions> {
-  const { changeMin, falseDiscoveryRate: rate, limit } = checkedRegressions(query);
+  const { changeMin, falseDiscoveryRate: rate, limit } = checkedRegressions(asked);
+  const { tenantId, selector, startMs, endMs, profileType, signal } = asked;
+  const stop = signal === undefined ? {} : { signal };
+  const range = { tenantId, selector, startMs, endMs, profileType, ...stop };
+  const { first, last } = await api.timeline(range, 1);
+  const query = {
+    ...asked,
+    startMs: first?.startMs ?? startMs,
+    endMs: (last[0]?.startMs ?? startMs) + 1,
+  };
   const stepMs = Math.max(1, Math.ceil((query.endMs - query.startMs) / STEPS));
   const shares = new StepShares({ startMs: query.startMs, stepMs, steps: STEPS });
   const numbers = new FunctionNumbers();
@@ -66,9 +80,22 @@ export async function findRegressions(
     .map(({ rise, tree }) => regressionOf(rise, { tree, shares, numbers, query, stepMs }));
   const regressions = all.slice(0, limit);
   const hiddenRegressions = all.length - regressions.length;
-  const missing = missingOf([observed, ...named.map(({ tree }) => tree.stats)]);
+  const found = missingOf([observed, ...named.map(({ tree }) => tree.stats)]);
+  const missing = [...found, ...untested(shares.steps.length)];
   const { profiles } = observed;
   return { stepMs, regressions, hiddenRegressions, goneAway, shifted, profiles, missing };
+}
+
+/** An answer that says nothing got slower must not stand for one that could not tell. */
+function untested(steps: number): readonly MissingPart[] {
+  if (steps === 0 || steps >= STEPS_MIN) return [];
+  return [
+    {
+      part: 'change points',
+      code: 'PS_REGRESSION_STEPS',
+      message: `cannot look for changes: got profiles in ${steps} steps of ${STEPS}; want ${STEPS_MIN} or more (a range with more profiles)`,
+    },
+  ];
 }
 
 const riseOf = ({ before, after }: Rise): number => after - before;

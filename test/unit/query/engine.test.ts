@@ -120,6 +120,31 @@ describe('before an end', () => {
     ]);
   });
 
+  it('begins with the first profile of all, however many there are, and however small it is', async () => {
+    const count = 10_200;
+    const many = store([
+      profile(0, {}),
+      ...Array.from({ length: count - 1 }, (_, i) => profile(i + 1, { a: BigInt(i + 1) })),
+    ]);
+    const range = { startMs: 0, endMs: count };
+    const answer = await many.engine.beforeOom({ ...query, ...range, selector: '' });
+    expect(answer).toMatchObject({
+      first: { startMs: 0, total: 0n },
+      last: { startMs: count - 1, total: BigInt(count - 1) },
+      profileCount: count,
+      paths: [{ path: ['a'], before: 0n, after: BigInt(count - 1) }],
+    });
+    expect(answer.profiles.map((p) => p.startMs)).toEqual(
+      Array.from({ length: 10 }, (_, i) => count - 10 + i),
+    );
+  });
+
+  it.each([0, -1, 1.5, Number.NaN])('refuses a limit of %d', async (limit) => {
+    await expect(
+      pods.engine.beforeOom({ ...query, selector: '{pod="a"}', limit }),
+    ).rejects.toMatchObject({ code: 'PS_QUERY_LIMIT' });
+  });
+
   it('is refused over several, with their names', async () => {
     await expect(pods.engine.beforeOom({ ...query, selector: '' })).rejects.toMatchObject({
       kind: 'invalid',
@@ -413,6 +438,23 @@ describe('bounds (I6)', () => {
     expect(await codeOf(own.engine.mergeTree(QUERY))).toBe('PS_QUERY_DEADLINE');
     resolve(await block.series());
     expect(await codeOf(own.engine.mergeTree(QUERY))).toBe('no error');
+  });
+
+  it('has one deadline for all that a comparison is made of', async () => {
+    // Without a cache each of the queries that it consists of waits for this.
+    const own = bounded({ deadlineMs: 1_500, cacheBytes: 0 });
+    const [id, block] = [...own.blocks][0]!;
+    const series = async () => {
+      await new Promise((done) => setTimeout(done, 100));
+      return block.series();
+    };
+    own.blocks.set(id, { ...block, series });
+    const diff = (count: number) => {
+      const others = Array.from({ length: count }, () => QUERY);
+      return codeOf(own.engine.diff({ ...QUERY, others }));
+    };
+    expect(await diff(1)).toBe('no error');
+    expect(await diff(16)).toBe('PS_QUERY_DEADLINE');
   });
 
   it('stops at the deadline, when cancelled, and lets the next one in', async () => {
