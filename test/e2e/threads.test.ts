@@ -96,6 +96,16 @@ describe('a store with threads', () => {
     expect(recovery).toMatchObject({ tornBytes: 0, damaged: [] });
   });
 
+  it('answers what it was asked before it closes', async () => {
+    const store = await open();
+    await writeAll(store);
+    const all = { tenantId: 'anonymous', selector: '{}', startMs: 0, endMs: 9e12 };
+    const asked = numbers(0, 8).map(() => store.query.labelNames(all));
+    const closing = store.close();
+    for (const { items } of await Promise.all(asked)) expect(items).toContain('pod');
+    await closing;
+  });
+
   it('answers as a store without threads does, byte by byte (I4)', async () => {
     const store = await open();
     await writeAll(store);
