@@ -12,6 +12,7 @@ const sources = join(root, 'test', 'interop', 'clients');
 
 const NODE_AGENT = '@pyroscope/nodejs@0.6.4';
 const PYTHON_AGENT = 'pyroscope-io==1.4.0';
+const PANDAS = ['pandas==3.1.1', 'pyarrow==26.0.1'];
 const JAVA_AGENT = 'io.pyroscope:agent:2.9.2';
 const BROWSER_DRIVER = 'playwright-core@1.64.1';
 /** Names of a browser that the driver can run; the first is that of Debian's package. */
@@ -23,6 +24,7 @@ const CLIENTS = {
   go: { needs: [['go', 'version']], install: installGo },
   node: { needs: [['npm', '--version']], install: installNode },
   python: { needs: [['python3', '-c', 'import venv, ensurepip']], install: installPython },
+  pandas: { needs: [['python3', '-c', 'import venv, ensurepip']], install: installPandas },
   java: {
     needs: [
       ['javac', '-version'],
@@ -87,17 +89,27 @@ function installBrowser() {
 }
 
 function installPython() {
-  const dir = join(cache, `python-${PYTHON_AGENT}`);
+  return [pythonWith([PYTHON_AGENT]), join(sources, 'python', 'main.py')];
+}
+
+function installPandas() {
+  return [pythonWith(PANDAS), join(sources, 'pandas', 'main.py')];
+}
+
+/** A Python with these packages. */
+function pythonWith(packages) {
+  const dir = join(cache, `python-${packages.join('-')}`);
+  const python = join(dir, 'bin', 'python');
   // A virtual environment holds its own path: it cannot be renamed, and is whole when the mark is there.
   const mark = join(dir, 'installed');
   if (!existsSync(mark)) {
     rmSync(dir, { recursive: true, force: true });
     mkdirSync(cache, { recursive: true });
     run('python3', ['-m', 'venv', dir]);
-    run(join(dir, 'bin', 'python'), ['-m', 'pip', 'install', '--quiet', PYTHON_AGENT]);
+    run(python, ['-m', 'pip', 'install', '--quiet', ...packages]);
     writeFileSync(mark, '');
   }
-  return [join(dir, 'bin', 'python'), join(sources, 'python', 'main.py')];
+  return python;
 }
 
 function installJava() {
