@@ -122,6 +122,39 @@ function addTotals(request: ItemsRequest, piece: Piece, add: (item: Item) => voi
   }
 }
 
+interface SampleItem {
+  readonly spanId: string;
+  readonly traceId: string;
+  readonly group: Readonly<Record<string, string>>;
+}
+
+const SPAN_DIGITS = 16;
+const TRACE_DIGITS = 32;
+
+/** An id as tracing has it, in whatever case and with however many leading zeros it was sent. */
+function padded(id: string, digits: number): string {
+  return id.length <= digits && /^[0-9a-f]+$/i.test(id)
+    ? id.toLowerCase().padStart(digits, '0')
+    : id;
+}
+
+/** Samples of one span may have it under several labels and spellings. */
+function distinctItems(found: readonly SampleItem[]): {
+  readonly items: readonly SampleItem[];
+  /** By number in `found`. */
+  readonly numberOf: Int32Array;
+} {
+  const items: SampleItem[] = [];
+  const numbers = new Map<string, number>();
+  const numberOf = Int32Array.from(found, (item) => {
+    const key = JSON.stringify([item.spanId, item.traceId, Object.entries(item.group)]);
+    const number = numbers.get(key) ?? items.push(item) - 1;
+    numbers.set(key, number);
+    return number;
+  });
+  return { items, numberOf };
+}
+
 async function addSampleItems(
   request: ItemsRequest,
   { source, slice }: Piece,
@@ -133,19 +166,21 @@ async function addSampleItems(
   const names = [...spanNames, ...missingNames(request, slice)];
   const sets = labelSetGroups(symbols.labelSets, names, slice, context);
   const passes = request.filter?.mask(symbols, context);
-  const groupOfKey = symbols.keys.labelSet.map((set, k) =>
-    passes === undefined || passes[k] === 1 ? sets.groupOf[set]! : -1,
-  );
-  const itemOf = sets.keys.map((key) => {
+  const found = sets.keys.map((key) => {
     const values = key === '' ? [] : (JSON.parse(key) as string[]);
     const labels = new Map(names.map((name, i) => [name, values[i] ?? '']));
     const spanId = SPAN_LABELS.map((name) => labels.get(name) ?? '').find((v) => v !== '') ?? '';
-    const traceId = labels.get(TRACE_LABEL) ?? '';
-    return { spanId, traceId, group: groupOf(request, slice, labels) };
+    const traceId = padded(labels.get(TRACE_LABEL) ?? '', TRACE_DIGITS);
+    return { spanId: padded(spanId, SPAN_DIGITS), traceId, group: groupOf(request, slice, labels) };
+  });
+  const { items: itemOf, numberOf } = distinctItems(found);
+  const groupOfKey = symbols.keys.labelSet.map((set, k) => {
+    const group = passes === undefined || passes[k] === 1 ? sets.groupOf[set]! : -1;
+    return group < 0 ? -1 : numberOf[group]!;
   });
   // Most services send no spans: their rows need no look.
   if (kind === 'span' && !itemOf.some((item) => item.spanId !== '')) return;
-  const sums = new GroupSums(sets.keys.length);
+  const sums = new GroupSums(itemOf.length);
   let current = -1;
   const flush = (): void => {
     if (current < 0) return;

@@ -110,12 +110,13 @@ function plainAnswer(list: readonly PlainProfile[], f: Filter) {
       const line = sample.functions.join(';') || '[empty]';
       stacks.set(line, (stacks.get(line) ?? 0n) + value);
       sum += value;
-      const [span = '', other = '', traceId = ''] = ['span_id', 'profile_id', 'trace_id'].map(
+      const [span = '', other = '', trace = ''] = ['span_id', 'profile_id', 'trace_id'].map(
         (name) => valuesOf(sample, [name])[0] ?? '',
       );
-      const spanId = span === '' ? other : span;
-      if (spanId === '') continue;
-      const key = JSON.stringify([span, other, traceId]);
+      if (span === '' && other === '') continue;
+      const spanId = canonical(span === '' ? other : span).padStart(16, '0');
+      const traceId = trace === '' ? '' : canonical(trace).padStart(32, '0');
+      const key = JSON.stringify([spanId, traceId]);
       const before = bySpan.get(key)?.value ?? 0n;
       bySpan.set(key, { ...of, spanId, traceId, value: before + value });
     }
