@@ -87,9 +87,9 @@ class BucketBlockWriter implements BlockWriter {
   readonly #options: BlockWriterOptions;
   readonly #tables: Readonly<Record<BaseTableName, TableWriter>>;
   #rollups: RollupTables | undefined;
-  readonly #frames = new FramePool();
-  readonly #samples: SampleBuffer;
-  readonly #profiles: ProfileBuffer;
+  #frames = new FramePool();
+  #samples: SampleBuffer;
+  #profiles: ProfileBuffer;
   readonly #services: ServiceMeta[] = [];
   #service: string | undefined;
   #keyCount = 0;
@@ -336,8 +336,17 @@ class BucketBlockWriter implements BlockWriter {
       });
       await this.#options.bucket.put(metaKey(tenantId, blockId), encodeBlockMeta(meta));
       this.#status = 'finished';
+      this.#release();
       return meta;
     });
+  }
+
+  /** Whoever may still undo a block keeps its writer, of which that needs no row: 3 MB each, where a commit has many. */
+  #release(): void {
+    const { blockId, sums } = this.#options;
+    this.#frames = new FramePool();
+    this.#samples = new SampleBuffer(blockId, 0);
+    this.#profiles = new ProfileBuffer(blockId, 0, sums !== undefined);
   }
 
   /** What was written is read back: a profile's rows come in the order of series, rollups go through them by time. */
