@@ -11,11 +11,8 @@ import { aggregate } from './aggregate.js';
 import type {
   BeforeOom,
   BeforeOomQuery,
-  Comparison,
   DiffAnswer,
   DiffQuery,
-  DiffSelection,
-  DiffSide,
   ExplainQuery,
   FlameTree,
   GraphQuery,
@@ -51,9 +48,8 @@ import { withMatchingSamples } from './by-sample-labels.js';
 import { WeightedCache } from './cache.js';
 import { type QueryBudget, type QueryBudgetRule, QueryBudgets } from './budgets.js';
 import { QueryContext } from './context.js';
-import { type ComparedSide, compareSides } from './diff/compare.js';
-import { FunctionNumbers, Moments } from './diff/moments.js';
-import { observe, type Observed, type ObserveRequest } from './diff/observe.js';
+import { diffSelections } from './diff/diff.js';
+import { observe, type Observation, type Observed } from './diff/observe.js';
 import { partPlans, Stopwatch, totalReads } from './explain.js';
 import { checkFormat, formatInfo, type MergeFormat } from './formats.js';
 import { QueryGate } from './gate.js';
@@ -73,7 +69,6 @@ import { renderTop } from './render/top.js';
 import { findRegressions } from './regressions/regressions.js';
 import { type MergeScope, renderAny, renderReport, sandwichOf, treeOf } from './reports.js';
 import {
-  checkedDiff,
   checkHeatmap,
   checkItems,
   checkMaxNodes,
@@ -89,7 +84,7 @@ import { compileFilter } from './stacks/filter.js';
 import { stackShape } from './stacks/shape.js';
 import type { SumUse } from './block-sums.js';
 import { totalDuration } from './source.js';
-import { missingOf, rowsOf, statsOf } from './stats.js';
+import { rowsOf, statsOf } from './stats.js';
 import { ResultCache } from './results.js';
 import type { TileUse } from './tiles.js';
 import { timeSeries } from './time-series.js';
@@ -305,50 +300,21 @@ export class QueryEngine implements QueryApi {
   }
 
   diff(query: DiffQuery): Promise<DiffAnswer> {
-    return this.#together(query, (own, context) => this.#diff(own, context));
+    return this.#together(query, (own, context) => diffSelections(this, own, context));
   }
 
-  async #diff(query: DiffQuery, context: QueryContext): Promise<DiffAnswer> {
-    const { others, falseDiscoveryRate: rate, limit } = checkedDiff(query);
-    const numbers = new FunctionNumbers();
-    const base = await this.#diffSide(query, query, numbers);
-    const comparisons: Comparison[] = [];
-    for (const selection of others) {
-      const other = await this.#diffSide(query, selection, numbers);
-      context.check();
-      const all = compareSides(base, other, { numbers, rate });
-      const functions = all.slice(0, limit);
-      const hiddenFunctions = all.length - functions.length;
-      comparisons.push({ side: other.side, functions, hiddenFunctions });
-    }
-    return { unit: base.top.unit, base: base.side, comparisons };
-  }
-
-  async #diffSide(
-    query: DiffQuery,
-    { selector, startMs, endMs }: DiffSelection,
-    numbers: FunctionNumbers,
-  ): Promise<ComparedSide & { readonly side: DiffSide }> {
-    const own = { ...query, selector, startMs, endMs };
-    const { top, durationNs } = await this.#merge(own, ({ merged, unit, stats, selected }) => ({
+  /** Sums by function, and how long the profiles behind them took. */
+  functionSums(
+    query: MergeQuery,
+  ): Promise<{ readonly top: TopTable; readonly durationNs: bigint }> {
+    return this.#merge(query, ({ merged, unit, stats, selected }) => ({
       top: renderTop(merged, { unit, stats: stats() }),
       durationNs: totalDuration(selected.sources),
     }));
-    // Profiles as they were sent: a rollup does not tell them apart.
-    const moments = new Moments();
-    const profilesMax = LIMITS.diffProfilesMax;
-    const observed = await this.observe(own, { numbers, observer: moments, profilesMax });
-    const missing = missingOf([top.stats, observed]);
-    const stats = { ...top.stats, missing };
-    const side = { total: top.total, durationNs, observedProfiles: moments.profiles, stats };
-    return { top, moments, side };
   }
 
   /** Reads single profiles for who looks at how they differ. */
-  observe(
-    query: MergeQuery,
-    what: Pick<ObserveRequest, 'numbers' | 'observer' | 'profilesMax'>,
-  ): Promise<Observed> {
+  observe(query: MergeQuery, what: Observation): Promise<Observed> {
     checkMerge(query);
     return this.#run(query, async ({ context, snapshot }) => {
       const selected = await this.#select(query, { context, snapshot }, this.#pool());

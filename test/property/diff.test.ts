@@ -175,6 +175,39 @@ describe('comparisons', () => {
     }
   });
 
+  it('of gauges weigh each series alike, as their averages do', async () => {
+    const random = mulberry32(4);
+    const gauge = SERIES.map((series) => ({
+      ...series,
+      sampleTypes: [{ type: 'samples', unit: 'count', temporality: 'gauge' as const }],
+    }));
+    // One pod holds mostly x, the other mostly y, both the same all the time; but first one has more profiles, then the other.
+    const list = [60, 10, 10, 60].flatMap((count, i) =>
+      Array.from({ length: count }, (_, p): PlainProfile => {
+        const [x, y] = i % 2 === 0 ? [900, 100] : [100, 900];
+        const value = (of: number): bigint => BigInt(Math.round(of * (0.98 + 0.04 * random())));
+        return {
+          series: gauge[i % 2]!,
+          samples: [
+            { functions: ['x'], labelSet: '', values: [value(x)] },
+            { functions: ['y'], labelSet: '', values: [value(y)] },
+          ],
+          flags: 0,
+          startNs: BigInt((i < 2 ? 0 : 100) + p) * 1_000_000n,
+          id: `id-${i}-${p}`,
+        };
+      }),
+    );
+    const { engine } = memoryStore(list, { consumedBeforeNs: 0n, placeOf: () => 0 });
+    const range = { tenantId: TENANT, selector: '', startMs: 0, endMs: 100, profileType: TYPE };
+    const others = [{ selector: '', startMs: 100, endMs: 200 }];
+    const { comparisons } = await engine.diff({ ...range, others });
+    for (const f of comparisons[0]!.functions) {
+      expect(Math.abs(f.selfChange)).toBeLessThan(0.02);
+      expect(f.selfP).toBeGreaterThan(0.05);
+    }
+  });
+
   it('are no surer than the profiles that were looked at, of however many', async () => {
     const random = mulberry32(3);
     const count = 16_000;

@@ -2,6 +2,7 @@
 import type { CompiledSelector } from '../../symbols/select.js';
 import type { SymbolSource } from '../../symbols/source.js';
 import type { MissingPart } from '../api.js';
+import { aggregationOf } from '../aggregate.js';
 import type { QueryContext } from '../context.js';
 import { WORD } from '../kernels.js';
 import type { KeyFilter } from '../key-filter.js';
@@ -18,8 +19,16 @@ export interface ObserveRequest {
   readonly observer: Observer;
   /** Of more profiles every n-th is read. */
   readonly profilesMax: number;
+  /** Whether a gauge's profiles count as parts of their series' average, as they do in sums, and not each as one. */
+  readonly weighsSeries?: boolean;
   readonly context: QueryContext;
 }
+
+/** What is looked at, and by whom. */
+export type Observation = Pick<
+  ObserveRequest,
+  'numbers' | 'observer' | 'profilesMax' | 'weighsSeries'
+>;
 
 export interface Observed {
   /** Selected. */
@@ -80,10 +89,13 @@ async function readGroup(work: GroupWork): Promise<void> {
   const keyCount = (await source.stacks()).keys.count;
   const withRows = new Set<number>();
   let current = -1;
+  let weight = 1;
+  const weightOf = work.weighsSeries === true ? seriesWeight(group.slices) : () => 1;
   const call = { slices: group.slices, column: group.column, signal: context.signal };
   await source.scanProfiles(call, (position, run) => {
     checkKeys(source, run, keyCount);
     if (position !== current) {
+      weight = weightOf(position);
       context.check();
       if (current >= 0) observer.endProfile(startNs[current]!);
       current = position;
@@ -94,11 +106,24 @@ async function readGroup(work: GroupWork): Promise<void> {
       const k = key[i]!;
       if (passes !== undefined && passes[k] === 0) continue;
       const value = words[2 * i + 1]! * WORD + (words[2 * i]! >>> 0);
-      if (value !== 0) observer.add(functions.of(k), value);
+      if (value !== 0) observer.add(functions.of(k), value * weight);
     }
   });
   if (current >= 0) observer.endProfile(startNs[current]!);
   for (const { first, end } of group.slices) {
     for (let p = first; p < end; p++) if (!withRows.has(p)) observer.endProfile(startNs[p]!);
   }
+}
+
+/** Of the profile at a position: what it adds to the value of its series, of which positions come in the order of slices. */
+function seriesWeight(slices: readonly Slice[]): (position: number) => number {
+  let at = 0;
+  const isIn = (position: number, { first, end }: Slice): boolean =>
+    position >= first && position < end;
+  return (position) => {
+    for (let tries = 0; tries < slices.length && !isIn(position, slices[at]!); tries++)
+      at = (at + 1) % slices.length;
+    const { series } = slices[at]!;
+    return aggregationOf(series, undefined) === 'avg' ? 1 / series.profileCount : 1;
+  };
 }

@@ -10,7 +10,7 @@ import type {
   RegressionsQuery,
 } from '../api.js';
 import { FunctionNumbers } from '../diff/moments.js';
-import type { Observed, ObserveRequest } from '../diff/observe.js';
+import type { Observation, Observed } from '../diff/observe.js';
 import { nodePath } from '../render/node-path.js';
 import { missingOf } from '../stats.js';
 import { checkedRegressions } from '../request.js';
@@ -21,10 +21,7 @@ import { StepShares } from './step-shares.js';
 
 export interface ObservingApi extends Pick<QueryApi, 'mergeTree'> {
   timeline(query: MergeQuery, lastMax: number): Promise<Timeline>;
-  observe(
-    query: MergeQuery,
-    what: Pick<ObserveRequest, 'numbers' | 'observer' | 'profilesMax'>,
-  ): Promise<Observed>;
+  observe(query: MergeQuery, what: Observation): Promise<Observed>;
 }
 
 /** Steps of the range: enough to see a change within hours of a day, few enough that each has some profiles. */
