@@ -16,6 +16,8 @@ interface CallGraph {
   readonly self: readonly bigint[];
   readonly total: readonly bigint[];
   readonly edges: readonly Edge[];
+  /** What shares are of: all own values without their signs, as `go tool pprof` has it. */
+  readonly magnitude: bigint;
 }
 
 const FONT_SIZE_MIN = 8;
@@ -47,7 +49,7 @@ export function dotOf(tree: FlameTree, maxNodes: number): DotGraph {
   for (const f of shown) lines.push(nodeLine(tree, graph, { function: f, number: numbers.get(f) }));
   for (const { from, to, value } of graph.edges) {
     if (!isShown.has(from) || !isShown.has(to)) continue;
-    const share = shareOf(value, tree.total);
+    const share = shareOf(value, graph.magnitude);
     const width = 1 + Math.round(share * PEN_WIDTH_SPAN);
     lines.push(
       `N${numbers.get(from)} -> N${numbers.get(to)} [label=" ${valueText(tree, value)}" penwidth=${width}]`,
@@ -77,10 +79,10 @@ function nodeLine(
 ): string {
   const self = graph.self[at.function] ?? 0n;
   const total = graph.total[at.function] ?? 0n;
-  const size = FONT_SIZE_MIN + Math.round(shareOf(self, tree.total) * FONT_SIZE_SPAN);
+  const size = FONT_SIZE_MIN + Math.round(shareOf(self, graph.magnitude) * FONT_SIZE_SPAN);
   const name = quoted(tree.names[at.function] ?? '');
-  const own = `${valueText(tree, self)} (${percent(self, tree.total)})`;
-  const label = `${name}\\n${own}\\nof ${valueText(tree, total)} (${percent(total, tree.total)})`;
+  const own = `${valueText(tree, self)} (${percent(self, graph.magnitude)})`;
+  const label = `${name}\\n${own}\\nof ${valueText(tree, total)} (${percent(total, graph.magnitude)})`;
   return `N${at.number} [label="${label}" fontsize=${size} shape=box]`;
 }
 
@@ -117,7 +119,8 @@ function callGraph(tree: FlameTree): CallGraph {
     edge.value += value[n] ?? 0n;
     edges.set(key, edge);
   }
-  return { ...totals, edges: [...edges.values()] };
+  const magnitude = self.reduce((sum, own) => sum + (own < 0n ? -own : own), 0n);
+  return { ...totals, edges: [...edges.values()], magnitude };
 }
 
 function keyOf(tree: FlameTree, node: number): string {
@@ -128,12 +131,12 @@ function edgeKey(tree: FlameTree, node: number): string {
   return `${tree.name[tree.parent[node] ?? 0]} ${tree.name[node]}`;
 }
 
-function shareOf(value: bigint, total: bigint): number {
-  return total === 0n ? 0 : Math.min(1, Math.abs(Number(value) / Number(total)));
+function shareOf(value: bigint, magnitude: bigint): number {
+  return magnitude === 0n ? 0 : Math.min(1, Math.abs(Number(value) / Number(magnitude)));
 }
 
-function percent(value: bigint, total: bigint): string {
-  return `${(shareOf(value, total) * 100).toFixed(2)}%`;
+function percent(value: bigint, magnitude: bigint): string {
+  return `${(shareOf(value, magnitude) * 100).toFixed(2)}%`;
 }
 
 function valueText(tree: FlameTree, value: bigint): string {

@@ -240,6 +240,18 @@ describe('odd names and sums', () => {
     }
   });
 
+  it('shares of a graph are of all values without their signs', async () => {
+    const own = storeOf('nanoseconds', [
+      [['m', 'a'], '', 10n],
+      [['n', 'b'], '', -4n],
+      [['n', 'c'], '', -3n],
+    ]);
+    const { body } = await own.mergeRendered({ ...QUERY, format: 'dot' });
+    const dot = new TextDecoder().decode(body);
+    for (const part of ['58.82%', '23.53%', '17.65%']) expect(dot).toContain(part);
+    expect(dot).not.toContain('100.00%');
+  });
+
   it('a label given twice is one frame', async () => {
     const own = storeOf('nanoseconds', [[['main'], '', 5n]]);
     const rootLabel = ['service_name', 'service_name'];
