@@ -12,6 +12,7 @@ export function inspectText(report: Inspection): string {
     `log       ${log.segments} segments, ${bytesText(log.bytes)}`,
     `blocks    ${blocks.length}`,
   ];
+  for (const { part, message } of report.damage) lines.push(`damaged   ${part}: ${message}`);
   for (const { deletions } of report.tenants) lines.push(...deletions.map(deletionLine));
   for (const block of blocks) lines.push(...blockLines(block));
   return `${lines.join('\n')}\n`;

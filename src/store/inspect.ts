@@ -21,6 +21,8 @@ export interface Inspection {
   readonly log: { readonly segments: number; readonly bytes: number };
   readonly objects: { readonly count: number; readonly bytes: number };
   readonly tenants: readonly InspectedTenant[];
+  /** Manifests and segments of the log that could not be read: what they say is in no figure above. Blocks say it themselves. */
+  readonly damage: readonly { readonly part: string; readonly message: string }[];
 }
 
 export interface InspectedBlock {
@@ -77,8 +79,20 @@ async function inspectOnce(place: Place, isLast: boolean): Promise<Inspection> {
   const manifests = new ManifestStore({ bucket, clock: environment.clock, rng: environment.rng });
   const loaded: Manifest[] = [];
   const blocks: InspectedBlock[] = [];
+  const damage: Inspection['damage'][number][] = [];
+  /** Undefined for what is damaged, which is noted. */
+  const sound = async <T>(part: string, read: Promise<T>): Promise<T | undefined> => {
+    try {
+      return await read;
+    } catch (error) {
+      if (!isKind(error, 'corrupt')) throw error;
+      damage.push({ part, message: StoreError.from(error).message });
+      return undefined;
+    }
+  };
   for (const tenantId of await manifests.tenants()) {
-    const manifest = await manifests.load(tenantId);
+    const manifest = await sound(`manifest of ${tenantId}`, manifests.load(tenantId));
+    if (manifest === undefined) continue;
     loaded.push(manifest);
     for (const block of manifest.blocks)
       blocks.push(await inspectBlock(place, { tenant: tenantId, block, isLast }));
@@ -88,7 +102,7 @@ async function inspectOnce(place: Place, isLast: boolean): Promise<Inspection> {
     objects.count++;
     objects.bytes += object.sizeBytes;
   }
-  const level0 = await inspectLevel0(place, loaded);
+  const level0 = await inspectLevel0(place, loaded, sound);
   const logBytes = sum(position.segments.map((s) => s.committedBytes));
   const samples = sum(blocks.map((b) => b.samples)) + level0.samples;
   const bytes = objects.bytes + logBytes;
@@ -101,6 +115,7 @@ async function inspectOnce(place: Place, isLast: boolean): Promise<Inspection> {
     log: { segments: position.segments.length, bytes: logBytes },
     objects,
     tenants: loaded.map(inspectTenant),
+    damage,
   };
 }
 
@@ -146,6 +161,7 @@ async function describeBlock(
 async function inspectLevel0(
   place: Place,
   manifests: readonly Manifest[],
+  sound: <T>(part: string, read: Promise<T>) => Promise<T | undefined>,
 ): Promise<{ profiles: number; samples: number }> {
   const watermarks = new Map<string, number>();
   for (const { tenantId, watermarks: marks } of manifests) {
@@ -159,7 +175,10 @@ async function inspectLevel0(
   });
   const counts = { profiles: 0, samples: 0 };
   for (const position of place.position.segments) {
-    const { series, profiles } = await reader.view(position);
+    const part = `segment ${position.instance}/${position.sequence}`;
+    const view = await sound(part, reader.view(position));
+    if (view === undefined) continue;
+    const { series, profiles } = view;
     for (let p = 0; p < profiles.count; p++) {
       const tenantId = series[profiles.series[p] as number]?.tenantId;
       const watermark = watermarks.get(`${tenantId}\n${position.instance}`) ?? 0;

@@ -66,6 +66,31 @@ describe('a block that cannot be read', () => {
     },
   );
 
+  it.each([
+    ['a segment of the log', /\/log\/.*\.segment$/, 'segment '],
+    ['the newest manifest', /\/objects\/manifest\/.*\/\d+$/, 'manifest of anonymous'],
+  ])('%s does not keep the rest from being inspected', async (_, pattern, part) => {
+    const files = await filesWith(stored);
+    const store = await openOn(files);
+    await store.write(markedWrite(TURNS * TURN), 'other');
+    await store.flush();
+    await store.compact();
+    await store.write(markedWrite(TURNS * TURN + 1), 'other');
+    await store.flush();
+    const paths = [...(await filesOf(files)).keys()].filter((path) => pattern.test(path));
+    const path = paths
+      .filter((p) => !p.includes('/other/'))
+      .sort()
+      .at(-1)!;
+    const bytes = (await files.readAll(path)).map((byte, i) => (i === 70 ? byte ^ 1 : byte));
+    await files.writeReplace(path, bytes);
+    const { damage, tenants, objects } = await store.inspect();
+    expect(damage.map((d) => d.part.startsWith(part))).toContain(true);
+    expect(tenants.map((t) => t.tenant)).toContain('other');
+    expect(objects.count).toBeGreaterThan(0);
+    await store.close();
+  });
+
   it('is seen, and deletions pass, when its meta is gone', async () => {
     const paths = [...stored.keys()].filter((path) => /objects\/blocks\/.*\/meta$/.test(path));
     const files = await filesWith(new Map([...stored].filter(([path]) => path !== paths[0])));
