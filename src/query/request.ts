@@ -20,7 +20,46 @@ import type { StackFilter } from './stacks/options.js';
 const TIME_MS_MAX = 9_223_372_036_854;
 const AGGREGATIONS: readonly Aggregation[] = ['sum', 'avg', 'last', 'max'];
 
+/** For callers without types: each field as a type of TypeScript says it. */
+const TEXTS = ['tenantId', 'selector'];
+const OPTIONAL_TEXTS = [
+  'profileType',
+  'aggregation',
+  'focus',
+  'ignore',
+  'hide',
+  'show',
+  'showFrom',
+  'pruneFrom',
+];
+const OPTIONAL_LISTS = [
+  'groupBy',
+  'callSite',
+  'profileIds',
+  'spanIds',
+  'traceIds',
+  'stack',
+  'hideFrame',
+  'rootLabel',
+];
+
+function checkTypes(query: object): void {
+  const values = query as Readonly<Record<string, unknown>>;
+  const isList = (value: unknown): boolean =>
+    Array.isArray(value) && value.every((one) => typeof one === 'string');
+  const wrong =
+    TEXTS.find((name) => typeof values[name] !== 'string') ??
+    OPTIONAL_TEXTS.find((name) => !['undefined', 'string'].includes(typeof values[name])) ??
+    OPTIONAL_LISTS.find((name) => values[name] !== undefined && !isList(values[name]));
+  if (wrong === undefined) return;
+  throw invalid(
+    'PS_QUERY_TYPE',
+    `cannot answer query: got ${wrong} of type ${typeof values[wrong]}; want ${OPTIONAL_LISTS.includes(wrong) ? 'a list of texts' : 'a text'}`,
+  );
+}
+
 export function checkRange(query: RangeQuery): void {
+  checkTypes(query);
   queriedTenantIds(query.tenantId);
   for (const [name, value] of [
     ['startMs', query.startMs],
@@ -41,6 +80,7 @@ export function checkRange(query: RangeQuery): void {
 }
 
 export function checkMerge(query: MergeQuery): void {
+  checkTypes({ ...query, profileType: query.profileType ?? null });
   parseProfileType(query.profileType);
   checkFilters(query);
   if (query.aggregation !== undefined && !AGGREGATIONS.includes(query.aggregation)) {
@@ -123,7 +163,8 @@ export function checkMaxNodes(maxNodes: number | undefined): number {
   return maxNodes;
 }
 
-export function checkSteps(query: Pick<TimeSeriesQuery, 'stepMs' | 'groupBy'>): void {
+export function checkSteps(query: TimeSeriesQuery | HeatmapQuery): void {
+  checkTypes({ ...query, groupBy: query.groupBy ?? null });
   if (!Number.isSafeInteger(query.stepMs) || query.stepMs < 1) {
     throw invalid(
       'PS_QUERY_STEP',
@@ -184,7 +225,7 @@ export function checkedDiff(query: DiffQuery): DiffQuery & typeof DIFF_DEFAULTS 
   const checked = { ...query, ...withDefaults(query, DIFF_DEFAULTS) };
   const { falseDiscoveryRate, limit, others } = checked;
   refuseUnless('PS_QUERY_DIFF', 'compare', [
-    isCount(others.length, LIMITS.diffSidesMax, 'other selections'),
+    areSelections(others) ?? isCount(others.length, LIMITS.diffSidesMax, 'other selections'),
     isShare(falseDiscoveryRate, 'false discovery rate'),
     isCount(limit, LIMITS.diffFunctionsMax, 'functions'),
     isWholeStack(query),
@@ -222,6 +263,12 @@ function isShare(value: number, what: string): Complaint {
 function isCount(value: number, max: number, what: string): Complaint {
   const isFine = Number.isInteger(value) && value >= 1 && value <= max;
   return isFine ? undefined : `${value} ${what}; want 1 to ${max}`;
+}
+
+function areSelections(others: unknown): Complaint {
+  const isFine =
+    Array.isArray(others) && others.every((one) => typeof one === 'object' && one !== null);
+  return isFine ? undefined : 'no list of other selections; want one';
 }
 
 /** Where single profiles are looked at, a filter that changes stacks would hold for the sums alone. */

@@ -367,6 +367,30 @@ describe('bounds (I6)', () => {
     expect(await codeOf(engine.timeSeries(long))).toBe('PS_QUERY_POINTS');
   });
 
+  it.each([
+    [{ tenantId: undefined }, 'PS_QUERY_TYPE'],
+    [{ selector: 7 }, 'PS_QUERY_TYPE'],
+    [{ profileType: undefined }, 'PS_QUERY_TYPE'],
+    [{ profileIds: 'abc' }, 'PS_QUERY_TYPE'],
+    [{ stack: 'leaf:name=a' }, 'PS_QUERY_TYPE'],
+    [{ rootLabel: ['pod', 3] }, 'PS_QUERY_TYPE'],
+    [{ focus: /a/ }, 'PS_QUERY_TYPE'],
+  ])('refuses %j from a caller without types', async (wrong, code) => {
+    const { engine } = store(profiles);
+    const query = { ...QUERY, ...wrong } as never;
+    expect(await codeOf(engine.mergeTree(query))).toBe(code);
+  });
+
+  it('refuses comparisons and series without their lists', async () => {
+    const { engine } = store(profiles);
+    for (const others of [undefined, [null], 'x']) {
+      expect(await codeOf(engine.diff({ ...QUERY, others } as never))).toBe('PS_QUERY_DIFF');
+    }
+    const steps = { ...QUERY, stepMs: 10 } as never;
+    expect(await codeOf(engine.timeSeries(steps))).toBe('PS_QUERY_TYPE');
+    expect(await codeOf(engine.heatmap(steps))).toBe('PS_QUERY_TYPE');
+  });
+
   it('keeps rows and nodes within budget', async () => {
     expect(await codeOf(bounded({ rowsMax: 1 }).engine.mergeTree(QUERY))).toBe('PS_QUERY_ROWS');
     expect(await codeOf(bounded({ nodesMax: 2 }).engine.mergeTree(QUERY))).toBe('PS_QUERY_NODES');
