@@ -109,6 +109,11 @@ export function corrupt(code: string, message: string, details?: ErrorDetails): 
   });
 }
 
+/** Whether what was read is damaged. On a last look (`isLast`) so is what is not there: before, it may have been replaced. */
+export function isDamage(error: unknown, isLast: boolean): boolean {
+  return isKind(error, 'corrupt') || (isLast && isKind(error, 'not-found'));
+}
+
 export function isKind(error: unknown, kind: ErrorKind): boolean {
   return error instanceof StoreError && error.kind === kind;
 }

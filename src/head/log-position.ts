@@ -6,13 +6,9 @@
 import { isKind } from '../base/errors.js';
 import type { FileSystem } from '../env/files.js';
 import { findInstance } from '../log/local-log.js';
+import { readHeader } from '../log/read-header.js';
 import { listSequences } from '../log/recover.js';
-import {
-  decodeHeader,
-  HEADER_BYTES,
-  segmentFileName,
-  type SegmentHeader,
-} from '../log/segment-format.js';
+import { segmentFileName } from '../log/segment-format.js';
 import { scanSegment } from '../log/segment-scan.js';
 import type { LogPosition, SegmentPosition } from '../log/segment-view.js';
 
@@ -56,19 +52,6 @@ export async function bytesBefore(
 ): Promise<number> {
   const path = `${dir}/${instance}/${segmentFileName(sequence)}`;
   return (await ifThere(() => readHeader(files, path)))?.previousBytes ?? 0;
-}
-
-async function readHeader(files: FileSystem, path: string): Promise<SegmentHeader | undefined> {
-  const file = await files.openRead(path);
-  try {
-    return decodeHeader(await file.read(0, HEADER_BYTES));
-  } catch (error) {
-    // Shorter than a header, or damaged: what it says of the segment before is then not known.
-    if (isKind(error, 'corrupt')) return undefined;
-    throw error;
-  } finally {
-    await file.close();
-  }
 }
 
 async function ifThere<T>(read: () => Promise<T>): Promise<T | undefined> {

@@ -2,14 +2,9 @@
  * Segments under a name that is not theirs: renamed or copied by hand. Every frame is bound to its segment's number, so that
  * under another one all of a file looks torn. Whoever wrote the file put its number into its header.
  */
-import { isKind } from '../base/errors.js';
 import type { FileSystem } from '../env/files.js';
-import {
-  decodeHeader,
-  HEADER_BYTES,
-  segmentFileName,
-  type SegmentHeader,
-} from './segment-format.js';
+import { readHeader } from './read-header.js';
+import { segmentFileName, type SegmentHeader } from './segment-format.js';
 
 /** Moves back what is the only file with its number, whose name is free; returns the names that are left, ascending. */
 export async function moveMisplaced(
@@ -23,7 +18,8 @@ export async function moveMisplaced(
   const names = new Set(sequences);
   const claims = new Map<number, number[]>();
   for (const name of sequences) {
-    const header = await headerOf(files, `${dir}/${segmentFileName(name)}`);
+    // What is damaged is repaired under the name that it has.
+    const header = await readHeader(files, `${dir}/${segmentFileName(name)}`);
     if (header === undefined || !isMisplaced(header, instance, name)) continue;
     if (header.instance === instance && !names.has(header.sequence))
       claims.set(header.sequence, [...(claims.get(header.sequence) ?? []), name]);
@@ -39,17 +35,4 @@ export async function moveMisplaced(
 
 export function isMisplaced(header: SegmentHeader, instance: string, sequence: number): boolean {
   return header.instance !== instance || header.sequence !== sequence;
-}
-
-async function headerOf(files: FileSystem, path: string): Promise<SegmentHeader | undefined> {
-  const file = await files.openRead(path);
-  try {
-    return decodeHeader(await file.read(0, HEADER_BYTES));
-  } catch (error) {
-    // What is damaged is repaired under the name that it has.
-    if (isKind(error, 'corrupt')) return undefined;
-    throw error;
-  } finally {
-    await file.close();
-  }
 }

@@ -10,7 +10,7 @@ import type {
   FlameTree,
   GrowingPath,
   MergeQuery,
-  ProfileItem,
+  SeriesLabels,
   QueryApi,
 } from './api.js';
 import { diffTrees } from './render/diff.js';
@@ -38,11 +38,10 @@ export async function beforeOom(api: OomApi, query: BeforeOomQuery): Promise<Bef
   const profileType = query.profileType ?? (await memoryType(api, query));
   const own = { ...range, profileType };
   const list = await api.timeline(own, LAST_PROFILES);
-  const { first } = list;
-  const last = list.last.at(-1);
-  if (first === undefined || last === undefined) throw nothing(query, profileType);
-  checkOneInstance(list.ofSeries);
-  const treeAt = ({ startMs }: ProfileItem): Promise<FlameTree> =>
+  const { firstMs, lastMs } = list;
+  if (firstMs === undefined || lastMs === undefined) throw nothing(query, profileType);
+  checkOneInstance(list.labels);
+  const treeAt = (startMs: number): Promise<FlameTree> =>
     api.mergeTree({
       ...own,
       startMs,
@@ -50,8 +49,8 @@ export async function beforeOom(api: OomApi, query: BeforeOomQuery): Promise<Bef
       aggregation: 'sum',
       maxNodes: LIMITS.treeNodesMax,
     });
-  const before = await treeAt(first);
-  const after = await treeAt(last);
+  const before = await treeAt(firstMs);
+  const after = await treeAt(lastMs);
   const paths = growingPaths(before, after);
   const stepMs = Math.max(1, Math.ceil((query.endMs - query.startMs) / POINTS));
   const level = await api.timeSeries({ ...own, stepMs, groupBy: [], aggregation: 'max' });
@@ -59,8 +58,8 @@ export async function beforeOom(api: OomApi, query: BeforeOomQuery): Promise<Bef
   return {
     unit: list.unit,
     profileType,
-    first: { startMs: first.startMs, total: before.total },
-    last: { startMs: last.startMs, total: after.total },
+    first: { startMs: firstMs, total: before.total },
+    last: { startMs: lastMs, total: after.total },
     profiles: list.last,
     profileCount: list.count,
     paths: paths.slice(0, limit),
@@ -74,18 +73,15 @@ export async function beforeOom(api: OomApi, query: BeforeOomQuery): Promise<Bef
 const NO_SERIES = { labels: {}, timestampMs: new Float64Array(0), value: new BigInt64Array(0) };
 
 /** The first profile of one and the last of another would say nothing of either. */
-function checkOneInstance(items: readonly ProfileItem[]): void {
-  const instances = new Set(
-    items.map(({ labels }) => JSON.stringify(Object.entries(labels).sort())),
-  );
-  if (instances.size <= 1) return;
-  const shown = [...instances].slice(0, INSTANCES_SHOWN).map((instance) => {
-    const labels = JSON.parse(instance) as [string, string][];
-    return `{${labels.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join()}}`;
+function checkOneInstance(instances: readonly SeriesLabels[]): void {
+  if (instances.length <= 1) return;
+  const shown = instances.slice(0, INSTANCES_SHOWN).map((labels) => {
+    const pairs = Object.entries(labels).sort();
+    return `{${pairs.map(([name, value]) => `${name}=${JSON.stringify(value)}`).join()}}`;
   });
   throw invalid(
     'PS_OOM_INSTANCES',
-    `cannot look before an end: got profiles of ${instances.size} instances, such as ${shown.join(' and ')}; want those of one (a narrower selector)`,
+    `cannot look before an end: got profiles of ${instances.length} instances, such as ${shown.join(' and ')}; want those of one (a narrower selector)`,
   );
 }
 

@@ -1,5 +1,5 @@
 /** What one query may spend, whether it shall stop, and what it found missing. */
-import { StoreError } from '../base/errors.js';
+import { isDamage, StoreError } from '../base/errors.js';
 import type { Clock } from '../env/clock.js';
 import type { MissingPart } from './api.js';
 import type { QueryBudget } from './budgets.js';
@@ -77,8 +77,8 @@ export class QueryContext {
       return await read();
     } catch (error) {
       if (this.signal.aborted) throw this.stopReason();
+      if (!isDamage(error, this.lastAttempt)) throw error;
       const e = StoreError.from(error);
-      if (e.kind !== 'corrupt' && !(e.kind === 'not-found' && this.lastAttempt)) throw error;
       this.noteMissing({ part: name, code: e.code, message: e.message });
       return undefined;
     }

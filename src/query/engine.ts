@@ -283,15 +283,20 @@ export class QueryEngine implements QueryApi {
   }
 
   /** Several queries that are one to the caller: one deadline holds for all of them. */
-  async #together<Q extends RangeQuery, T>(
+  #together<Q extends RangeQuery, T>(
     query: Q,
     work: (query: Q, context: QueryContext) => Promise<T>,
   ): Promise<T> {
+    return this.#bounded(query, (context) => work({ ...query, signal: context.signal }, context));
+  }
+
+  /** Within the deadline and what else the tenant may spend. */
+  async #bounded<T>(query: RangeQuery, work: (context: QueryContext) => Promise<T>): Promise<T> {
     checkRange(query);
     const budget = this.#budgets.of(query.tenantId);
     const context = new QueryContext(this.#dependencies.clock, budget, query.signal);
     try {
-      return await work({ ...query, signal: context.signal }, context);
+      return await work(context);
     } catch (error) {
       throw context.signal.aborted ? context.stopReason() : StoreError.from(error);
     } finally {
@@ -503,27 +508,16 @@ export class QueryEngine implements QueryApi {
     return this.#frames;
   }
 
-  async #run<T>(
-    query: RangeQuery,
-    work: (scope: Scope) => Promise<T>,
-    watch?: Stopwatch,
-  ): Promise<T> {
-    checkRange(query);
-    const budget = this.#budgets.of(query.tenantId);
-    const context = new QueryContext(this.#dependencies.clock, budget, query.signal);
-    try {
+  #run<T>(query: RangeQuery, work: (scope: Scope) => Promise<T>, watch?: Stopwatch): Promise<T> {
+    return this.#bounded(query, async (context) => {
       const leave = await this.#gate.enter(query.tenantId, context.signal);
       watch?.lap('wait');
       const attempt = this.#attempt(query, context, async (scope) => {
         watch?.lap('snapshot');
         return work(scope);
       }).finally(leave);
-      return await context.until(attempt);
-    } catch (error) {
-      throw context.signal.aborted ? context.stopReason() : StoreError.from(error);
-    } finally {
-      context.close();
-    }
+      return context.until(attempt);
+    });
   }
 
   async #attempt<T>(

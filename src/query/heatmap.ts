@@ -3,7 +3,7 @@
  * from the least to the greatest value; the last one holds the greatest value too.
  */
 import { StoreError } from '../base/errors.js';
-import type { Heatmap, HeatmapSeries, ProfileItem } from './api.js';
+import type { Heatmap, HeatmapSeries } from './api.js';
 import { byValue, type Item, namedItems } from './items.js';
 import type { QueryContext } from './context.js';
 import { checkGroups } from './sample-groups.js';
@@ -39,14 +39,13 @@ export async function heatmapOf(
   const { buckets, startMs, stepMs } = settings;
   const { least, width } = bounds(items, buckets);
   const groups = new Map<string, Group>();
-  const names = [...new Set(settings.groupBy)];
   let counts = 0;
   for (const [i, item] of items.entries()) {
     if (i % CHECKED_ITEMS === 0) context.check();
     const key = JSON.stringify(Object.entries(item.group).sort(([a], [b]) => (a < b ? -1 : 1)));
     const group = groups.get(key) ?? { labels: item.group, slots: new Map<number, Slot>() };
     groups.set(key, group);
-    checkGroups(names, groups.size);
+    checkGroups(settings.groupBy, groups.size);
     const step = Math.floor((Number(item.startNs / 1_000_000n) - startMs) / stepMs);
     let slot = group.slots.get(step);
     if (slot === undefined) {
@@ -59,21 +58,21 @@ export async function heatmapOf(
     slot.counts[Math.min(bucket, buckets - 1)]!++;
     if (byValue(item, slot.greatest) < 0) slot.greatest = item;
   }
-  const series: HeatmapSeries[] = [];
-  for (const [, group] of [...groups].sort(([a], [b]) => (a < b ? -1 : 1))) {
-    context.check();
-    const slots = [...group.slots.values()].sort((a, b) => a.step - b.step);
-    const greatest = settings.withExemplars ? slots.map((s) => s.greatest) : [];
-    const exemplars: readonly ProfileItem[] = await namedItems(greatest, context);
-    series.push({
-      labels: group.labels,
-      slots: slots.map(({ step, counts }, i) => ({
+  context.check();
+  const ordered = [...groups].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, group]) => group);
+  const slotsOf = ordered.map(({ slots }) => [...slots.values()].sort((a, b) => a.step - b.step));
+  const greatest = settings.withExemplars ? slotsOf.flat().map((slot) => slot.greatest) : [];
+  const exemplars = (await namedItems(greatest, context)).values();
+  const series = ordered.map(
+    ({ labels }, g): HeatmapSeries => ({
+      labels,
+      slots: slotsOf[g]!.map(({ step, counts: own }) => ({
         timestampMs: startMs + step * stepMs,
-        counts,
-        exemplar: exemplars[i],
+        counts: own,
+        exemplar: exemplars.next().value,
       })),
-    });
-  }
+    }),
+  );
   return {
     bucketStart: Float64Array.from({ length: buckets }, (_, b) => least + b * width),
     series,

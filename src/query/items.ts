@@ -4,7 +4,7 @@
  */
 import { StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
-import type { ProfileItem } from './api.js';
+import type { ProfileItem, SeriesLabels } from './api.js';
 import type { QueryContext } from './context.js';
 import { type KeyFilter, SPAN_LABELS, TRACE_LABEL } from './key-filter.js';
 import { checkKeys } from './merge.js';
@@ -205,6 +205,15 @@ async function addSampleItems(
   flush();
 }
 
+export function labelsOf({ series, typeId }: QuerySeries): SeriesLabels {
+  return {
+    ...Object.fromEntries(series.labels.map((label) => [label.name, label.value])),
+    service_name: series.service,
+    __name__: series.profileName,
+    __profile_type__: typeId,
+  };
+}
+
 /** Items as a caller sees them, in the order given. */
 export async function namedItems(
   items: readonly Item[],
@@ -215,12 +224,7 @@ export async function namedItems(
     if (!idsOf.has(source)) idsOf.set(source, await source.ids(context.signal));
   }
   return items.map(({ source, position, series, startNs, value, spanId, traceId }) => ({
-    labels: {
-      ...Object.fromEntries(series.series.labels.map((label) => [label.name, label.value])),
-      service_name: series.series.service,
-      __name__: series.series.profileName,
-      __profile_type__: series.typeId,
-    },
+    labels: labelsOf(series),
     startMs: Number(startNs / 1_000_000n),
     profileId: idsOf.get(source)?.[position] ?? '',
     spanId,

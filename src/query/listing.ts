@@ -23,6 +23,7 @@ import {
   type RemovableProfile,
 } from './live-profiles.js';
 import type { TimeRange } from './plan.js';
+import { CHECKED_SETS } from './sample-groups.js';
 import {
   type CompiledSelector,
   keyOfSeries,
@@ -204,9 +205,6 @@ function* sampleLabels(listing: Listing, part = ''): Iterable<{ name: string; va
     }
   }
 }
-
-/** Sets between two looks at the clock. */
-const CHECKED_SETS = 256;
 
 export function listLabelNames(listing: Listing): readonly string[] {
   const names = new Set<string>();

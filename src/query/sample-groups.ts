@@ -15,7 +15,7 @@ export interface LabelSetGroups {
 }
 
 /** Sets between two looks at the clock. */
-const CHECKED_SETS = 256;
+export const CHECKED_SETS = 256;
 
 /** A label with several values groups by all of them, joined by commas in their canonical order. */
 export function labelSetGroups(

@@ -1,18 +1,18 @@
-/** The profiles of a selection by time: the first, the last, and of which series they are. */
-import { keyOfSeries } from '../symbols/select.js';
-import type { ProfileItem, QueryStats } from './api.js';
+/** The profiles of a selection by time: where they begin and end, the last ones, and of which series they are. */
+import type { ProfileItem, QueryStats, SeriesLabels } from './api.js';
 import type { QueryContext } from './context.js';
-import { type Item, namedItems } from './items.js';
+import { type Item, labelsOf, namedItems } from './items.js';
 
 export interface Timeline {
   readonly unit: string;
   readonly count: number;
-  /** Undefined where there is none. */
-  readonly first: ProfileItem | undefined;
-  /** In order of time, the last of all last. */
+  /** Starts of the first and the last, unix milliseconds; undefined where there is none. */
+  readonly firstMs: number | undefined;
+  readonly lastMs: number | undefined;
+  /** The last ones, in order of time. */
   readonly last: readonly ProfileItem[];
-  /** One profile of each series, the first. */
-  readonly ofSeries: readonly ProfileItem[];
+  /** Different labels of the series that they are of. */
+  readonly labels: readonly SeriesLabels[];
   readonly stats: QueryStats;
 }
 
@@ -29,18 +29,20 @@ export async function timelineOf(
   const ordered = [...items].sort((a, b) =>
     a.startNs < b.startNs ? -1 : a.startNs > b.startNs ? 1 : 0,
   );
-  const bySeries = new Map<string, Item>();
-  for (const item of ordered) {
-    const key = keyOfSeries(item.series.series);
-    if (!bySeries.has(key)) bySeries.set(key, item);
+  const labels = new Map<string, SeriesLabels>();
+  for (const series of new Set(ordered.map((item) => item.series))) {
+    const own = labelsOf(series);
+    labels.set(JSON.stringify(Object.entries(own).sort()), own);
   }
-  const [first] = await namedItems(ordered.slice(0, 1), context);
+  const startMs = (item: Item | undefined): number | undefined =>
+    item === undefined ? undefined : Number(item.startNs / 1_000_000n);
   return {
     unit,
     count: items.length,
-    first,
-    last: await namedItems(ordered.slice(-lastMax), context),
-    ofSeries: await namedItems([...bySeries.values()], context),
+    firstMs: startMs(ordered[0]),
+    lastMs: startMs(ordered.at(-1)),
+    last: lastMax === 0 ? [] : await namedItems(ordered.slice(-lastMax), context),
+    labels: [...labels.values()],
     stats,
   };
 }

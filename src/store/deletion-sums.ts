@@ -2,7 +2,7 @@
  * What a deletion means for sums that stand for old profiles: they are taken whole or not at all. A deletion that would
  * take more than it names is refused; one that cannot reach what sums hold says so.
  */
-import { invalid, isKind } from '../base/errors.js';
+import { invalid, isDamage } from '../base/errors.js';
 import { openBlock } from '../block/reader.js';
 import type { BlockSeries, BlockSums } from '../block/types.js';
 import type { Manifest, ManifestBlock } from '../manifest/types.js';
@@ -92,7 +92,7 @@ async function seriesOf(
     const { sums } = reader.meta;
     return sums === undefined ? undefined : { sums, series: await reader.series() };
   } catch (error) {
-    if (!isKind(error, 'corrupt') && !(isLost && isKind(error, 'not-found'))) throw error;
+    if (!isDamage(error, isLost)) throw error;
     return undefined;
   }
 }

@@ -1,4 +1,4 @@
-import { isKind, StoreError } from '../base/errors.js';
+import { isDamage, isKind, StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
 import { openBlock } from '../block/reader.js';
 import type { BlockSums } from '../block/types.js';
@@ -152,7 +152,7 @@ async function describeBlock(
     const { meta } = await openBlock(place.bucket, tenant, blockId);
     return { ...blockTableSizes(meta), ...(meta.sums === undefined ? {} : { sums: meta.sums }) };
   } catch (error) {
-    if (!isKind(error, 'corrupt') && !(isLast && isKind(error, 'not-found'))) throw error;
+    if (!isDamage(error, isLast)) throw error;
     return { damage: StoreError.from(error).message };
   }
 }

@@ -4,7 +4,7 @@ import { findRises } from '../../src/query/regressions/find.js';
 import { StepShares } from '../../src/query/regressions/step-shares.js';
 import { mulberry32 } from '../support/lossy-files.js';
 import type { PlainProfile } from '../support/plain-store.js';
-import { memoryStore, TENANT } from '../support/query-store.js';
+import { API_SERIES, memoryStore, TENANT } from '../support/query-store.js';
 import { plant, recordedStacks, searchDay, STEP_MS } from '../support/planted-days.js';
 
 const STEPS = 48;
@@ -22,16 +22,6 @@ function shares(
   }
   return made;
 }
-
-const SERIES: PlainProfile['series'] = {
-  service: 'api',
-  profileName: 'cpu',
-  labels: [{ name: 'service_name', value: 'api' }],
-  periodType: 'p',
-  periodUnit: 'u',
-  sampleTypes: [{ type: 'cpu', unit: 'count', temporality: 'delta' }],
-  group: 0,
-};
 
 const SETTINGS = { changeMin: 0.01, rate: 0.01 };
 const MAIN = 0;
@@ -176,7 +166,7 @@ describe('a search for regressions', () => {
         BigInt(Math.round(v * (0.9 + 0.2 * random()))),
       );
       return {
-        series: SERIES,
+        series: API_SERIES,
         startNs: BigInt(startMs + i * stepMs) * 1_000_000n,
         id: `p-${i}`,
         flags: 0,

@@ -136,3 +136,14 @@ function carriesOf(
     return { service, objectKey, sizeBytes, seriesTombstones: [], deletedSinceMs: 0 };
   });
 }
+
+/** One delta type, no labels but its service. */
+export const API_SERIES: PlainProfile['series'] = {
+  service: 'api',
+  profileName: 'cpu',
+  labels: [{ name: 'service_name', value: 'api' }],
+  periodType: 'p',
+  periodUnit: 'u',
+  sampleTypes: [{ type: 'cpu', unit: 'count', temporality: 'delta' }],
+  group: 0,
+};

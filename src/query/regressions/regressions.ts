@@ -39,12 +39,8 @@ export async function findRegressions(
   const { tenantId, selector, startMs, endMs, profileType, signal } = asked;
   const stop = signal === undefined ? {} : { signal };
   const range = { tenantId, selector, startMs, endMs, profileType, ...stop };
-  const { first, last } = await api.timeline(range, 1);
-  const query = {
-    ...asked,
-    startMs: first?.startMs ?? startMs,
-    endMs: (last[0]?.startMs ?? startMs) + 1,
-  };
+  const { firstMs = startMs, lastMs = startMs } = await api.timeline(range, 0);
+  const query = { ...asked, startMs: firstMs, endMs: lastMs + 1 };
   const stepMs = Math.max(1, Math.ceil((query.endMs - query.startMs) / STEPS));
   const shares = new StepShares({ startMs: query.startMs, stepMs, steps: STEPS });
   const numbers = new FunctionNumbers();

@@ -10,7 +10,7 @@ import { labelledPprof } from '../../support/labelled-pprof.js';
 import type { PlainProfile } from '../../support/plain-store.js';
 import { readPprof } from '../../support/read-pprof.js';
 import { mulberry32 } from '../../support/lossy-files.js';
-import { memoryStore, TENANT } from '../../support/query-store.js';
+import { API_SERIES, memoryStore, TENANT } from '../../support/query-store.js';
 
 const MINUTE_MS = 60_000;
 
@@ -25,15 +25,7 @@ const range = {
 
 function profileOf(minute: number, samples: PlainProfile['samples']): PlainProfile {
   return {
-    series: {
-      service: 'api',
-      profileName: 'cpu',
-      labels: [{ name: 'service_name', value: 'api' }],
-      periodType: 'p',
-      periodUnit: 'u',
-      sampleTypes: [{ type: 'cpu', unit: 'count', temporality: 'delta' }],
-      group: 0,
-    },
+    series: API_SERIES,
     startNs: BigInt(minute * MINUTE_MS) * 1_000_000n,
     id: `id-${minute}`,
     flags: 0,
