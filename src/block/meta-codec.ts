@@ -14,8 +14,8 @@ import { decodeBlockLineage, encodeBlockLineage } from '../manifest/lineage-code
 import {
   BLOCK_FORMAT_VERSION,
   BLOCK_TABLES,
+  OLDEST_BLOCK_FORMAT_VERSION,
   ROLLUP_TABLES,
-  SUMS_FORMAT_VERSION,
 } from './schemas.js';
 import type {
   BlockMeta,
@@ -31,8 +31,8 @@ import { ROLLUP_WIDTHS, type RollupWidth } from '../model/rollup-width.js';
 const META: EnvelopeKind = {
   noun: 'block meta',
   magic: 'BSLTBLCK',
-  version: SUMS_FORMAT_VERSION,
-  oldestVersion: BLOCK_FORMAT_VERSION,
+  version: BLOCK_FORMAT_VERSION,
+  oldestVersion: OLDEST_BLOCK_FORMAT_VERSION,
   sizeBytesMax: LIMITS.blockMetaBytesMax,
 };
 
@@ -90,7 +90,7 @@ export function encodeBlockMeta(meta: BlockMeta): Uint8Array {
 
 /** Throws `corrupt` PS_ENVELOPE_*, PS_BLOCK_META. */
 export function decodeBlockMeta(bytes: Uint8Array): BlockMeta {
-  const body = unseal(META, bytes);
+  const { version, body } = unseal(META, bytes);
   let message: BlockMetaMessage;
   try {
     message = fromBinary(BlockMetaSchema, body);
@@ -105,7 +105,7 @@ export function decodeBlockMeta(bytes: Uint8Array): BlockMeta {
   const magnitudes = message.valueMagnitudeMax;
   if (magnitudes.length !== 4) throw badMeta(`${magnitudes.length} magnitudes`, '4');
   return {
-    formatVersion: message.sums === undefined ? BLOCK_FORMAT_VERSION : SUMS_FORMAT_VERSION,
+    formatVersion: version,
     blockId: message.blockId,
     tenantId: message.tenantId,
     level: message.level,

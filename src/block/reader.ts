@@ -1,6 +1,6 @@
 /** Opens a block with one read and reads its tables. Holds the meta and no more; callers cache what they want to keep. */
 import { assert } from '../base/assert.js';
-import { corrupt, invalid, StoreError } from '../base/errors.js';
+import { corrupt, StoreError } from '../base/errors.js';
 import {
   type ColumnTable,
   columnOf,
@@ -21,9 +21,16 @@ import { readKeyNodes, readLabels, readLabelSetNumbers, readNodes } from './bloc
 import { readFrames } from './frame-columns.js';
 import { decodeBlockMeta } from './meta-codec.js';
 import { blockObjects, metaKey, tableKey } from './object-keys.js';
-import { type OpenTable, readNumbers, readTableParts, rowGroupsOf } from './read-rows.js';
+import { type OpenTable, readNumbers, readTableParts } from './read-rows.js';
 import { readTileMetadata, readTiles } from './rollup-tiles.js';
-import { BLOCK_TABLES, ROLLUP_TABLES } from './schemas.js';
+import { scanRows } from './row-scan.js';
+import {
+  BLOCK_TABLES,
+  BY_KEY_FORMAT_VERSION,
+  ROLLUP_TABLES,
+  SAMPLES_WITH_TIME,
+  type BlockTable,
+} from './schemas.js';
 import { profilesTable } from './sums.js';
 import type {
   BaseTableName,
@@ -83,10 +90,7 @@ export function blockReader(bucket: Bucket, meta: BlockMeta): BlockReader {
   return new BucketBlockReader(bucket, meta);
 }
 
-/** Columns of `rollup_<width>` by value column. */
-const SUM_NAMES = ['sum_1', 'sum_2', 'sum_3', 'sum_4'] as const;
 const TEMPORALITIES: ReadonlySet<string> = new Set(['delta', 'gauge', 'cumulative']);
-const VALUE_NAMES = ['v1', 'v2', 'v3', 'v4'] as const;
 export const METADATA_COLUMNS = [
   'comments',
   'drop_frames',
@@ -95,9 +99,15 @@ export const METADATA_COLUMNS = [
   'doc_url',
 ];
 
+/** As the block's version has it. */
+function tableOf(meta: BlockMeta, name: TableName): BlockTable | undefined {
+  if (name === 'profiles') return profilesTable(meta);
+  if (name === 'samples' && meta.formatVersion < BY_KEY_FORMAT_VERSION) return SAMPLES_WITH_TIME;
+  return [...BLOCK_TABLES, ...ROLLUP_TABLES].find((table) => table.name === name);
+}
+
 export function openTable(bucket: Bucket, meta: BlockMeta, name: TableName): OpenTable {
-  const known = [...BLOCK_TABLES, ...ROLLUP_TABLES].find((t) => t.name === name);
-  const table = name === 'profiles' ? profilesTable(meta) : known;
+  const table = tableOf(meta, name);
   const tableMeta = meta.tables.find((t) => t.table === name);
   if (table === undefined || tableMeta === undefined) {
     throw corrupt('PS_BLOCK_META', `cannot open block ${meta.blockId}: got no ${name}; want it`);
@@ -306,54 +316,11 @@ class BucketBlockReader implements BlockReader {
     return frames;
   }
 
-  async scan(request: ScanRequest, visit: (rows: SampleRows) => void): Promise<void> {
-    const { ranges, valueColumns, rollup, signal } = request;
-    const { meta, reader } =
-      rollup === undefined ? this.#tables.samples : this.#rollup(`rollup_${rollup}`);
-    const names = rollup === undefined ? VALUE_NAMES : SUM_NAMES;
-    checkScan(request, meta.rowCount);
-    // The library gives each column once, however often it is asked for.
-    const distinct = [...new Set(valueColumns)];
-    const columns = ['key', ...distinct.map((c) => names[c] as string)];
-    const places = valueColumns.map((c) => 1 + distinct.indexOf(c));
-    const rowGroups = rowGroupsOf(meta.rowGroups, ranges);
-    let r = 0;
-    const read = { rowGroups, columns, ...(signal === undefined ? {} : { signal }) };
-    await reader.scan(read, (views) => {
-      const viewEnd = views.firstRow + views.rowCount;
-      while (r < ranges.length && (ranges[r] as RowRange).end <= views.firstRow) r++;
-      for (let i = r; i < ranges.length; i++) {
-        const range = ranges[i] as RowRange;
-        if (range.start >= viewEnd) break;
-        const firstRow = Math.max(range.start, views.firstRow);
-        const end = Math.min(range.end, viewEnd);
-        const from = firstRow - views.firstRow;
-        const to = end - views.firstRow;
-        if (to <= from) continue;
-        visit({
-          firstRow,
-          rowCount: to - from,
-          key: (views.columns[0] as Int32Array).subarray(from, to),
-          values: places.map((at) => (views.columns[at] as BigInt64Array).subarray(from, to)),
-        });
-      }
-    });
-  }
-}
-
-function checkScan({ ranges, valueColumns }: ScanRequest, rowCount: number): void {
-  let last = 0;
-  for (const { start, end } of ranges) {
-    if (start < last || end < start || end > rowCount) {
-      throw invalid(
-        'PS_BLOCK_ROWS',
-        `cannot scan block: got rows [${start}, ${end}); want sorted ranges in ${rowCount}`,
-      );
-    }
-    last = end;
-  }
-  if (valueColumns.some((c) => VALUE_NAMES[c] === undefined)) {
-    throw invalid('PS_BLOCK_COLUMN', `cannot scan block: got columns ${valueColumns}; want 0 to 3`);
+  scan(request: ScanRequest, visit: (rows: SampleRows) => void): Promise<void> {
+    const { rollup } = request;
+    const isByKey = rollup === undefined && this.meta.formatVersion >= BY_KEY_FORMAT_VERSION;
+    const open = rollup === undefined ? this.#tables.samples : this.#rollup(`rollup_${rollup}`);
+    return scanRows(open, request, { isByKey, visit });
   }
 }
 

@@ -5,6 +5,7 @@
 import { assert } from '../base/assert.js';
 import type { Column } from '../columnar/table.js';
 import { TextColumn } from '../columnar/text-column.js';
+import { gather32, gather64, RowOrder } from './row-order.js';
 import type { TableRows } from './table-writer.js';
 
 /** Sum and largest absolute value of `rowCount` values. */
@@ -57,22 +58,27 @@ export interface ProfilePlace {
   readonly service: string;
   readonly profileName: string;
   readonly series: number;
-  readonly startNs: bigint;
   readonly profile: number;
 }
 
-/** One row group of samples under construction. */
+/** One row group of samples under construction: filled by profile, taken by key (row-order.ts). */
 export class SampleBuffer {
   readonly #blockId: string;
   readonly #capacity: number;
   readonly #zeros: Int32Array;
   readonly #service: TextColumn;
   readonly #profileName: TextColumn;
-  readonly #series: Int32Array;
-  readonly #time: BigInt64Array;
-  readonly #profile: Int32Array;
-  readonly #key: Int32Array;
-  readonly #values: readonly BigInt64Array[];
+  #series: Int32Array;
+  #profile: Int32Array;
+  #key: Int32Array;
+  #values: readonly BigInt64Array[];
+  readonly #order = new RowOrder();
+  /** Into these a column is put in order, and then they change places. */
+  #spare32: Int32Array;
+  #spare64: BigInt64Array;
+  /** Ends of the rows of each profile name of a service. */
+  #runs: number[] = [];
+  #run: { readonly service: string; readonly profileName: string } | undefined;
   #rowCount = 0;
 
   constructor(blockId: string, capacity: number) {
@@ -82,10 +88,11 @@ export class SampleBuffer {
     this.#service = new TextColumn(capacity);
     this.#profileName = new TextColumn(capacity);
     this.#series = new Int32Array(capacity);
-    this.#time = new BigInt64Array(capacity);
     this.#profile = new Int32Array(capacity);
     this.#key = new Int32Array(capacity);
     this.#values = [0, 1, 2, 3].map(() => new BigInt64Array(capacity));
+    this.#spare32 = new Int32Array(capacity);
+    this.#spare64 = new BigInt64Array(capacity);
   }
 
   get rowCount(): number {
@@ -109,29 +116,53 @@ export class SampleBuffer {
     this.#service.fill(place.service, at, stop);
     this.#profileName.fill(place.profileName, at, stop);
     this.#series.fill(place.series, at, stop);
-    this.#time.fill(place.startNs, at, stop);
     this.#profile.fill(place.profile, at, stop);
     this.#key.set(rows.key.subarray(start, end), at);
     this.#values.forEach((column, c) => {
       column.set((rows.values[c] as BigInt64Array).subarray(start, end), at);
     });
     this.#rowCount = stop;
+    const run = this.#run;
+    if (run?.service === place.service && run.profileName === place.profileName) this.#runs.pop();
+    this.#run = place;
+    this.#runs.push(stop);
   }
 
   /** The rows, which the buffer then forgets; its arrays are reused, so the result is valid until the next `add`. */
   take(): TableRows {
     const rowCount = this.#rowCount;
+    this.#orderByKey();
     const columns: Column[] = [
       { type: 'dictionary', indices: this.#zeros, dictionary: [this.#blockId] },
       this.#service.take(),
       this.#profileName.take(),
       { type: 'int32', values: this.#series },
-      { type: 'timestamp', values: this.#time },
       { type: 'int32', values: this.#profile },
       { type: 'int32', values: this.#key },
       ...this.#values.map((values): Column => ({ type: 'int64', values })),
     ];
     this.#rowCount = 0;
+    this.#runs = [];
+    this.#run = undefined;
     return { rowCount, columns };
+  }
+
+  #orderByKey(): void {
+    const order = this.#order.byKey(this.#key, this.#runs);
+    const ordered32 = (column: Int32Array): Int32Array => {
+      const out = this.#spare32;
+      gather32(column, order, out);
+      this.#spare32 = column;
+      return out;
+    };
+    this.#series = ordered32(this.#series);
+    this.#profile = ordered32(this.#profile);
+    this.#key = ordered32(this.#key);
+    this.#values = this.#values.map((column) => {
+      const out = this.#spare64;
+      gather64(column, order, out);
+      this.#spare64 = column;
+      return out;
+    });
   }
 }

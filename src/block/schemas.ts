@@ -1,5 +1,5 @@
 /**
- * The tables of a block, format versions 1 and 2 (docs/format/block.md). A field id is never used again for something else.
+ * The tables of a block, format versions 1 to 3 (docs/format/block.md). A field id is never used again for something else.
  * Columns that most reads take together lie together, so that one ranged read gets them.
  */
 import type { ColumnType, TableSchema } from '../columnar/table.js';
@@ -7,9 +7,11 @@ import type { ColumnEncoding } from '../parquet/writer.js';
 import { ROLLUP_WIDTHS, type RollupWidth } from '../model/rollup-width.js';
 import type { TableName } from './types.js';
 
-export const BLOCK_FORMAT_VERSION = 1;
-/** Of a block with sums. */
-export const SUMS_FORMAT_VERSION = 2;
+export const BLOCK_FORMAT_VERSION = 3;
+/** The oldest that is read. Version 2 is version 1 with sums. */
+export const OLDEST_BLOCK_FORMAT_VERSION = 1;
+/** The first whose row groups of `samples` lie by key (row-order.ts) and have no time. */
+export const BY_KEY_FORMAT_VERSION = 3;
 
 export interface BlockTable {
   readonly name: TableName;
@@ -82,7 +84,8 @@ export const PROFILES_WITH_SUMS: BlockTable = {
   },
 };
 
-export const SAMPLES: BlockTable = {
+/** `samples` of a block before version 3. */
+export const SAMPLES_WITH_TIME: BlockTable = {
   name: 'samples',
   schema: schema(
     'block_id:dictionary',
@@ -99,6 +102,12 @@ export const SAMPLES: BlockTable = {
   ),
   rowGroupRows: SAMPLE_ROW_GROUP_ROWS,
   encodings: { series: 'delta', time: 'delta', profile: 'delta', key: 'delta' },
+};
+
+export const SAMPLES: BlockTable = {
+  ...SAMPLES_WITH_TIME,
+  schema: { fields: SAMPLES_WITH_TIME.schema.fields.filter(({ name }) => name !== 'time') },
+  encodings: { series: 'delta', profile: 'delta', key: 'delta' },
 };
 
 export const KEYS: BlockTable = {

@@ -1,6 +1,6 @@
 /**
  * Rows of `profiles` that stand for all profiles of a rolled-up series in one bucket. Two bits of their flags say how wide
- * the bucket is; `profile_count` says how many profiles they are. In a block of format version 1 there is none.
+ * the bucket is; `profile_count` says how many profiles they are. A block may have none.
  */
 import { type BlockTable, PROFILES, PROFILES_WITH_SUMS } from './schemas.js';
 import type { BlockMeta, BlockSums } from './types.js';

@@ -215,6 +215,11 @@ export interface ScanRequest {
   readonly ranges: readonly RowRange[];
   /** Indexes of value columns, 0 for v1. */
   readonly valueColumns: readonly number[];
+  /**
+   * For sums: row groups that a range covers come first, each with its rows in any order, which spares reading and
+   * restoring the order; then the others. Default: rows come in order.
+   */
+  readonly isUnordered?: boolean;
   readonly signal?: AbortSignal;
 }
 

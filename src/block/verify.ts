@@ -5,7 +5,7 @@
 import { crc32c } from '../base/crc32c.js';
 import { StoreError, corrupt } from '../base/errors.js';
 import { boolValues, int32Values } from '../columnar/table.js';
-import { seriesKey } from '../model/series.js';
+import { type Series, seriesKey } from '../model/series.js';
 import type { Bucket } from '../objstore/bucket.js';
 import { readFooter } from '../parquet/footer.js';
 import { frameContentId } from '../symbols/content-id.js';
@@ -15,7 +15,9 @@ import { tableKey } from './object-keys.js';
 import { type OpenTable, readNumbers, readTableParts } from './read-rows.js';
 import { openBlock, openTable } from './reader.js';
 import { verifyRollups } from './rollup-verify.js';
+import { gather32, gather64, RowOrder } from './row-order.js';
 import { summarize } from './sample-buffer.js';
+import { BY_KEY_FORMAT_VERSION } from './schemas.js';
 import { isWider, sumWidthOf } from './sums.js';
 import { trieColumns } from './trie-columns.js';
 import type {
@@ -23,6 +25,7 @@ import type {
   BlockProfiles,
   BlockReader,
   BlockSeries,
+  RowRange,
   ServiceMeta,
   TableMeta,
   TableName,
@@ -231,7 +234,74 @@ interface SampleContext {
   readonly profiles: BlockProfiles;
 }
 
-const SAMPLE_COLUMNS = ['series', 'time', 'profile', 'key', 'v1', 'v2', 'v3', 'v4'];
+/** A row group of `samples`, its rows by profile. */
+interface SampleGroup {
+  readonly series: Int32Array;
+  readonly profile: Int32Array;
+  readonly key: Int32Array;
+  /** Before version 3. */
+  readonly time: BigInt64Array | undefined;
+  readonly values: readonly BigInt64Array[];
+}
+
+const SAMPLE_COLUMNS = ['series', 'profile', 'key', 'v1', 'v2', 'v3', 'v4'];
+
+async function readSamples(
+  open: OpenTable,
+  range: RowRange,
+  context: SampleContext,
+): Promise<SampleGroup> {
+  const isByKey = context.meta.formatVersion >= BY_KEY_FORMAT_VERSION;
+  const names = [...SAMPLE_COLUMNS, ...(isByKey ? [] : ['time'])];
+  const columns = await readNumbers(open, range, names);
+  const [series, profile, key] = columns as Int32Array[] as [Int32Array, Int32Array, Int32Array];
+  const values = columns.slice(3, 7) as BigInt64Array[];
+  if (!isByKey) return { series, profile, key, time: columns[7] as BigInt64Array, values };
+  verifyOrderByKey(range, { profile, key }, context);
+  const order = new RowOrder().byProfile(profile, profile.length);
+  const ordered32 = (column: Int32Array): Int32Array => {
+    const out = new Int32Array(column.length);
+    gather32(column, order, out);
+    return out;
+  };
+  const ordered64 = (column: BigInt64Array): BigInt64Array => {
+    const out = new BigInt64Array(column.length);
+    gather64(column, order, out);
+    return out;
+  };
+  return {
+    series: ordered32(series),
+    profile: ordered32(profile),
+    key: ordered32(key),
+    time: undefined,
+    values: values.map(ordered64),
+  };
+}
+
+/** By (service, profile name, key, profile), where the profiles of every other key run backwards. */
+function verifyOrderByKey(
+  { start }: RowRange,
+  { profile, key }: Pick<SampleGroup, 'profile' | 'key'>,
+  { series, profiles }: SampleContext,
+): void {
+  const nameOf = (row: number): Series | undefined =>
+    series[profiles.series[profile[row] as number] ?? -1]?.series;
+  let isBackwards = false;
+  for (let row = 1; row < key.length; row++) {
+    const step = (key[row] as number) - (key[row - 1] as number);
+    const rise = (profile[row] as number) - (profile[row - 1] as number);
+    const before = nameOf(row - 1);
+    const own = nameOf(row);
+    const isSameName = before?.service === own?.service && before?.profileName === own?.profileName;
+    if (isSameName && step === 0) {
+      if (isBackwards ? rise < 0 : rise > 0) continue;
+    } else if (isSameName ? step > 0 : rise > 0) {
+      isBackwards = isSameName && !isBackwards;
+      continue;
+    }
+    throw wrong(`row ${start + row}`, 'it out of place', 'it sorted by key');
+  }
+}
 
 /** Row group by row group; a profile that spans several is summed across them. */
 async function verifySamples(open: OpenTable, context: SampleContext): Promise<void> {
@@ -243,14 +313,8 @@ async function verifySamples(open: OpenTable, context: SampleContext): Promise<v
   let lastKey = -1;
   for (const { firstRow, rowCount } of open.meta.rowGroups) {
     const range = { start: firstRow, end: firstRow + rowCount };
-    const columns = await readNumbers(open, range, SAMPLE_COLUMNS);
-    const [seriesOf, time, profile, key] = columns as [
-      Int32Array,
-      BigInt64Array,
-      Int32Array,
-      Int32Array,
-    ];
-    const values = columns.slice(4) as BigInt64Array[];
+    const group = await readSamples(open, range, context);
+    const { series: seriesOf, profile, key, time, values } = group;
     let row = 0;
     while (row < rowCount) {
       while (p < profiles.count && profileEnd(profiles, p) <= firstRow + row) {
@@ -263,7 +327,10 @@ async function verifySamples(open: OpenTable, context: SampleContext): Promise<v
       for (let i = row; i < end; i++) {
         const k = key[i] as number;
         const ok =
-          profile[i] === p && seriesOf[i] === s && time[i] === profiles.startNs[p] && k > lastKey;
+          profile[i] === p &&
+          seriesOf[i] === s &&
+          (time === undefined || time[i] === profiles.startNs[p]) &&
+          k > lastKey;
         if (!ok || k >= keyCount)
           throw wrong(`row ${firstRow + i}`, 'it out of place', 'it sorted');
         lastKey = k;

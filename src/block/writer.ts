@@ -34,7 +34,6 @@ import {
   SAMPLES,
   SAMPLE_ROW_GROUP_ROWS,
   SERIES,
-  SUMS_FORMAT_VERSION,
 } from './schemas.js';
 import { profilesTable, sumWidthOf } from './sums.js';
 import { frameColumns, keyColumns, nodeColumns, seriesColumns } from './symbol-columns.js';
@@ -213,7 +212,6 @@ class BucketBlockWriter implements BlockWriter {
         service,
         profileName,
         series,
-        startNs: rows.startNs,
         profile: this.#profileCount,
       };
       let start = 0;
@@ -319,7 +317,7 @@ class BucketBlockWriter implements BlockWriter {
       const tables = [];
       for (const name of BASE_TABLES) tables.push(await this.#tables[name].finish());
       const meta = await this.#rollUp({
-        formatVersion: sums === undefined ? BLOCK_FORMAT_VERSION : SUMS_FORMAT_VERSION,
+        formatVersion: BLOCK_FORMAT_VERSION,
         blockId,
         tenantId,
         level,

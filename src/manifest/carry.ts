@@ -252,7 +252,7 @@ export function decodeCarryOrigin(bytes: Uint8Array): {
 }
 
 function decodeMessage(bytes: Uint8Array): CarryMessage {
-  const body = unseal(CARRY, bytes);
+  const { body } = unseal(CARRY, bytes);
   try {
     return fromBinary(CarrySchema, body);
   } catch (error) {

@@ -36,7 +36,10 @@ export function seal(kind: EnvelopeKind, body: Uint8Array): Uint8Array {
 }
 
 /** The checked body, a view into `bytes`. Throws `corrupt` PS_ENVELOPE_*. */
-export function unseal(kind: EnvelopeKind, bytes: Uint8Array): Uint8Array {
+export function unseal(
+  kind: EnvelopeKind,
+  bytes: Uint8Array,
+): { readonly version: number; readonly body: Uint8Array } {
   const fail = (code: string, got: string, want: string): never => {
     throw corrupt(code, `cannot read ${kind.noun}: got ${got}; want ${want}`);
   };
@@ -60,5 +63,5 @@ export function unseal(kind: EnvelopeKind, bytes: Uint8Array): Uint8Array {
   const sum = crc32c(body);
   const want = view.getUint32(12, true);
   if (sum !== want) fail('PS_ENVELOPE_CHECKSUM', `crc32c ${sum}`, `${want}`);
-  return body;
+  return { version, body };
 }

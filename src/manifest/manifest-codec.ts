@@ -158,7 +158,7 @@ const watermarkOf = ({ instance, sequence }: ConsumedSegments): Watermark => ({
 });
 
 function decodeMessage(bytes: Uint8Array): ManifestMessage {
-  const body = unseal(MANIFEST, bytes);
+  const { body } = unseal(MANIFEST, bytes);
   let message: ManifestMessage;
   try {
     message = fromBinary(ManifestSchema, body);
@@ -201,7 +201,7 @@ export function encodeBoundary(version: number): Uint8Array {
 
 /** Throws `corrupt`: an unreadable boundary must stop commits, because nothing else fences them. */
 export function decodeBoundary(bytes: Uint8Array): number {
-  const body = unseal(BOUNDARY, bytes);
+  const { body } = unseal(BOUNDARY, bytes);
   try {
     return Number(fromBinary(ManifestBoundarySchema, body).version);
   } catch (error) {

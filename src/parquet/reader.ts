@@ -39,7 +39,7 @@ export interface ColumnViews {
   readonly columns: readonly (Int32Array | BigInt64Array)[];
 }
 
-/** Rows of a batch: below it, the number of batches costs more than the batches. */
+/** Rows of a batch, no fewer than a row group of a block has: each comes as one. */
 const BATCH_ROWS = 131_072;
 /** Windows that are being fetched while one is decoded. */
 const WINDOWS_AHEAD = 2;

@@ -3,6 +3,7 @@
  * row groups where they fit, so that the second query decodes nothing.
  */
 import { corrupt } from '../base/errors.js';
+import { BY_KEY_FORMAT_VERSION } from '../block/schemas.js';
 import type {
   BlockProfiles,
   BlockReader,
@@ -30,8 +31,10 @@ export interface RowRun {
 /** Bytes of a decoded row: a key and a value. */
 const ROW_BYTES = 12;
 
-interface ScanOptions {
+export interface ScanOptions {
   readonly signal: AbortSignal;
+  /** Rows of a row group that a range covers may come in any order. Default: no. */
+  readonly isUnordered?: boolean;
   /** Rows of the samples when absent, else those of the rollup of this width. */
   readonly rollup?: RollupWidth;
   readonly visit: (run: RowRun) => void;
@@ -46,6 +49,11 @@ export interface LabelSetBudget {
 interface DecodedGroup {
   readonly key: Int32Array;
   readonly words: Int32Array;
+}
+
+/** A row group that is read: as it lies, where its rows may come in any order and are not in order as they lie. */
+interface WantedGroup extends RowGroupMeta {
+  readonly isUnordered: boolean;
 }
 
 export class BlockHandle {
@@ -147,7 +155,7 @@ export class BlockHandle {
 
   /** Visits the rows of `ranges` (sorted, disjoint) with value column `column`. Runs are valid until `visit` returns. */
   async scan(ranges: readonly RowRange[], column: number, options: ScanOptions): Promise<void> {
-    const groups = this.#groupsOf(ranges, options.rollup);
+    const groups = this.#groupsOf(ranges, options);
     const rows = groups.reduce((sum, group) => sum + group.rowCount, 0);
     if (groups.length === 0 || rows * ROW_BYTES > this.#cache.bytesMax / 2) {
       await this.#stream(ranges, column, options);
@@ -177,8 +185,8 @@ export class BlockHandle {
   }
 
   async #stream(ranges: readonly RowRange[], column: number, options: ScanOptions): Promise<void> {
-    const { signal, rollup } = options;
-    const of = rollup === undefined ? {} : { rollup };
+    const { signal, rollup, isUnordered = false } = options;
+    const of = { ...(rollup === undefined ? {} : { rollup }), isUnordered };
     await this.reader.scan({ ...of, ranges, valueColumns: [column], signal }, (rows) => {
       const words = wordsOf(rows.values[0]!);
       options.visit({
@@ -191,44 +199,63 @@ export class BlockHandle {
     });
   }
 
-  #groupsOf(ranges: readonly RowRange[], rollup: RollupWidth | undefined): readonly RowGroupMeta[] {
+  #groupsOf(
+    ranges: readonly RowRange[],
+    { rollup, isUnordered = false }: ScanOptions,
+  ): readonly WantedGroup[] {
+    const lieByKey =
+      rollup === undefined && this.reader.meta.formatVersion >= BY_KEY_FORMAT_VERSION;
     const name = rollup === undefined ? 'samples' : `rollup_${rollup}`;
     const groups = this.reader.meta.tables.find((t) => t.table === name)?.rowGroups ?? [];
-    const out: RowGroupMeta[] = [];
+    const out: WantedGroup[] = [];
     let r = 0;
     for (const group of groups) {
       while (r < ranges.length && ranges[r]!.end <= group.firstRow) r++;
       const range = ranges[r];
       if (range === undefined) break;
-      if (range.start < group.firstRow + group.rowCount) out.push(group);
+      const end = group.firstRow + group.rowCount;
+      if (range.start >= end) continue;
+      const isWhole = range.start <= group.firstRow && range.end >= end;
+      out.push({ ...group, isUnordered: isUnordered && isWhole && lieByKey });
     }
     return out;
   }
 
   /** Decoded columns of `groups`, from the cache or read in one scan of what is missing. */
   async #decode(
-    groups: readonly RowGroupMeta[],
+    groups: readonly WantedGroup[],
     column: number,
     options: Pick<ScanOptions, 'signal' | 'rollup'>,
   ): Promise<readonly DecodedGroup[]> {
-    const table = options.rollup ?? '';
-    const keyOf = (g: RowGroupMeta): string =>
-      `${this.#prefix}/rows/${table}/${column}/${g.firstRow}`;
-    const decoded = await Promise.all(groups.map((g) => this.#cache.peek<DecodedGroup>(keyOf(g))));
-    const missing = groups.filter((_, i) => decoded[i] === undefined);
-    const fresh = await this.#readGroups(missing, column, options);
-    missing.forEach((group, i) => {
-      const value = fresh[i]!;
-      this.#cache.put(keyOf(group), { value, sizeBytes: 100 + group.rowCount * ROW_BYTES });
-    });
-    let next = 0;
-    return decoded.map((group) => group ?? fresh[next++]!);
+    const keyOf = (g: RowGroupMeta, isUnordered: boolean): string => {
+      const table = `${options.rollup ?? ''}${isUnordered ? '/unordered' : ''}`;
+      return `${this.#prefix}/rows/${table}/${column}/${g.firstRow}`;
+    };
+    const decoded = new Map<WantedGroup, DecodedGroup>();
+    for (const group of groups) {
+      const inOrder = await this.#cache.peek<DecodedGroup>(keyOf(group, false));
+      const known =
+        inOrder ??
+        (group.isUnordered ? await this.#cache.peek<DecodedGroup>(keyOf(group, true)) : undefined);
+      if (known !== undefined) decoded.set(group, known);
+    }
+    for (const isUnordered of [true, false]) {
+      const missing = groups.filter((g) => g.isUnordered === isUnordered && !decoded.has(g));
+      const fresh = await this.#readGroups(missing, column, { ...options, isUnordered });
+      missing.forEach((group, i) => {
+        const value = fresh[i]!;
+        const sizeBytes = 100 + group.rowCount * ROW_BYTES;
+        this.#cache.put(keyOf(group, isUnordered), { value, sizeBytes });
+        decoded.set(group, value);
+      });
+    }
+    return groups.map((group) => decoded.get(group)!);
   }
 
   async #readGroups(
     groups: readonly RowGroupMeta[],
     column: number,
-    { signal, rollup }: Pick<ScanOptions, 'signal' | 'rollup'>,
+    { signal, rollup, isUnordered = false }: Omit<ScanOptions, 'visit'>,
   ): Promise<readonly DecodedGroup[]> {
     if (groups.length === 0) return [];
     const out = groups.map((g) => ({
@@ -238,7 +265,7 @@ export class BlockHandle {
     const ranges = groups.map((g) => ({ start: g.firstRow, end: g.firstRow + g.rowCount }));
     let at = 0;
     let seen = 0;
-    const of = rollup === undefined ? {} : { rollup };
+    const of = { ...(rollup === undefined ? {} : { rollup }), isUnordered };
     await this.reader.scan({ ...of, ranges, valueColumns: [column], signal }, (rows) => {
       while (at < groups.length && rows.firstRow >= ranges[at]!.end) at++;
       const group = groups[at];

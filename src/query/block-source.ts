@@ -3,7 +3,7 @@ import type { BlockProfiles } from '../block/types.js';
 import type { RollupWidth } from '../model/rollup-width.js';
 import type { ProfileMetadata } from '../log/segment-view.js';
 import type { SymbolSource } from '../symbols/source.js';
-import type { BlockHandle, LabelSetBudget, RowRun } from './block-handle.js';
+import type { BlockHandle, LabelSetBudget, RowRun, ScanOptions } from './block-handle.js';
 import { wordsOf } from './kernels.js';
 import { lowerBound, rowRanges } from './plan.js';
 import type { ProfileSource, ScanCall, Slice } from './source.js';
@@ -64,14 +64,18 @@ export class BlockSource implements ProfileSource {
   }
 
   scan(call: ScanCall, visit: (run: RowRun) => void): Promise<void> {
+    return this.#scan(call, { isUnordered: true, visit });
+  }
+
+  #scan(call: ScanCall, how: Pick<ScanOptions, 'isUnordered' | 'visit'>): Promise<void> {
     const ranges = rowRanges(this.profiles, call.slices);
-    return this.#handle.scan(ranges, call.column, { signal: call.signal, visit });
+    return this.#handle.scan(ranges, call.column, { signal: call.signal, ...how });
   }
 
   scanProfiles(call: ScanCall, visit: (position: number, run: RowRun) => void): Promise<void> {
     const { firstRow, rowCount, count } = this.profiles;
     let position = call.slices[0]?.first ?? 0;
-    return this.scan(call, (run) => {
+    const visitRun = (run: RowRun): void => {
       const runEnd = run.firstRow + (run.end - run.start);
       for (let row = run.firstRow; row < runEnd; ) {
         const inside =
@@ -83,6 +87,7 @@ export class BlockSource implements ProfileSource {
         visit(position, { ...run, start, end: start + (end - row), firstRow: row });
         row = end;
       }
-    });
+    };
+    return this.#scan(call, { isUnordered: false, visit: visitRun });
   }
 }

@@ -71,8 +71,9 @@ export interface ProfileSource {
   magnitude(column: number): number;
   /** Sums of a value column, by position, as words. */
   totals(column: number): Int32Array;
+  /** The rows in any order. */
   scan(call: ScanCall, visit: (run: RowRun) => void): Promise<void>;
-  /** As `scan`, but each run lies within the profile at `position`; a profile may come in several runs. */
+  /** As `scan`, but in order, and each run lies within the profile at `position`; a profile may come in several runs. */
   scanProfiles(call: ScanCall, visit: (position: number, run: RowRun) => void): Promise<void>;
 }
 
