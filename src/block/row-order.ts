@@ -122,13 +122,25 @@ export function gather32(from: Int32Array, order: Int32Array, out: Int32Array): 
   for (let i = 0; i < order.length; i++) out[i] = from[order[i]!]!;
 }
 
-/** The same of 64-bit values, in halves: a bigint a row is ten times slower. */
+/**
+ * The same of 64-bit values, in halves: a bigint a row is ten times slower. Most row groups have no value in half of the
+ * columns, which are found out several times faster than they are gathered.
+ */
 export function gather64(from: BigInt64Array, order: Int32Array, out: BigInt64Array): void {
-  const source = new Int32Array(from.buffer, from.byteOffset, from.length * 2);
-  const target = new Int32Array(out.buffer, out.byteOffset, out.length * 2);
+  const source = new Int32Array(from.buffer, from.byteOffset, order.length * 2);
+  if (isZero(source)) {
+    out.fill(0n, 0, order.length);
+    return;
+  }
+  const target = new Int32Array(out.buffer, out.byteOffset, order.length * 2);
   for (let i = 0; i < order.length; i++) {
     const low = 2 * order[i]!;
     target[2 * i] = source[low]!;
     target[2 * i + 1] = source[low + 1]!;
   }
+}
+
+function isZero(words: Int32Array): boolean {
+  for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
+  return true;
 }

@@ -9,6 +9,7 @@ import { BLOCK } from '../support/random-blocks.js';
 const VERSIONS = [
   { version: 1, blockId: BLOCK.blockId },
   { version: 2, blockId: '01KYTSUMS00000000000000000' },
+  { version: 3, blockId: BLOCK.blockId },
 ];
 
 function text(_: string, value: unknown): unknown {
