@@ -155,10 +155,11 @@ describe('other engines on our blocks', () => {
                sum_1, sum_2, sum_3, sum_4, printf('%.9e', squares_1)
         FROM rollup_5m r JOIN rollup_series USING (block_id, rollup_series) ORDER BY ALL`;
       const added = `SELECT samples.service, samples.profile_name, rollup_labels::VARCHAR,
-               time_bucket(INTERVAL '5 minutes', time)::VARCHAR, key, count(*)::INTEGER,
+               time_bucket(INTERVAL '5 minutes', start)::VARCHAR, key, count(*)::INTEGER,
                sum(v1)::BIGINT, sum(v2)::BIGINT, sum(v3)::BIGINT, sum(v4)::BIGINT,
                printf('%.9e', sum(v1::DOUBLE * v1))
         FROM samples JOIN series USING (block_id, series)
+        JOIN (SELECT block_id, profile, start FROM profiles) USING (block_id, profile)
         GROUP BY block_id, rollup_series, 1, 2, 3, 4, 5 ORDER BY ALL`;
       const want = await query(blocks, added);
       expect(want.length).toBeGreaterThan(0);
