@@ -2,7 +2,7 @@
 import { corrupt, invalid } from '../base/errors.js';
 import type { ColumnViews } from '../parquet/reader.js';
 import { type OpenTable, rowGroupsOf } from './read-rows.js';
-import { gather32, gather64, RowOrder } from './row-order.js';
+import { RowOrder, scatter32, scatter64 } from './row-order.js';
 import type { RowGroupMeta, RowRange, SampleRows, ScanRequest } from './types.js';
 
 const VALUE_NAMES = ['v1', 'v2', 'v3', 'v4'] as const;
@@ -142,12 +142,12 @@ function inOrder(
     ORDERED.key = new Int32Array(rowCount);
     ORDERED.values = [];
   }
-  const order = ORDER.byProfile(columns.at(-1) as Int32Array, rowCount);
-  gather32(columns[0] as Int32Array, order, ORDERED.key);
+  const places = ORDER.places(columns.at(-1) as Int32Array, rowCount);
+  scatter32(columns[0] as Int32Array, places, ORDERED.key);
   const values = columns.slice(1, -1) as BigInt64Array[];
   values.forEach((column, v) => {
     ORDERED.values[v] ??= new BigInt64Array(ORDERED.key.length);
-    gather64(column, order, ORDERED.values[v]!);
+    scatter64(column, places, ORDERED.values[v]!);
   });
   return ORDERED;
 }

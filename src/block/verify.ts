@@ -15,7 +15,7 @@ import { tableKey } from './object-keys.js';
 import { type OpenTable, readNumbers, readTableParts } from './read-rows.js';
 import { openBlock, openTable } from './reader.js';
 import { verifyRollups } from './rollup-verify.js';
-import { gather32, gather64, RowOrder } from './row-order.js';
+import { RowOrder, scatter32, scatter64 } from './row-order.js';
 import { summarize } from './sample-buffer.js';
 import { BY_KEY_FORMAT_VERSION } from './schemas.js';
 import { isWider, sumWidthOf } from './sums.js';
@@ -258,15 +258,15 @@ async function readSamples(
   const values = columns.slice(3, 7) as BigInt64Array[];
   if (!isByKey) return { series, profile, key, time: columns[7] as BigInt64Array, values };
   verifyOrderByKey(range, { profile, key }, context);
-  const order = new RowOrder().byProfile(profile, profile.length);
+  const places = new RowOrder().places(profile, profile.length);
   const ordered32 = (column: Int32Array): Int32Array => {
     const out = new Int32Array(column.length);
-    gather32(column, order, out);
+    scatter32(column, places, out);
     return out;
   };
   const ordered64 = (column: BigInt64Array): BigInt64Array => {
     const out = new BigInt64Array(column.length);
-    gather64(column, order, out);
+    scatter64(column, places, out);
     return out;
   };
   return {
