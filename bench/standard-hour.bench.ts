@@ -12,6 +12,7 @@ import { promisify } from 'node:util';
 import { type Figure, pload, ploadMissing } from '../test/support/pload.js';
 import { type ServerProcess, startServerProcess } from '../test/support/server-process.js';
 import { cpuSeconds, isQuick, memoryMb, printFigure } from './support/figures.js';
+import { scanStore } from './support/scan-store.js';
 
 const run = promisify(execFile);
 const basalt = fileURLToPath(new URL('../bin/basalt.js', import.meta.url));
@@ -122,7 +123,7 @@ interface Inspection {
   readonly profiles: number;
   readonly samples: number;
   readonly bytes: number;
-  readonly blocks: readonly { readonly level: number }[];
+  readonly blocks: readonly { readonly id: string; readonly level: number }[];
 }
 
 /** Non-zero values sent by the standard hour and day, counted once from the corpus (its README). */
@@ -171,6 +172,11 @@ async function compactAndMeasure(
     ],
     detail: { bytes: found.bytes, rows: found.samples },
   });
+  await scanStore(
+    name,
+    dataDir,
+    found.blocks.map((block) => block.id),
+  );
 }
 
 async function merges(server: ServerProcess, cases: readonly MergeCase[]): Promise<void> {
