@@ -7,15 +7,14 @@ import {
   BUCKETS_DEFAULT,
   ITEM_KINDS,
   MERGE_OPTIONS,
-  type OptionValues,
-  SELECTION_OPTIONS,
   TIME_SERIES_MEASURES,
 } from '../query/option-tables.js';
 import { command, EXIT_OK, type CommandIo } from './command.js';
 import { dataOption, serverOption, tenantOption } from './common-options.js';
 import { didYouMean } from './did-you-mean.js';
-import { derivedOptions, derivedValues } from './query-options.js';
+import { derivedOptions } from './query-options.js';
 import { LISTING_KINDS, querySource, type Question, type QuerySource } from './query-source.js';
+import { checkTaken, filtersOf } from './query-takers.js';
 import { remarksOf } from './remarks.js';
 import { answerText, QUERY_WHATS, type QueryWhat } from './query-text.js';
 import { BUCKET_OPTIONS } from './store-location.js';
@@ -115,19 +114,6 @@ const OPTIONS = {
   tenant: tenantOption,
 } as const;
 
-/** What has a plan that can be shown. */
-const EXPLAINED: readonly QueryWhat[] = ['merge', 'top', 'timeseries'];
-
-/** What reads samples and shows no stacks. */
-const SAMPLE_WHATS: readonly QueryWhat[] = [
-  'timeseries',
-  'profiles',
-  'spans',
-  'heatmap',
-  'diff',
-  'regressions',
-];
-
 /** The filters and views of queries; `values` has them by these names. */
 const ALL_OPTIONS = { ...OPTIONS, ...derivedOptions(MERGE_OPTIONS) } as typeof OPTIONS;
 
@@ -145,6 +131,7 @@ export const queryCommand = command({
   ],
   async run({ io, values, origins, positionals }) {
     const what = whatOf(positionals);
+    checkTaken(what, origins);
     const format = what === 'top' ? 'top' : (values.format as Question['format']);
     const question: Question = {
       kind: kindOf(what, values.name),
@@ -155,15 +142,15 @@ export const queryCommand = command({
       profileType: values.type ?? '',
       aggregation: values.aggregation as Aggregation | undefined,
       format,
-      options: optionsOf(what, values),
+      options: filtersOf(what, values),
       step: values.step,
       groupBy: values['group-by'],
       measure: values.measure as Question['measure'],
       limit: values.limit,
       of: values.of as Question['of'],
       buckets: values.buckets,
-      own: ownOf(what, values),
-      explain: explainOf(what, values.explain),
+      own: ownOf(values),
+      explain: values.explain,
     };
     const target = chooseTarget({ values, origins });
     const source = await querySource(io, { ...values, ...target });
@@ -185,54 +172,30 @@ export const queryCommand = command({
   },
 });
 
-/** Throws `invalid` PS_CLI_OPTION for what has no plan to show. */
-function explainOf(what: QueryWhat, explain: boolean): boolean {
-  if (!explain || EXPLAINED.includes(what)) return explain;
-  throw invalid(
-    'PS_CLI_OPTION',
-    `cannot query: got explain with ${what}; want it with ${EXPLAINED.join(', ')}`,
-  );
-}
-
 /** What died of its memory says so by itself. */
 function needsType(kind: Question['kind']): boolean {
   return kind !== 'oom' && !LISTING_KINDS.includes(kind);
 }
 
-/** Options that some questions alone have: the parameter of the HTTP API, and what may have it. */
-const OWN_OPTIONS: Readonly<Record<string, readonly [parameter: string, ...whats: QueryWhat[]]>> = {
-  'base-selector': ['baseSelector', 'diff'],
-  'base-from': ['baseStart', 'diff'],
-  'base-to': ['baseEnd', 'diff'],
-  'other-selector': ['otherSelector', 'diff'],
-  rate: ['rate', 'diff', 'regressions'],
-  change: ['change', 'regressions'],
-  exemplars: ['exemplars', 'heatmap'],
+/** Options that are parameters of the HTTP API as they are, by their names there. */
+const OWN_PARAMETERS: Readonly<Record<string, string>> = {
+  'base-selector': 'baseSelector',
+  'base-from': 'baseStart',
+  'base-to': 'baseEnd',
+  'other-selector': 'otherSelector',
+  rate: 'rate',
+  change: 'change',
+  exemplars: 'exemplars',
 };
 
-/** Throws `invalid` PS_CLI_OPTION for one that the question does not have. */
-function ownOf(what: QueryWhat, values: object): [string, string][] {
+function ownOf(values: object): [string, string][] {
   const byName = values as Readonly<Record<string, string | boolean | readonly string[]>>;
-  return Object.entries(OWN_OPTIONS).flatMap(([name, [parameter, ...whats]]) => {
-    const value = byName[name];
-    const given = [value].flat().filter((one) => one !== undefined && one !== false);
-    if (given.length > 0 && !whats.includes(what)) {
-      throw invalid(
-        'PS_CLI_OPTION',
-        `cannot query: got ${name} with ${what}; want it with ${whats.join(', ')}`,
-      );
-    }
-    return given.map((one): [string, string] => [parameter, String(one)]);
-  });
-}
-
-/** Throws `invalid` PS_CLI_OPTION for an option of merges where no stacks were asked for. */
-function optionsOf(what: QueryWhat, values: object): OptionValues {
-  const options = derivedValues(MERGE_OPTIONS, values);
-  if (!SAMPLE_WHATS.includes(what)) return options;
-  const extra = Object.keys(options).find((name) => SELECTION_OPTIONS[name] === undefined);
-  if (extra === undefined) return options;
-  throw invalid('PS_CLI_OPTION', `cannot query: got ${extra} with ${what}; want it with merge`);
+  return Object.entries(OWN_PARAMETERS).flatMap(([name, parameter]) =>
+    [byName[name]]
+      .flat()
+      .filter((one) => one !== undefined && one !== false)
+      .map((one): [string, string] => [parameter, String(one)]),
+  );
 }
 
 function whatOf(positionals: readonly string[]): QueryWhat {

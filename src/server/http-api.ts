@@ -60,9 +60,10 @@ const END_DEFAULT = 'now';
 const AGGREGATIONS: readonly Aggregation[] = ['sum', 'avg', 'last', 'max'];
 
 const LIST_NAMES: ParameterNames = { once: ['match', 'start', 'end'], repeated: [] };
-const SELECTION_NAMES = ['type', 'selector', 'start', 'end', 'aggregation'];
+const SELECTION_NAMES = ['type', 'selector', 'start', 'end'];
+const AGGREGATED_NAMES = [...SELECTION_NAMES, 'aggregation'];
 const MERGE_NAMES: ParameterNames = {
-  once: [...SELECTION_NAMES, 'format', 'explain', ...optionParameters(MERGE_OPTIONS, false)],
+  once: [...AGGREGATED_NAMES, 'format', 'explain', ...optionParameters(MERGE_OPTIONS, false)],
   repeated: optionParameters(MERGE_OPTIONS, true),
 };
 const ITEM_NAMES: ParameterNames = {
@@ -71,7 +72,7 @@ const ITEM_NAMES: ParameterNames = {
 };
 const TIME_SERIES_NAMES: ParameterNames = {
   once: [
-    ...SELECTION_NAMES,
+    ...AGGREGATED_NAMES,
     'step',
     'measure',
     'limit',

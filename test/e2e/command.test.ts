@@ -42,6 +42,10 @@ describe('basalt', () => {
     [['query', 'diff', '--explain'], 'want it with merge, top, timeseries'],
     [['query', 'merge', '--rate', '0.1'], 'want it with diff, regressions'],
     [['query', 'diff', '--exemplars'], 'want it with heatmap'],
+    [['query', 'heatmap', '--aggregation', 'max'], 'want it with merge, top, timeseries'],
+    [['query', 'top', '--format', 'pprof'], 'got format with top; want it with merge'],
+    [['query', 'labels', '--focus', 'main'], 'got focus with labels; want it with merge, top,'],
+    [['query', 'diff', '--hide', 'main'], 'want it with merge, top, timeseries, profiles'],
     [['serve', '--config', 'bad.yaml'], 'did you mean http?'],
   ])('refuses %j', (args, message) => {
     writeFileSync(join(cwd, 'bad.yaml'), 'htttp: 127.0.0.1:1\n');

@@ -126,6 +126,8 @@ describe('heatmaps', () => {
   it.each([
     ['heatmap', 'kind=block', 'PS_ITEM_KIND'],
     ['heatmap', 'buckets=0', 'PS_PARAMETER_NUMBER'],
+    ['heatmap', 'aggregation=avg', 'PS_PARAMETER_UNKNOWN'],
+    ['profiles', 'aggregation=max', 'PS_PARAMETER_UNKNOWN'],
     ['timeseries', 'measure=bytes', 'PS_QUERY_MEASURE'],
     ['timeseries', 'measure=samples&aggregation=avg', 'PS_QUERY_MEASURE'],
   ])('%s?%s is refused', async (path, search, reason) => {
