@@ -14,6 +14,7 @@ import { decodeBlockLineage, encodeBlockLineage } from '../manifest/lineage-code
 import {
   BLOCK_FORMAT_VERSION,
   BLOCK_TABLES,
+  DEFLATED_META_VERSION,
   OLDEST_BLOCK_FORMAT_VERSION,
   ROLLUP_TABLES,
 } from './schemas.js';
@@ -33,6 +34,7 @@ const META: EnvelopeKind = {
   magic: 'BSLTBLCK',
   version: BLOCK_FORMAT_VERSION,
   oldestVersion: OLDEST_BLOCK_FORMAT_VERSION,
+  deflatedVersion: DEFLATED_META_VERSION,
   sizeBytesMax: LIMITS.blockMetaBytesMax,
 };
 

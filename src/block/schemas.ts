@@ -12,6 +12,8 @@ export const BLOCK_FORMAT_VERSION = 3;
 export const OLDEST_BLOCK_FORMAT_VERSION = 1;
 /** The first whose row groups of `samples` lie by key (row-order.ts) and have no time. */
 export const BY_KEY_FORMAT_VERSION = 3;
+/** The first whose `meta` is deflated: of the footers in it, three quarters. */
+export const DEFLATED_META_VERSION = 3;
 
 export interface BlockTable {
   readonly name: TableName;

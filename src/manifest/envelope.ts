@@ -4,11 +4,12 @@
  *     0  magic, 8 bytes of ASCII
  *     8  format version, u32 little-endian
  *    12  CRC-32C of the body, u32 little-endian
- *    16  body
+ *    16  body, of some kinds deflated
  */
 import { assert } from '../base/assert.js';
 import { crc32c } from '../base/crc32c.js';
 import { corrupt } from '../base/errors.js';
+import { deflate, inflate } from '../env/deflate.js';
 
 export const ENVELOPE_BYTES = 16;
 const MAGIC_BYTES = 8;
@@ -21,11 +22,15 @@ export interface EnvelopeKind {
   readonly version: number;
   /** The oldest that is still read. Default: `version`. */
   readonly oldestVersion?: number;
+  /** The first whose body is deflated. Default: none is. */
+  readonly deflatedVersion?: number;
+  /** Of the object, and of the body as it is when it is not deflated. */
   readonly sizeBytesMax: number;
 }
 
-export function seal(kind: EnvelopeKind, body: Uint8Array): Uint8Array {
+export function seal(kind: EnvelopeKind, plain: Uint8Array): Uint8Array {
   assert(kind.magic.length === MAGIC_BYTES, 'a magic has eight characters');
+  const body = isDeflated(kind, kind.version) ? deflate(plain) : plain;
   const out = new Uint8Array(ENVELOPE_BYTES + body.length);
   for (let i = 0; i < MAGIC_BYTES; i++) out[i] = kind.magic.charCodeAt(i);
   const view = new DataView(out.buffer);
@@ -35,7 +40,14 @@ export function seal(kind: EnvelopeKind, body: Uint8Array): Uint8Array {
   return out;
 }
 
-/** The checked body, a view into `bytes`. Throws `corrupt` PS_ENVELOPE_*. */
+function isDeflated(
+  { deflatedVersion = Number.POSITIVE_INFINITY }: EnvelopeKind,
+  version: number,
+): boolean {
+  return version >= deflatedVersion;
+}
+
+/** The checked body, a view into `bytes` or inflated. Throws `corrupt` PS_ENVELOPE_*. */
 export function unseal(
   kind: EnvelopeKind,
   bytes: Uint8Array,
@@ -63,5 +75,14 @@ export function unseal(
   const sum = crc32c(body);
   const want = view.getUint32(12, true);
   if (sum !== want) fail('PS_ENVELOPE_CHECKSUM', `crc32c ${sum}`, `${want}`);
-  return { version, body };
+  if (!isDeflated(kind, version)) return { version, body };
+  const plain = inflate(body, kind.sizeBytesMax);
+  if (plain === undefined) {
+    return fail(
+      'PS_ENVELOPE_DEFLATE',
+      'another body',
+      `deflate, ${kind.sizeBytesMax} bytes at most`,
+    );
+  }
+  return { version, body: plain };
 }
