@@ -71,7 +71,7 @@ export const PROFILES: BlockTable = {
     start: 'delta',
     sample_count: 'delta',
     first_row: 'delta',
-    profile_id: 'plain',
+    profile_id: 'delta-length',
   },
 };
 
