@@ -8,7 +8,8 @@ export function deflate(bytes: Uint8Array): Uint8Array {
 /** Undefined for what is no deflate stream of at most `sizeBytesMax` bytes. */
 export function inflate(bytes: Uint8Array, sizeBytesMax: number): Uint8Array | undefined {
   try {
-    return inflateRawSync(bytes, { maxOutputLength: sizeBytesMax });
+    const { buffer, byteOffset, length } = inflateRawSync(bytes, { maxOutputLength: sizeBytesMax });
+    return new Uint8Array(buffer, byteOffset, length);
   } catch {
     return undefined;
   }
