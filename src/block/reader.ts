@@ -23,7 +23,7 @@ import { decodeBlockMeta } from './meta-codec.js';
 import { blockObjects, metaKey, tableKey } from './object-keys.js';
 import { type OpenTable, readNumbers, readTableParts } from './read-rows.js';
 import { readTileMetadata, readTiles } from './rollup-tiles.js';
-import { scanRows } from './row-scan.js';
+import { liesByKey, scanRows } from './row-scan.js';
 import {
   BLOCK_TABLES,
   BY_KEY_FORMAT_VERSION,
@@ -318,9 +318,8 @@ class BucketBlockReader implements BlockReader {
 
   scan(request: ScanRequest, visit: (rows: SampleRows) => void): Promise<void> {
     const { rollup } = request;
-    const isByKey = rollup === undefined && this.meta.formatVersion >= BY_KEY_FORMAT_VERSION;
     const open = rollup === undefined ? this.#tables.samples : this.#rollup(`rollup_${rollup}`);
-    return scanRows(open, request, { isByKey, visit });
+    return scanRows(open, request, { isByKey: liesByKey(this.meta, request), visit });
   }
 }
 

@@ -3,16 +3,25 @@ import { corrupt, invalid } from '../base/errors.js';
 import type { ColumnViews } from '../parquet/reader.js';
 import { type OpenTable, rowGroupsOf } from './read-rows.js';
 import { RowOrder, scatter32, scatter64 } from './row-order.js';
-import type { RowGroupMeta, RowRange, SampleRows, ScanRequest } from './types.js';
+import { BY_KEY_FORMAT_VERSION } from './schemas.js';
+import type { BlockMeta, RowGroupMeta, RowRange, SampleRows, ScanRequest } from './types.js';
 
 const VALUE_NAMES = ['v1', 'v2', 'v3', 'v4'] as const;
 /** Columns of `rollup_<width>` by value column. */
 const SUM_NAMES = ['sum_1', 'sum_2', 'sum_3', 'sum_4'] as const;
 
 export interface RowScan {
-  /** Row groups lie by key (row-order.ts). */
+  /** See `liesByKey`. */
   readonly isByKey: boolean;
   readonly visit: (rows: SampleRows) => void;
+}
+
+/** Whether the rows of a row group come in another order than they lie in (row-order.ts). */
+export function liesByKey(
+  { formatVersion }: Pick<BlockMeta, 'formatVersion'>,
+  { rollup }: Pick<ScanRequest, 'rollup'>,
+): boolean {
+  return rollup === undefined && formatVersion >= BY_KEY_FORMAT_VERSION;
 }
 
 /** Throws `corrupt`; `invalid` PS_BLOCK_ROWS, PS_BLOCK_COLUMN. */
@@ -53,21 +62,25 @@ function split(
   { ranges, isUnordered = false }: ScanRequest,
 ): { readonly whole: readonly RowRange[]; readonly rest: readonly RowRange[] } {
   if (!isUnordered) return { whole: [], rest: ranges };
-  const whole = groups.flatMap(({ firstRow, rowCount }) => {
-    const group = { start: firstRow, end: firstRow + rowCount };
-    return ranges.some((r) => r.start <= group.start && r.end >= group.end) ? [group] : [];
-  });
+  const whole: RowRange[] = [];
   const rest: RowRange[] = [];
-  let w = 0;
+  let g = 0;
   for (const { start, end } of ranges) {
+    while (g < groups.length && groups[g]!.firstRow < start) g++;
     let from = start;
-    for (; w < whole.length && whole[w]!.end <= end; w++) {
-      if (whole[w]!.start > from) rest.push({ start: from, end: whole[w]!.start });
-      from = whole[w]!.end;
+    for (; g < groups.length && endOf(groups[g]!) <= end; g++) {
+      const group = { start: groups[g]!.firstRow, end: endOf(groups[g]!) };
+      if (group.start > from) rest.push({ start: from, end: group.start });
+      whole.push(group);
+      from = group.end;
     }
     if (end > from) rest.push({ start: from, end });
   }
   return { whole, rest };
+}
+
+function endOf({ firstRow, rowCount }: RowGroupMeta): number {
+  return firstRow + rowCount;
 }
 
 /** Rows of one row group, in order. */

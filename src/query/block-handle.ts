@@ -3,7 +3,7 @@
  * row groups where they fit, so that the second query decodes nothing.
  */
 import { corrupt } from '../base/errors.js';
-import { BY_KEY_FORMAT_VERSION } from '../block/schemas.js';
+import { liesByKey } from '../block/row-scan.js';
 import type {
   BlockProfiles,
   BlockReader,
@@ -199,12 +199,9 @@ export class BlockHandle {
     });
   }
 
-  #groupsOf(
-    ranges: readonly RowRange[],
-    { rollup, isUnordered = false }: ScanOptions,
-  ): readonly WantedGroup[] {
-    const lieByKey =
-      rollup === undefined && this.reader.meta.formatVersion >= BY_KEY_FORMAT_VERSION;
+  #groupsOf(ranges: readonly RowRange[], options: ScanOptions): readonly WantedGroup[] {
+    const { rollup, isUnordered = false } = options;
+    const mayStay = isUnordered && liesByKey(this.reader.meta, options);
     const name = rollup === undefined ? 'samples' : `rollup_${rollup}`;
     const groups = this.reader.meta.tables.find((t) => t.table === name)?.rowGroups ?? [];
     const out: WantedGroup[] = [];
@@ -216,7 +213,7 @@ export class BlockHandle {
       const end = group.firstRow + group.rowCount;
       if (range.start >= end) continue;
       const isWhole = range.start <= group.firstRow && range.end >= end;
-      out.push({ ...group, isUnordered: isUnordered && isWhole && lieByKey });
+      out.push({ ...group, isUnordered: mayStay && isWhole });
     }
     return out;
   }
@@ -239,16 +236,19 @@ export class BlockHandle {
         (group.isUnordered ? await this.#cache.peek<DecodedGroup>(keyOf(group, true)) : undefined);
       if (known !== undefined) decoded.set(group, known);
     }
-    for (const isUnordered of [true, false]) {
-      const missing = groups.filter((g) => g.isUnordered === isUnordered && !decoded.has(g));
-      const fresh = await this.#readGroups(missing, column, { ...options, isUnordered });
-      missing.forEach((group, i) => {
+    const missing = groups.filter((group) => !decoded.has(group));
+    const read = async (isUnordered: boolean): Promise<void> => {
+      const wanted = missing.filter((group) => group.isUnordered === isUnordered);
+      const fresh = await this.#readGroups(wanted, column, { ...options, isUnordered });
+      wanted.forEach((group, i) => {
         const value = fresh[i]!;
         const sizeBytes = 100 + group.rowCount * ROW_BYTES;
         this.#cache.put(keyOf(group, isUnordered), { value, sizeBytes });
         decoded.set(group, value);
       });
-    }
+    };
+    // At once, for which the file is opened once.
+    await Promise.all([read(true), read(false)]);
     return groups.map((group) => decoded.get(group)!);
   }
 
