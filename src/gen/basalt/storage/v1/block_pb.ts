@@ -87,7 +87,7 @@ export type BlockMeta = Message<"basalt.storage.v1.BlockMeta"> & {
   lineage?: BlockLineage | undefined;
 
   /**
-   * Present where profiles are kept as sums: format version 2.
+   * Present where profiles are kept as sums.
    *
    * @generated from field: basalt.storage.v1.BlockSums sums = 17;
    */
