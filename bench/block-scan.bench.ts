@@ -8,6 +8,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { openBlock } from '../src/block/reader.js';
+import { NO_METADATA } from '../src/log/profile-metadata.js';
 import { SAMPLES } from '../src/block/schemas.js';
 import { blockTableSizes } from '../src/block/table-sizes.js';
 import type { BlockMeta } from '../src/block/types.js';
@@ -151,13 +152,7 @@ async function writeBlock(bucket: Bucket, { symbols, profiles }: Generated): Pro
       durationNs: 10_000_000_000n,
       period: PERIOD_NS,
       flags: 0,
-      metadata: {
-        comments: [],
-        dropFrames: '',
-        keepFrames: '',
-        defaultSampleType: '',
-        docUrl: '',
-      },
+      metadata: NO_METADATA,
       rowCount: key.length,
       key,
       values: [

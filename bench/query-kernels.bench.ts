@@ -3,6 +3,7 @@
  * merged profile. One JSON line a figure; `--quick` for a small run.
  */
 import type { BlockReader } from '../src/block/types.js';
+import { NO_METADATA } from '../src/log/profile-metadata.js';
 import { systemClock } from '../src/env/clock.js';
 import { NO_LINEAGE } from '../src/manifest/lineage.js';
 import { MemoryBucket } from '../src/objstore/memory-bucket.js';
@@ -223,13 +224,6 @@ function hourBlock(profileCount: number, symbols: SymbolSource): BlockReader {
     profileTypes,
     rollups: [],
   };
-  const metadata = {
-    comments: [],
-    dropFrames: '',
-    keepFrames: '',
-    defaultSampleType: '',
-    docUrl: '',
-  };
   return {
     meta: {
       formatVersion: 1,
@@ -276,7 +270,7 @@ function hourBlock(profileCount: number, symbols: SymbolSource): BlockReader {
     tiles: () => Promise.reject(new Error('no rollup')),
     tileMetadata: () => Promise.reject(new Error('no rollup')),
     profileIds: async () => [],
-    profileMetadata: async () => new Array<typeof metadata>(profileCount).fill(metadata),
+    profileMetadata: async () => new Array<typeof NO_METADATA>(profileCount).fill(NO_METADATA),
     frames: async () => ({ ...symbols.frames, sizeBytes: symbols.frames.count * 100 }),
     stacks: async () => symbols,
     labelSetNumbers: async () => symbols.keys.labelSet,

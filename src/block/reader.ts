@@ -24,13 +24,7 @@ import { blockObjects, metaKey, tableKey } from './object-keys.js';
 import { type OpenTable, readNumbers, readTableParts } from './read-rows.js';
 import { readTileMetadata, readTiles } from './rollup-tiles.js';
 import { liesByKey, scanRows } from './row-scan.js';
-import {
-  BLOCK_TABLES,
-  BY_KEY_FORMAT_VERSION,
-  ROLLUP_TABLES,
-  SAMPLES_WITH_TIME,
-  type BlockTable,
-} from './schemas.js';
+import { BLOCK_TABLES, ROLLUP_TABLES, SAMPLES_WITH_TIME, type BlockTable } from './schemas.js';
 import { profilesTable } from './sums.js';
 import type {
   BaseTableName,
@@ -102,7 +96,7 @@ export const METADATA_COLUMNS = [
 /** As the block's version has it. */
 function tableOf(meta: BlockMeta, name: TableName): BlockTable | undefined {
   if (name === 'profiles') return profilesTable(meta);
-  if (name === 'samples' && meta.formatVersion < BY_KEY_FORMAT_VERSION) return SAMPLES_WITH_TIME;
+  if (name === 'samples' && !liesByKey(meta)) return SAMPLES_WITH_TIME;
   return [...BLOCK_TABLES, ...ROLLUP_TABLES].find((table) => table.name === name);
 }
 

@@ -1,6 +1,7 @@
 /** Rows of `rollup_<width>` and `tiles_<width>` as columns. */
 import { constantColumn } from '../columnar/slice.js';
 import type { Column } from '../columnar/table.js';
+import { NO_METADATA } from '../log/profile-metadata.js';
 import type { ProfileMetadata } from '../log/segment-view.js';
 import type { RolledRows } from './rollup-accumulator.js';
 import { bucketStartNs, coarser, type RollupGroup } from './rollup-group.js';
@@ -154,21 +155,6 @@ export function tileColumns(place: RollupPlace, tiles: GroupTiles): TableRows {
     { type: 'list-utf8', values: tiles.metadata },
   ];
   return { rowCount: tiles.count, columns };
-}
-
-const NO_METADATA: ProfileMetadata = {
-  comments: [],
-  dropFrames: '',
-  keepFrames: '',
-  defaultSampleType: '',
-  docUrl: '',
-};
-
-/** '' for what says nothing. */
-export function metadataText(metadata: ProfileMetadata): string {
-  const { comments, dropFrames, keepFrames, defaultSampleType, docUrl } = metadata;
-  const parts = [comments, dropFrames, keepFrames, defaultSampleType, docUrl];
-  return parts.every((part) => part.length === 0) ? '' : JSON.stringify(parts);
 }
 
 export function metadataFromText(text: string): ProfileMetadata {

@@ -1,10 +1,11 @@
 /** A block as its rollups are made from it: the series and profiles of one profile name at a time, and samples. */
 import { LIMITS } from '../base/limits.js';
+import { metadataText } from '../log/profile-metadata.js';
 import type { ProfileMetadata } from '../log/segment-view.js';
 import type { Bucket } from '../objstore/bucket.js';
 import { readNumbers, readTableParts } from './read-rows.js';
 import { blockReader, METADATA_COLUMNS, metadataOf, openTable } from './reader.js';
-import { type GroupMetadata, metadataText } from './rollup-columns.js';
+import type { GroupMetadata } from './rollup-columns.js';
 import type { GroupProfiles } from './rollup-group.js';
 import { ProfileWalk } from './rollup-walk.js';
 import type { BlockMeta, BlockSeries, RowRange } from './types.js';

@@ -166,12 +166,9 @@ export function scatter32(from: Int32Array, places: Int32Array, out: Int32Array)
  * columns, which is found out several times faster than they are gathered.
  */
 export function gather64(from: BigInt64Array, order: Int32Array, out: BigInt64Array): void {
-  const source = wordsOf(from, order.length);
-  const target = wordsOf(out, order.length);
-  if (isZero(source)) {
-    target.fill(0);
-    return;
-  }
+  const words = wordsToMove(from, out, order.length);
+  if (words === undefined) return;
+  const { source, target } = words;
   for (let i = 0; i < order.length; i++) {
     const low = 2 * order[i]!;
     target[2 * i] = source[low]!;
@@ -181,12 +178,9 @@ export function gather64(from: BigInt64Array, order: Int32Array, out: BigInt64Ar
 
 /** `scatter32` of 64-bit values, as `gather64`. */
 export function scatter64(from: BigInt64Array, places: Int32Array, out: BigInt64Array): void {
-  const source = wordsOf(from, places.length);
-  const target = wordsOf(out, places.length);
-  if (isZero(source)) {
-    target.fill(0);
-    return;
-  }
+  const words = wordsToMove(from, out, places.length);
+  if (words === undefined) return;
+  const { source, target } = words;
   for (let i = 0; i < places.length; i++) {
     const low = 2 * places[i]!;
     target[low] = source[2 * i]!;
@@ -194,11 +188,15 @@ export function scatter64(from: BigInt64Array, places: Int32Array, out: BigInt64
   }
 }
 
-function wordsOf({ buffer, byteOffset }: BigInt64Array, rowCount: number): Int32Array {
-  return new Int32Array(buffer, byteOffset, rowCount * 2);
-}
-
-function isZero(words: Int32Array): boolean {
-  for (let i = 0; i < words.length; i++) if (words[i] !== 0) return false;
-  return true;
+/** The words of both columns; undefined where all values are 0, which then are so in `out`, too. */
+function wordsToMove(
+  from: BigInt64Array,
+  out: BigInt64Array,
+  rowCount: number,
+): { readonly source: Int32Array; readonly target: Int32Array } | undefined {
+  const source = new Int32Array(from.buffer, from.byteOffset, rowCount * 2);
+  const target = new Int32Array(out.buffer, out.byteOffset, rowCount * 2);
+  for (let i = 0; i < source.length; i++) if (source[i] !== 0) return { source, target };
+  target.fill(0);
+  return undefined;
 }

@@ -19,7 +19,7 @@ export interface RowScan {
 /** Whether the rows of a row group come in another order than they lie in (row-order.ts). */
 export function liesByKey(
   { formatVersion }: Pick<BlockMeta, 'formatVersion'>,
-  { rollup }: Pick<ScanRequest, 'rollup'>,
+  { rollup }: Pick<ScanRequest, 'rollup'> = {},
 ): boolean {
   return rollup === undefined && formatVersion >= BY_KEY_FORMAT_VERSION;
 }

@@ -202,8 +202,8 @@ export interface BlockReader {
   /** Everything together. */
   symbols(service: string, signal?: AbortSignal): Promise<SymbolSource>;
   /**
-   * Visits the rows of `ranges` (sorted, disjoint) in order (by profile, then key), in runs that never span two row groups. Only the row
-   * groups touched and the columns asked for are fetched, each checked against its checksum (`corrupt`
+   * Visits the rows of `ranges` (sorted, disjoint) in order (by profile, then key), in runs that never span two row
+   * groups. Only the row groups touched and the columns asked for are fetched, each checked against its checksum (`corrupt`
    * PS_BLOCK_CHECKSUM).
    */
   scan(request: ScanRequest, visit: (rows: SampleRows) => void): Promise<void>;

@@ -16,8 +16,8 @@ import { type OpenTable, readNumbers, readTableParts } from './read-rows.js';
 import { openBlock, openTable } from './reader.js';
 import { verifyRollups } from './rollup-verify.js';
 import { RowOrder, scatter32, scatter64 } from './row-order.js';
+import { liesByKey } from './row-scan.js';
 import { summarize } from './sample-buffer.js';
-import { BY_KEY_FORMAT_VERSION } from './schemas.js';
 import { isWider, sumWidthOf } from './sums.js';
 import { trieColumns } from './trie-columns.js';
 import type {
@@ -140,7 +140,7 @@ async function verifyTables({ bucket, meta, reader, check }: Verification): Prom
     verifySeries(meta, series, profiles);
     verifyProfileOrder(meta, profiles, ids);
     verifySums(meta, profiles);
-    await verifySamples(open('samples'), { meta, series, profiles });
+    await verifySamples(open('samples'), { meta, series, profiles, order: new RowOrder() });
   });
   let frames: FrameTable | undefined;
   for (const service of meta.services) {
@@ -232,6 +232,7 @@ interface SampleContext {
   readonly meta: BlockMeta;
   readonly series: readonly BlockSeries[];
   readonly profiles: BlockProfiles;
+  readonly order: RowOrder;
 }
 
 /** A row group of `samples`, its rows by profile. */
@@ -251,14 +252,14 @@ async function readSamples(
   range: RowRange,
   context: SampleContext,
 ): Promise<SampleGroup> {
-  const isByKey = context.meta.formatVersion >= BY_KEY_FORMAT_VERSION;
+  const isByKey = liesByKey(context.meta);
   const names = [...SAMPLE_COLUMNS, ...(isByKey ? [] : ['time'])];
   const columns = await readNumbers(open, range, names);
   const [series, profile, key] = columns as Int32Array[] as [Int32Array, Int32Array, Int32Array];
   const values = columns.slice(3, 7) as BigInt64Array[];
   if (!isByKey) return { series, profile, key, time: columns[7] as BigInt64Array, values };
   verifyOrderByKey(range, { profile, key }, context);
-  const places = new RowOrder().places(profile, profile.length);
+  const places = context.order.places(profile, profile.length);
   const ordered32 = (column: Int32Array): Int32Array => {
     const out = new Int32Array(column.length);
     scatter32(column, places, out);
@@ -287,11 +288,12 @@ function verifyOrderByKey(
   const nameOf = (row: number): Series | undefined =>
     series[profiles.series[profile[row] as number] ?? -1]?.series;
   let isBackwards = false;
+  let own = nameOf(0);
   for (let row = 1; row < key.length; row++) {
     const step = (key[row] as number) - (key[row - 1] as number);
     const rise = (profile[row] as number) - (profile[row - 1] as number);
-    const before = nameOf(row - 1);
-    const own = nameOf(row);
+    const before = own;
+    own = nameOf(row);
     const isSameName = before?.service === own?.service && before?.profileName === own?.profileName;
     if (isSameName && step === 0) {
       if (isBackwards ? rise < 0 : rise > 0) continue;

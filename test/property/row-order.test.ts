@@ -3,6 +3,7 @@ import { parquetReadObjects } from 'hyparquet';
 import { compressors } from 'hyparquet-compressors';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { openBlock } from '../../src/block/reader.js';
+import { NO_METADATA } from '../../src/log/profile-metadata.js';
 import { gather64, RowOrder, scatter32, scatter64 } from '../../src/block/row-order.js';
 import { SAMPLE_ROW_GROUP_ROWS } from '../../src/block/schemas.js';
 import type { BlockReader, RowRange, SampleRows } from '../../src/block/types.js';
@@ -93,13 +94,7 @@ function largeBlock(): PlainBlock {
       durationNs: 0n,
       period: 0n,
       flags: 0,
-      metadata: {
-        comments: [],
-        dropFrames: '',
-        keepFrames: '',
-        defaultSampleType: '',
-        docUrl: '',
-      },
+      metadata: NO_METADATA,
       rowCount: key.length,
       key,
       values: [value(0), new BigInt64Array(key.length), value(2), value(3)] as const,

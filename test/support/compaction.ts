@@ -9,6 +9,7 @@ import type {
   ProfileRows,
   RowGroupMeta,
 } from '../../src/block/types.js';
+import { NO_METADATA } from '../../src/log/profile-metadata.js';
 import { StoreError } from '../../src/base/errors.js';
 import type { BlockStore, NewBlock, SegmentSource } from '../../src/compaction/dependencies.js';
 import type { Frame } from '../../src/model/frame.js';
@@ -18,24 +19,11 @@ import {
   sampleLabelsKey,
 } from '../../src/model/sample-labels.js';
 import type { Series } from '../../src/model/series.js';
-import type {
-  LogPosition,
-  ProfileMetadata,
-  SegmentPosition,
-  SegmentView,
-} from '../../src/log/segment-view.js';
+import type { LogPosition, SegmentPosition, SegmentView } from '../../src/log/segment-view.js';
 import type { Bucket } from '../../src/objstore/bucket.js';
 import type { SymbolSource } from '../../src/symbols/source.js';
 import type { ModelProfile } from './model-store.js';
 import { type PlainKey, symbolReads, symbolsOf } from './symbols.js';
-
-const NO_METADATA: ProfileMetadata = {
-  comments: [],
-  dropFrames: '',
-  keepFrames: '',
-  defaultSampleType: '',
-  docUrl: '',
-};
 
 export interface TenantProfile {
   readonly tenantId: string;

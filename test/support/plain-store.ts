@@ -9,6 +9,7 @@ import type {
   ScanRequest,
   SampleRows,
 } from '../../src/block/types.js';
+import { NO_METADATA } from '../../src/log/profile-metadata.js';
 import type { SegmentView } from '../../src/log/segment-view.js';
 import { NO_LINEAGE } from '../../src/manifest/lineage.js';
 import { formatProfileType, profileTypesOf } from '../../src/model/profile-type.js';
@@ -31,14 +32,6 @@ export interface PlainProfile {
   /** Distinct keys. */
   readonly samples: readonly PlainSample[];
 }
-
-export const NO_METADATA = {
-  comments: [],
-  dropFrames: '',
-  keepFrames: '',
-  defaultSampleType: '',
-  docUrl: '',
-};
 
 const keyText = (key: PlainKey): string => JSON.stringify([key.functions, key.labelSet]);
 
