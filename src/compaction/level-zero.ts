@@ -9,16 +9,16 @@
  * 4. number those depth-first;
  * 5. run the deltas again and write the rows, sorted by key.
  *
- * Running the deltas twice costs less than holding all rows of a service would. The state at the start of a day is the
- * carry or, on a later day, the last profile before it. After a service's last day its carry is written as an object.
+ * Running the deltas twice costs less than holding all rows of a service would. The state at the start of a day is what
+ * was carried to it. After a service's last day its carry is written as an object.
  */
 import type { BlockMeta, BlockWriter } from '../block/types.js';
 import { ulid } from '../env/rng.js';
-import { PROFILE_INCOMPLETE, type SegmentView } from '../log/segment-view.js';
+import type { SegmentView } from '../log/segment-view.js';
 import { RawRowsReader } from '../head/raw-rows.js';
 import {
   CarryBuilder,
-  carryRows,
+  CarryKeys,
   decodeCarry,
   type ServiceCarry,
   withDeletions,
@@ -36,7 +36,7 @@ import {
 import type { CarryRef, Manifest } from '../manifest/types.js';
 import { advanced, sequenceOf } from '../manifest/watermarks.js';
 import { keyContentIds } from '../symbols/content-id.js';
-import { type CarryRows, DeltaSeries, hasTwoWriters, type RawRows } from '../symbols/deltas.js';
+import { DeltaSeries, hasTwoWriters, type RawRows, type SeriesCarry } from '../symbols/deltas.js';
 import { FramePool } from '../symbols/frame-pool.js';
 import { SymbolMerger } from '../symbols/merge.js';
 import type { CompactionDependencies } from './dependencies.js';
@@ -125,8 +125,6 @@ async function claimedAfter(
 interface DaySeries extends InputSeries {
   readonly start: number;
   readonly end: number;
-  /** Profile to take as the last one before `start`, -1 for none but the carry. */
-  readonly seed: number;
 }
 
 /** The symbols of one service on one day, numbered provisionally. */
@@ -134,10 +132,10 @@ interface DaySymbols {
   readonly merger: SymbolMerger;
   /** For each view its key numbers' merged numbers, empty where the view has none of the service. */
   readonly keyMaps: readonly Int32Array[];
-  /** Carries under the merged numbers, by series key. */
-  readonly carries: ReadonlyMap<string, CarryRows>;
-  /** Content ids of the merged keys; empty when no series of the service is cumulative. */
-  readonly keyIds: Uint32Array;
+  /** The merged keys by content, and those of carries after them; of no key where no series is cumulative. */
+  readonly carryKeys: CarryKeys;
+  /** Carries by series key, as they are when the day begins. */
+  readonly carries: ReadonlyMap<string, SeriesCarry>;
   /** 1 for each merged key whose samples a removal takes; undefined when it takes none. */
   readonly goneKeys: (removal: ProfileRemoval) => Uint8Array | undefined;
 }
@@ -146,6 +144,11 @@ type FinalSymbols = ReturnType<SymbolMerger['finish']>;
 
 const NO_WORDS = new Uint32Array(0);
 const NO_MAP = new Int32Array(0);
+
+interface Carried {
+  readonly old: ServiceCarry | undefined;
+  readonly builder: CarryBuilder;
+}
 
 class LevelZeroRun {
   readonly carries: CarryRef[] = [];
@@ -161,7 +164,8 @@ class LevelZeroRun {
   readonly #deltas = new DeltaSeries();
   readonly #reader = new RawRowsReader();
   readonly #rows = new SortedRows();
-  readonly #builders = new Map<string, CarryBuilder>();
+  /** Of each service's carry what was read, and what this run makes of it. */
+  readonly #carried = new Map<string, Carried>();
 
   constructor(
     dependencies: CompactionDependencies,
@@ -197,9 +201,14 @@ class LevelZeroRun {
       return made;
     };
     for (const service of this.#input.services) {
-      const series = seriesOfDay(this.#input, service, day);
+      const series = seriesOfDay(service, day);
       if (series.length === 0) continue;
-      await this.#service(writer, service, series);
+      const isCumulative = series.some((s) => s.isCumulative);
+      await this.#service(writer, {
+        service: service.service,
+        series,
+        carried: isCumulative ? await this.#carriedBy(service.service) : undefined,
+      });
       if (lastDay(service) === day) await this.#finishCarry(service);
     }
     return opened?.finish();
@@ -227,11 +236,14 @@ class LevelZeroRun {
 
   async #service(
     writer: () => BlockWriter,
-    { service }: InputService,
-    series: readonly DaySeries[],
+    day: {
+      readonly service: string;
+      readonly series: readonly DaySeries[];
+      readonly carried: Carried | undefined;
+    },
   ): Promise<void> {
-    const old = series.some((s) => s.isCumulative) ? await this.#oldCarry(service) : undefined;
-    const symbols = this.#merge(series, old);
+    const { service, series, carried } = day;
+    const symbols = this.#merge(series, carried);
     const sampled = new Uint8Array(symbols.merger.keyCount);
     const kept = series.map((entry) => this.#markSampled(entry, symbols, sampled));
     const final = symbols.merger.finish(sampled);
@@ -244,7 +256,8 @@ class LevelZeroRun {
       if (isKept.includes(1)) {
         await this.#writeSeries(writer(), number++, { entry, symbols, final, isKept });
       } else this.#replay(entry, symbols);
-      if (entry.isCumulative) this.#takeCarry(service, entry, symbols);
+      const carry = entry.isCumulative ? this.#deltas.carry() : undefined;
+      if (carry !== undefined) carried?.builder.set(entry.seriesKey, carry, symbols.carryKeys.ids);
       this.#options.onProfiles?.(entry.end - entry.start);
     }
   }
@@ -295,12 +308,11 @@ class LevelZeroRun {
     }
   }
 
-  #merge(series: readonly DaySeries[], old: ServiceCarry | undefined): DaySymbols {
+  #merge(series: readonly DaySeries[], carried: Carried | undefined): DaySymbols {
     const { views } = this.#input;
     const wanted: (Uint8Array | undefined)[] = views.map(() => undefined);
     for (const entry of series) {
       for (let at = entry.start; at < entry.end; at++) markWanted(views, entry, at, wanted);
-      if (entry.seed >= 0) markWanted(views, entry, entry.seed, wanted);
     }
     const merger = new SymbolMerger(this.#frames);
     const keyMaps = views.map((view, v) => {
@@ -308,26 +320,21 @@ class LevelZeroRun {
       return mask === undefined ? NO_MAP : merger.add(view.symbols, mask);
     });
     const goneKeys = goneKeysOf(merger);
-    if (!series.some((s) => s.isCumulative)) {
-      return { merger, keyMaps, carries: new Map(), keyIds: NO_WORDS, goneKeys };
+    const carryKeys = new CarryKeys(
+      carried === undefined ? NO_WORDS : keyContentIds(merger.provisional()),
+    );
+    const carries = new Map<string, SeriesCarry>();
+    for (const carry of [carried?.old, carried?.builder.carry]) {
+      if (carry === undefined) continue;
+      for (const [key, own] of carryKeys.numbered(carry)) carries.set(key, own);
     }
-    const keyIds = keyContentIds(merger.provisional());
-    const carries = old === undefined ? new Map<string, CarryRows>() : carryRows(old, keyIds);
-    return { merger, keyMaps, carries, keyIds, goneKeys };
+    return { merger, keyMaps, carryKeys, carries, goneKeys };
   }
 
-  #begin(entry: DaySeries, symbols: DaySymbols): void {
-    const { merger, carries } = symbols;
-    const deltas = this.#deltas;
+  #begin(entry: DaySeries, { merger, carryKeys, carries }: DaySymbols): void {
     const temporalities = entry.series.sampleTypes.map((t) => t.temporality);
-    const carry = carries.get(entry.seriesKey);
-    deltas.begin(temporalities, merger.keyCount, carry);
-    if (entry.seed < 0) return;
-    const seed = this.#raw(entry, entry.seed, symbols);
-    // A deleted carry does not outlive a profile before it (DeltaSeries).
-    if (carry !== undefined && !carry.isDeleted && seed.startNs <= carry.startNs) return;
-    deltas.begin(temporalities, merger.keyCount);
-    deltas.next(seed);
+    const keyCount = Math.max(merger.keyCount, carryKeys.count);
+    this.#deltas.begin(temporalities, keyCount, carries.get(entry.seriesKey));
   }
 
   /** Marks the keys of the rows that will be written; returns 1 for each profile that will be. */
@@ -364,18 +371,15 @@ class LevelZeroRun {
     return refs.removed[at] === 'all' ? { ...rows, isDeleted: true } : rows;
   }
 
-  #takeCarry(service: string, entry: DaySeries, { keyIds }: DaySymbols): void {
-    const carry = this.#deltas.carry();
-    if (carry === undefined) return;
-    let builder = this.#builders.get(service);
-    if (builder === undefined) {
-      builder = new CarryBuilder(service);
-      this.#builders.set(service, builder);
-    }
-    builder.set(entry.seriesKey, carry, keyIds);
+  async #carriedBy(service: string): Promise<Carried> {
+    const known = this.#carried.get(service);
+    if (known !== undefined) return known;
+    const carried = { old: await this.#readCarry(service), builder: new CarryBuilder(service) };
+    this.#carried.set(service, carried);
+    return carried;
   }
 
-  async #oldCarry(service: string): Promise<ServiceCarry | undefined> {
+  async #readCarry(service: string): Promise<ServiceCarry | undefined> {
     const ref = this.#base.carries.find((c) => c.service === service);
     if (ref === undefined) return undefined;
     const { body } = await this.#dependencies.bucket.get(ref.objectKey);
@@ -384,11 +388,11 @@ class LevelZeroRun {
   }
 
   async #finishCarry({ service }: InputService): Promise<void> {
-    const builder = this.#builders.get(service);
-    if (builder === undefined) return;
-    this.#builders.delete(service);
+    const carried = this.#carried.get(service);
+    this.#carried.delete(service);
+    if (carried === undefined || carried.builder.seriesCount === 0) return;
+    const { old, builder } = carried;
     const { bucket, clock, rng } = this.#dependencies;
-    const old = await this.#oldCarry(service);
     if (old !== undefined) builder.inherit(old, this.#options.carryAgeNsMax);
     const { version, watermarks } = this.#base;
     const { tenantId, instance, segments } = this.#spec;
@@ -466,7 +470,7 @@ function lastKeptDay({ services }: LevelZeroInput): number | undefined {
   return last;
 }
 
-function seriesOfDay(input: LevelZeroInput, { series }: InputService, day: number): DaySeries[] {
+function seriesOfDay({ series }: InputService, day: number): DaySeries[] {
   const out: DaySeries[] = [];
   for (const entry of series) {
     const start = entry.refs.day.indexOf(day);
@@ -476,23 +480,7 @@ function seriesOfDay(input: LevelZeroInput, { series }: InputService, day: numbe
       ...entry,
       start,
       end,
-      seed: entry.isCumulative ? seedBefore(input, entry, start) : -1,
     });
   }
   return out;
-}
-
-/** The profile that is the last consumed one before profile `start`: complete, and the first of its start time. */
-function seedBefore({ views }: LevelZeroInput, { refs }: InputSeries, start: number): number {
-  let seed = -1;
-  for (let at = start - 1; at >= 0; at--) {
-    const { profiles } = views[refs.view[at]!]!;
-    const p = refs.profile[at]!;
-    if ((profiles.flags[p]! & PROFILE_INCOMPLETE) !== 0) continue;
-    const before =
-      seed < 0 ? undefined : views[refs.view[seed]!]!.profiles.startNs[refs.profile[seed]!];
-    if (before !== undefined && profiles.startNs[p] !== before) break;
-    seed = at;
-  }
-  return seed;
 }

@@ -1,18 +1,23 @@
 /**
- * Carries: the last consumed profile of each cumulative series of a service, keyed by content, so that they mean the
- * same beside any later numbering of keys (docs/format/carry.md).
+ * Carries: the profiles that the next one of each cumulative series of a service is compared with, keyed by content, so
+ * that they mean the same beside any later numbering of keys (docs/format/carry.md).
  *
- * `carryRows` gives them the numbers of some symbols, `CarryBuilder` takes them back. Columns are zigzag varints,
+ * `CarryKeys` gives them numbers beside those of some symbols, `CarryBuilder` takes them back. Columns are zigzag varints,
  * coded by hand over halves of 64-bit values: a profile has a thousand rows, and a service forty such profiles.
  */
 import { create, fromBinary, toBinary } from '@bufbuild/protobuf';
 import { assert } from '../base/assert.js';
 import { corrupt, StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
-import { CarrySchema, type Carry as CarryMessage } from '../gen/basalt/storage/v1/carry_pb.js';
+import {
+  CarrySchema,
+  CarrySeriesSchema,
+  type Carry as CarryMessage,
+  type CarrySeries,
+} from '../gen/basalt/storage/v1/carry_pb.js';
 import { seriesFromKey } from '../log/series-key.js';
 import { VALUE_COLUMNS_MAX } from '../model/series.js';
-import type { CarryRows } from '../symbols/deltas.js';
+import type { CarryRows, SeriesCarry } from '../symbols/deltas.js';
 import { IdTable } from '../symbols/id-table.js';
 import { type EnvelopeKind, seal, unseal } from './envelope.js';
 import type { CarryLineage } from './lineage.js';
@@ -33,42 +38,78 @@ export interface ServiceCarry {
   readonly service: string;
   /** Four words for each distinct key content id. */
   readonly ids: Uint32Array;
-  readonly series: ReadonlyMap<string, CarryRows>;
+  readonly series: ReadonlyMap<string, SeriesCarry>;
 }
 
-/** `carry` with keys numbered as `keyIds` (symbols/content-id.ts) has them, -1 for a key that is not among them. */
-export function carryRows(carry: ServiceCarry, keyIds: Uint32Array): Map<string, CarryRows> {
-  const table = new IdTable();
-  for (let at = 0; at < keyIds.length; at += 4) {
-    // Two keys with one id would be a collision of 128 bits; the first stands for both.
-    table.intern(keyIds, at);
+/** Numbers of keys by content: those of some symbols, and after them those that only carries have. */
+export class CarryKeys {
+  readonly #table = new IdTable();
+
+  /** `keyIds`: content ids of the symbols' keys (symbols/content-id.ts). */
+  constructor(keyIds: Uint32Array) {
+    for (let at = 0; at < keyIds.length; at += 4) this.#table.intern(keyIds, at);
+    assert(
+      this.#table.count * 4 === keyIds.length,
+      'keys of one numbering have distinct content ids',
+    );
   }
-  assert(table.count * 4 === keyIds.length, 'keys of one numbering have distinct content ids');
-  const numberOf = new Int32Array(carry.ids.length / 4);
-  for (let i = 0; i < numberOf.length; i++) numberOf[i] = table.find(carry.ids, i * 4);
-  const out = new Map<string, CarryRows>();
-  for (const [seriesKey, rows] of carry.series) {
-    out.set(seriesKey, { ...rows, key: rows.key.map((id) => numberOf[id] as number) });
+
+  get count(): number {
+    return this.#table.count;
   }
-  return out;
+
+  /** Four words for each key. Valid until the next carry. */
+  get ids(): Uint32Array {
+    return this.#table.words;
+  }
+
+  /** The series of `carry` under these numbers. */
+  numbered(carry: ServiceCarry): Map<string, SeriesCarry> {
+    const numberOf = new Int32Array(carry.ids.length / 4);
+    for (let i = 0; i < numberOf.length; i++) numberOf[i] = this.#table.intern(carry.ids, i * 4);
+    const renumber = (rows: CarryRows): CarryRows => {
+      return { ...rows, key: rows.key.map((id) => numberOf[id] as number) };
+    };
+    const out = new Map<string, SeriesCarry>();
+    for (const [seriesKey, series] of carry.series) out.set(seriesKey, mapRows(series, renumber));
+    return out;
+  }
+}
+
+function mapRows({ live, deleted }: SeriesCarry, map: (rows: CarryRows) => CarryRows): SeriesCarry {
+  return {
+    live: live && map(live),
+    deleted: deleted && { ...deleted, rows: deleted.rows && map(deleted.rows) },
+  };
+}
+
+/** Start of the last profile of a carry. */
+export function carryEndNs({ live, deleted }: SeriesCarry): bigint {
+  return deleted?.startNs ?? live?.startNs ?? 0n;
 }
 
 /** `carry` with the profiles marked that `removals` take whole. */
 export function withDeletions(carry: ServiceCarry, removals: Removals): ServiceCarry {
   if (removals.isEmpty) return carry;
-  const series = new Map<string, CarryRows>();
-  for (const [key, rows] of carry.series) {
-    const isDeleted = rows.isDeleted || removals.of(seriesFromKey(key))?.at(rows.startNs) === 'all';
-    series.set(key, { ...rows, isDeleted });
+  const series = new Map<string, SeriesCarry>();
+  for (const [key, own] of carry.series) {
+    const { live } = own;
+    const isTaken =
+      live !== undefined && removals.of(seriesFromKey(key))?.at(live.startNs) === 'all';
+    series.set(key, isTaken ? withLiveDeleted(own, live) : own);
   }
   return { ...carry, series };
+}
+
+function withLiveDeleted({ deleted }: SeriesCarry, live: CarryRows): SeriesCarry {
+  return { live: undefined, deleted: deleted ?? { startNs: live.startNs, rows: live } };
 }
 
 /** Collects the series of one service and writes them as one object. */
 export class CarryBuilder {
   readonly #service: string;
   readonly #ids = new IdTable();
-  readonly #series = new Map<string, CarryRows>();
+  readonly #series = new Map<string, SeriesCarry>();
 
   constructor(service: string) {
     this.#service = service;
@@ -79,31 +120,43 @@ export class CarryBuilder {
   }
 
   get hasDeleted(): boolean {
-    return [...this.#series.values()].some((rows) => rows.isDeleted);
+    return hasDeletedRows(this.#series);
   }
 
+  /** What it holds now. */
+  get carry(): ServiceCarry {
+    const ids = this.#ids.words.subarray(0, this.#ids.count * 4);
+    return { service: this.#service, ids, series: this.#series };
+  }
+
+  /** Forgets the values of deleted profiles; where there is none that counts, the series. */
   dropDeleted(): void {
-    for (const [key, rows] of this.#series) if (rows.isDeleted) this.#series.delete(key);
+    for (const [key, { live, deleted }] of this.#series) {
+      if (deleted === undefined) continue;
+      if (live === undefined) this.#series.delete(key);
+      else this.#series.set(key, { live, deleted: { ...deleted, rows: undefined } });
+    }
   }
 
   /** Sets the series' carry, its keys as numbered in `keyIds`. The rows are copied. */
-  set(seriesKey: string, rows: CarryRows, keyIds: Uint32Array): void {
-    const key = new Int32Array(rows.rowCount);
-    for (let r = 0; r < rows.rowCount; r++)
-      key[r] = this.#ids.intern(keyIds, (rows.key[r] as number) * 4);
-    this.#series.set(seriesKey, { ...rows, key });
+  set(seriesKey: string, carry: SeriesCarry, keyIds: Uint32Array): void {
+    const renumber = (rows: CarryRows): CarryRows => {
+      return { ...rows, key: rows.key.map((key) => this.#ids.intern(keyIds, key * 4)) };
+    };
+    this.#series.set(seriesKey, mapRows(carry, renumber));
   }
 
   /** Takes over the series of an older carry that have none yet and lie at most `ageNsMax` behind the newest. */
   inherit(old: ServiceCarry, ageNsMax: bigint): void {
     let newest: bigint | undefined;
-    for (const { startNs } of [...this.#series.values(), ...old.series.values()]) {
-      if (newest === undefined || startNs > newest) newest = startNs;
+    for (const carry of [...this.#series.values(), ...old.series.values()]) {
+      const endNs = carryEndNs(carry);
+      if (newest === undefined || endNs > newest) newest = endNs;
     }
     if (newest === undefined) return;
-    for (const [seriesKey, rows] of old.series) {
-      const isRecent = newest - rows.startNs <= ageNsMax;
-      if (isRecent && !this.#series.has(seriesKey)) this.set(seriesKey, rows, old.ids);
+    for (const [seriesKey, carry] of old.series) {
+      const isRecent = newest - carryEndNs(carry) <= ageNsMax;
+      if (isRecent && !this.#series.has(seriesKey)) this.set(seriesKey, carry, old.ids);
     }
   }
 
@@ -112,9 +165,11 @@ export class CarryBuilder {
    * many.
    */
   encode(objectKey: string, lineage: CarryLineage): { bytes: Uint8Array; dropped: number } {
-    const newestFirst = [...this.#series].sort(([, a], [, b]) =>
-      a.startNs > b.startNs ? -1 : a.startNs < b.startNs ? 1 : 0,
-    );
+    const newestFirst = [...this.#series].sort(([, a], [, b]) => {
+      const x = carryEndNs(a);
+      const y = carryEndNs(b);
+      return x > y ? -1 : x < y ? 1 : 0;
+    });
     for (let kept = newestFirst.length; ; kept >>>= 1) {
       const bytes = encodeSeries(
         { service: this.#service, objectKey, lineage },
@@ -131,7 +186,7 @@ export class CarryBuilder {
 /** Rows sorted by id and ids renumbered by value, so that equal carries are equal bytes. */
 function encodeSeries(
   head: { readonly service: string; readonly objectKey: string; readonly lineage: CarryLineage },
-  series: readonly (readonly [string, CarryRows])[],
+  series: readonly (readonly [string, SeriesCarry])[],
   ids: IdTable,
 ): Uint8Array {
   const { order, rank } = rankIds(series, ids);
@@ -148,33 +203,53 @@ function encodeSeries(
     objectKey: head.objectKey,
     lineage: encodeCarryLineage(head.lineage),
     keyIds,
-    series: byKey.map(([seriesKey, rows]) => {
-      const numbered = rows.key.map((id) => rank[id] as number);
-      const rowOrder = Array.from(numbered.keys()).sort(
-        (a, b) => (numbered[a] as number) - (numbered[b] as number),
-      );
-      const columns = [];
-      for (let c = 0; c < VALUE_COLUMNS_MAX; c++) {
-        const column = rows.values[c] as BigInt64Array;
-        if (column.every((value) => value === 0n)) continue;
-        columns.push({ valueColumn: c, values: writer.zigzags(column, rowOrder) });
+    series: byKey.flatMap(([seriesKey, { live, deleted }]) => {
+      const out: CarrySeries[] = [];
+      if (live !== undefined) {
+        const erasedNs = deleted !== undefined && deleted.rows === undefined && deleted.startNs;
+        const entry = encodeRows(seriesKey, live, { rank, writer });
+        out.push(erasedNs === false ? entry : { ...entry, erasedNs });
       }
-      const keySteps = writer.steps(numbered, rowOrder);
-      const { startNs, rowCount, isDeleted } = rows;
-      return { seriesKey, startNs, rowCount, keySteps, columns, isDeleted };
+      if (deleted?.rows !== undefined) {
+        out.push({ ...encodeRows(seriesKey, deleted.rows, { rank, writer }), isDeleted: true });
+      }
+      return out;
     }),
   });
   return seal(CARRY, toBinary(CarrySchema, message));
 }
 
+function encodeRows(
+  seriesKey: string,
+  { startNs, rowCount, key, values }: CarryRows,
+  { rank, writer }: { readonly rank: Int32Array; readonly writer: VarintWriter },
+): CarrySeries {
+  const numbered = key.map((id) => rank[id] as number);
+  const rowOrder = Array.from(numbered.keys()).sort(
+    (a, b) => (numbered[a] as number) - (numbered[b] as number),
+  );
+  const columns = [];
+  for (let c = 0; c < VALUE_COLUMNS_MAX; c++) {
+    const column = values[c] as BigInt64Array;
+    if (column.every((value) => value === 0n)) continue;
+    columns.push({ valueColumn: c, values: writer.zigzags(column, rowOrder) });
+  }
+  const keySteps = writer.steps(numbered, rowOrder);
+  return create(CarrySeriesSchema, { seriesKey, startNs, rowCount, keySteps, columns });
+}
+
+export function hasDeletedRows(series: ReadonlyMap<string, SeriesCarry>): boolean {
+  return [...series.values()].some(({ deleted }) => deleted?.rows !== undefined);
+}
+
 function rankIds(
-  series: readonly (readonly [string, CarryRows])[],
+  series: readonly (readonly [string, SeriesCarry])[],
   ids: IdTable,
 ): { order: number[]; rank: Int32Array } {
   const rank = new Int32Array(ids.count).fill(-1);
   const order: number[] = [];
-  for (const [, rows] of series) {
-    for (const id of rows.key) {
+  for (const [, { live, deleted }] of series) {
+    for (const id of [...(live?.key ?? []), ...(deleted?.rows?.key ?? [])]) {
       if (rank[id] !== -1) continue;
       rank[id] = 0;
       order.push(id);
@@ -217,7 +292,7 @@ export function decodeCarry(
   const view = new DataView(keyIds.buffer, keyIds.byteOffset, keyIds.byteLength);
   const ids = new Uint32Array(keyIds.length / 4);
   for (let w = 0; w < ids.length; w++) ids[w] = view.getUint32(w * 4, true);
-  const series = new Map<string, CarryRows>();
+  const series = new Map<string, SeriesCarry>();
   for (const entry of message.series) {
     const { rowCount } = entry;
     if (rowCount > ids.length / 4) throw damaged(`${rowCount} rows`, `at most ${ids.length / 4}`);
@@ -236,8 +311,18 @@ export function decodeCarry(
     if (key === undefined || !isWhole) {
       throw damaged(`a damaged series ${entry.seriesKey.slice(0, 200)}`, `${rowCount} whole rows`);
     }
-    const { startNs, isDeleted } = entry;
-    series.set(entry.seriesKey, { startNs, rowCount, key, values, isDeleted });
+    const { startNs, seriesKey } = entry;
+    const rows = { startNs, rowCount, key, values };
+    const known = series.get(seriesKey);
+    if (entry.isDeleted) {
+      if (known?.deleted !== undefined) throw damaged(`${seriesKey} twice`, 'once');
+      series.set(seriesKey, { live: known?.live, deleted: { startNs, rows } });
+      continue;
+    }
+    if (known !== undefined) throw damaged(`${seriesKey} twice`, 'once');
+    const { erasedNs } = entry;
+    const deleted = erasedNs === undefined ? undefined : { startNs: erasedNs, rows: undefined };
+    series.set(seriesKey, { live: rows, deleted });
   }
   return { service, ids, series };
 }

@@ -9,7 +9,7 @@
  */
 import { RawRowsReader } from '../head/raw-rows.js';
 import type { SegmentView } from '../log/segment-view.js';
-import { carryRows, type ServiceCarry } from '../manifest/carry.js';
+import { CarryKeys, type ServiceCarry } from '../manifest/carry.js';
 import {
   NOTHING_REMOVED,
   type Removals,
@@ -18,7 +18,7 @@ import {
 } from '../manifest/series-removal.js';
 import type { Series } from '../model/series.js';
 import { keyContentIds } from '../symbols/content-id.js';
-import { type CarryRows, type DeltaRows, DeltaSeries } from '../symbols/deltas.js';
+import { type DeltaRows, DeltaSeries, type SeriesCarry } from '../symbols/deltas.js';
 import type { FramePool } from '../symbols/frame-pool.js';
 import { SymbolMerger } from '../symbols/merge.js';
 import type { SymbolSource } from '../symbols/source.js';
@@ -172,7 +172,7 @@ async function deltaSources(
   const { context } = parts;
   const { symbols, keyMaps } = mergeKeys(selected, request.frames);
   const services = new Set(selected.map((s) => s.series.service));
-  const carries = await readCarries(services, symbols, { ...request, context });
+  const { keyCount, carries } = await readCarries(services, symbols, { ...request, context });
   const masks = new Map<string, Uint8Array | undefined>();
   const chosen: SeriesProfiles[] = [];
   const runs: DeltaRun[] = [];
@@ -181,7 +181,7 @@ async function deltaSources(
   for (const s of selected) {
     context.check();
     const temporalities = s.series.sampleTypes.map((t) => t.temporality);
-    deltas.begin(temporalities, symbols.keys.count, carries.get(keyOfSeries(s.series)));
+    deltas.begin(temporalities, keyCount, carries.get(keyOfSeries(s.series)));
     const kept: RemovableProfile[] = [];
     for (const ref of s.refs) {
       const { view, profile, removed } = ref;
@@ -203,22 +203,25 @@ async function deltaSources(
   return chosen.length === 0 ? [] : [new DeltaSource(chosen, symbols, runs)];
 }
 
-/** The carries of `services` by series key, their keys numbered as in `symbols`. */
+/** The carries of `services` by series key, their keys numbered as in `symbols` and beyond. */
 async function readCarries(
   services: ReadonlySet<string>,
   symbols: SymbolSource,
   request: LevelZeroRequest & { readonly context: QueryContext },
-): Promise<ReadonlyMap<string, CarryRows>> {
-  const out = new Map<string, CarryRows>();
-  let keyIds: Uint32Array | undefined;
+): Promise<{
+  readonly keyCount: number;
+  readonly carries: ReadonlyMap<string, SeriesCarry>;
+}> {
+  const carries = new Map<string, SeriesCarry>();
+  let keys: CarryKeys | undefined;
   for (const service of services) {
     const read = (): Promise<ServiceCarry | undefined> => request.carryOf(service);
     const carry = await request.context.part(`carry of ${service}`, read);
     if (carry === undefined) continue;
-    keyIds ??= keyContentIds(symbols);
-    for (const [seriesKey, rows] of carryRows(carry, keyIds)) out.set(seriesKey, rows);
+    keys ??= new CarryKeys(keyContentIds(symbols));
+    for (const [seriesKey, own] of keys.numbered(carry)) carries.set(seriesKey, own);
   }
-  return out;
+  return { keyCount: keys?.count ?? symbols.keys.count, carries };
 }
 
 /** One numbering for the keys of all profiles of `selected`, and each segment's keys in it (-1: of other series). */

@@ -8,7 +8,7 @@ import { verifyBlock } from '../block/verify.js';
 import { manifestBlock } from '../compaction/manifest-block.js';
 import { findInstance } from '../log/local-log.js';
 import { listSequences } from '../log/recover.js';
-import { decodeCarry, decodeCarryOrigin } from '../manifest/carry.js';
+import { decodeCarry, decodeCarryOrigin, hasDeletedRows } from '../manifest/carry.js';
 import { emptyManifest } from '../manifest/manifest-codec.js';
 import { blocksPrefix, carryPrefix } from '../manifest/object-keys.js';
 import {
@@ -159,7 +159,7 @@ async function findCarries(
       const { body } = await bucket.get(key);
       const { service, lineage } = decodeCarryOrigin(body);
       const { series } = decodeCarry({ service, objectKey: key }, body);
-      const hasDeleted = [...series.values()].some((rows) => rows.isDeleted);
+      const hasDeleted = hasDeletedRows(series);
       found.set(key, { objectKey: key, service, lineage, sizeBytes, hasDeleted });
     } catch (error) {
       const e = StoreError.from(error);

@@ -12,9 +12,10 @@
  * marked PROFILE_INCOMPLETE, adds nothing in its cumulative columns and is not compared with later. Rows that are 0 in
  * every column are left out.
  *
- * A deleted profile is compared with all the same: what was deleted is what it added, not what the next one adds. But
- * where the carry was deleted, a profile that does not start after it was sent again, and the series starts anew with
- * it.
+ * A deleted profile is compared with all the same: what was deleted is what it added, not what the next one adds. So a
+ * series may have two profiles to compare with: the last one that counts and, if one that was deleted starts after that,
+ * this one too. What starts after both is compared with the deleted one. What does not was sent again, and is compared
+ * with the last one that counts.
  *
  * How: each key that the series has met owns a *slot* with its last values, found by one table look-up, so neither
  * side has to be sorted. 64-bit values are handled as pairs of 32-bit halves.
@@ -48,18 +49,58 @@ export interface DeltaRows {
   restartedColumns: number;
 }
 
-/** The last consumed profile of a series. Columns that are not cumulative are 0. */
+/** A consumed profile, its rows that are not 0. Columns that are not cumulative are 0. */
 export interface CarryRows {
   readonly startNs: bigint;
   readonly rowCount: number;
-  /** -1 for a key that has no number here: it counts as missing from every profile that follows. */
   readonly key: Int32Array;
   readonly values: FourColumns;
-  /** The profile was deleted: one that does not start after it was sent again, and starts the series anew. */
-  readonly isDeleted: boolean;
+}
+
+/** The profiles that what follows is compared with: at least one of them. */
+export interface SeriesCarry {
+  /** The last profile that counts. */
+  readonly live: CarryRows | undefined;
+  /** A deleted one that starts after it. Without `rows` they are gone: what starts after it adds nothing. */
+  readonly deleted: { readonly startNs: bigint; readonly rows: CarryRows | undefined } | undefined;
 }
 
 const NO_SLOT = -1;
+
+/** A profile that others are compared with. */
+class Compared {
+  /** Whether there is one, and whether its values are known. */
+  isSet = false;
+  hasValues = false;
+  startNs = 0n;
+  /** Its values by slot, for each column, as halves: low at 2 s, high at 2 s + 1. 0 where it has no row. */
+  last: Int32Array[] = [];
+  /** Rows whose value is above 0, for each column. */
+  readonly positive = [0, 0, 0, 0];
+
+  constructor() {
+    for (let c = 0; c < VALUE_COLUMNS_MAX; c++) this.last.push(new Int32Array(128));
+  }
+
+  set(startNs: bigint, hasValues: boolean): void {
+    this.isSet = true;
+    this.hasValues = hasValues;
+    this.startNs = startNs;
+  }
+
+  unset(): void {
+    this.isSet = false;
+    this.hasValues = false;
+  }
+
+  clear(slotCount: number): void {
+    this.unset();
+    for (let c = 0; c < VALUE_COLUMNS_MAX; c++) {
+      this.last[c]!.fill(0, 0, slotCount * 2);
+      this.positive[c] = 0;
+    }
+  }
+}
 
 export class DeltaSeries {
   /** Profiles compared with one before them, and how many of those had started anew in some column. */
@@ -74,15 +115,11 @@ export class DeltaSeries {
   /** Number of the profile that last had the slot's key. */
   #seen: Int32Array = new Int32Array(64);
   #sequence = 0;
-  /** Last values by slot, as halves: low at 2 s, high at 2 s + 1. Always 0 where the last profile had no row. */
-  #last: Int32Array[] = [];
-  /** Keys without a slot (or with one) whose last value is above 0, for each column. */
-  readonly #positive = [0, 0, 0, 0];
+  readonly #live = new Compared();
+  /** Starts after `#live` while it is set. */
+  readonly #deleted = new Compared();
   #cumulative: number[] = [];
-  #hasLast = false;
   #hasConsumed = false;
-  #lastStartNs = 0n;
-  #isLastDeleted = false;
   readonly #out: DeltaRows;
   #outHalves: Int32Array[] = [];
   #kept: Int32Array = new Int32Array(0);
@@ -90,7 +127,6 @@ export class DeltaSeries {
   #columnCount = 0;
 
   constructor() {
-    for (let c = 0; c < VALUE_COLUMNS_MAX; c++) this.#last.push(new Int32Array(128));
     this.#out = { rowCount: 0, key: new Int32Array(0), values: columns(0), restartedColumns: 0 };
   }
 
@@ -98,9 +134,12 @@ export class DeltaSeries {
    * Starts a series. `keyCount` bounds the keys of its carry and profiles; `temporalities` has one element for each
    * value column in use.
    */
-  begin(temporalities: readonly Temporality[], keyCount: number, carry?: CarryRows): void {
+  begin(temporalities: readonly Temporality[], keyCount: number, carry?: SeriesCarry): void {
     assert(temporalities.length <= VALUE_COLUMNS_MAX, 'a series has at most four value columns');
-    this.#forgetLast();
+    for (let s = 0; s < this.#slotCount; s++) this.#slotOf[this.#slotKey[s]!] = NO_SLOT;
+    this.#live.clear(this.#slotCount);
+    this.#deleted.clear(this.#slotCount);
+    this.#slotCount = 0;
     if (this.#slotOf.length < keyCount) {
       this.#slotOf = new Int32Array(keyCount + (keyCount >>> 2)).fill(NO_SLOT);
     }
@@ -113,20 +152,10 @@ export class DeltaSeries {
     temporalities.forEach((t, c) => {
       if (t === 'cumulative') this.#cumulative.push(c);
     });
-    if (carry !== undefined) this.#load(carry);
-  }
-
-  /** Back to a series of which nothing came yet. */
-  #forgetLast(): void {
-    for (let s = 0; s < this.#slotCount; s++) this.#slotOf[this.#slotKey[s]!] = NO_SLOT;
-    for (let c = 0; c < VALUE_COLUMNS_MAX; c++) {
-      this.#last[c]!.fill(0, 0, this.#slotCount * 2);
-      this.#positive[c] = 0;
+    if (carry?.live !== undefined) this.#load(this.#live, carry.live.startNs, carry.live);
+    if (carry?.deleted !== undefined) {
+      this.#load(this.#deleted, carry.deleted.startNs, carry.deleted.rows);
     }
-    this.#slotCount = 0;
-    this.#hasLast = false;
-    this.#isLastDeleted = false;
-    this.#lastStartNs = 0n;
   }
 
   /** Whether the series needs this at all. */
@@ -140,10 +169,14 @@ export class DeltaSeries {
     this.#reserveOut(rows.rowCount);
     out.restartedColumns = 0;
     this.#mapKeys(rows);
-    const isSentAgain =
-      !this.#hasConsumed && this.#isLastDeleted && rows.startNs <= this.#lastStartNs;
-    if (isSentAgain && !rows.isIncomplete) this.#forgetLast();
-    const isLater = !this.#hasLast || rows.startNs > this.#lastStartNs;
+    const live = this.#live;
+    const deleted = this.#deleted;
+    const isAfterDeleted = deleted.isSet && rows.startNs > deleted.startNs;
+    const before = isAfterDeleted ? deleted : live;
+    const target = rows.isDeleted === true ? deleted : live;
+    const isLater =
+      isAfterDeleted ||
+      ((!live.isSet || rows.startNs > live.startNs) && (target === live || !deleted.isSet));
     const isConsumed = isLater && !rows.isIncomplete && this.#cumulative.length > 0;
     if (isConsumed) this.#assignSlots(rows);
     for (let c = 0; c < this.#columnCount; c++) {
@@ -152,67 +185,69 @@ export class DeltaSeries {
         const end = rows.firstRow + rows.rowCount;
         out.values[c]!.set(column.subarray(rows.firstRow, end));
       } else if (isConsumed) {
-        if (this.#column(c, column, rows)) out.restartedColumns |= 1 << c;
+        if (this.#column(c, rows, before, target)) out.restartedColumns |= 1 << c;
       } else {
         out.values[c]!.fill(0n, 0, rows.rowCount);
       }
     }
     if (isConsumed) {
-      if (this.#hasLast) {
+      if (before.hasValues) {
         this.compared++;
         if (out.restartedColumns !== 0) this.restarted++;
       }
-      this.#hasLast = true;
       this.#hasConsumed = true;
-      this.#lastStartNs = rows.startNs;
-      this.#isLastDeleted = rows.isDeleted === true;
+      target.set(rows.startNs, true);
+      if (target === live && live.startNs >= deleted.startNs) deleted.unset();
     }
     this.#dropZeroRows(rows.rowCount);
     return out;
   }
 
   /**
-   * The last profile consumed since `begin`, with its rows that are not 0; undefined if there was none, so that an
-   * older carry stays as it is. The caller may keep it.
+   * What follows is to be compared with; undefined if nothing was consumed since `begin`, so that an older carry stays as
+   * it is. The caller may keep it.
    */
-  carry(): CarryRows | undefined {
+  carry(): SeriesCarry | undefined {
     if (!this.#hasConsumed) return undefined;
-    const live: number[] = [];
-    for (let s = 0; s < this.#slotCount; s++) {
-      if (
-        this.#cumulative.some((c) => (this.#last[c]![2 * s]! | this.#last[c]![2 * s + 1]!) !== 0)
-      ) {
-        live.push(s);
-      }
-    }
-    const values = columns(live.length);
-    for (const c of this.#cumulative) {
-      const target = halves(values[c]!);
-      live.forEach((s, i) => {
-        target[2 * i] = this.#last[c]![2 * s]!;
-        target[2 * i + 1] = this.#last[c]![2 * s + 1]!;
-      });
-    }
-    const key = Int32Array.from(live, (s) => this.#slotKey[s]!);
-    const isDeleted = this.#isLastDeleted;
-    return { startNs: this.#lastStartNs, rowCount: live.length, key, values, isDeleted };
+    const { isSet, hasValues, startNs } = this.#deleted;
+    const rows = hasValues ? this.#rowsOf(this.#deleted) : undefined;
+    return {
+      live: this.#live.isSet ? this.#rowsOf(this.#live) : undefined,
+      deleted: isSet ? { startNs, rows } : undefined,
+    };
   }
 
-  #load(carry: CarryRows): void {
-    this.#hasLast = true;
-    this.#lastStartNs = carry.startNs;
-    this.#isLastDeleted = carry.isDeleted;
-    for (let r = 0; r < carry.rowCount; r++) {
-      const k = carry.key[r]!;
-      const slot = k === NO_SLOT ? NO_SLOT : this.#slot(k);
+  #rowsOf({ startNs, last }: Compared): CarryRows {
+    const slots: number[] = [];
+    for (let s = 0; s < this.#slotCount; s++) {
+      if (this.#cumulative.some((c) => (last[c]![2 * s]! | last[c]![2 * s + 1]!) !== 0)) {
+        slots.push(s);
+      }
+    }
+    const values = columns(slots.length);
+    for (const c of this.#cumulative) {
+      const target = halves(values[c]!);
+      slots.forEach((s, i) => {
+        target[2 * i] = last[c]![2 * s]!;
+        target[2 * i + 1] = last[c]![2 * s + 1]!;
+      });
+    }
+    const key = Int32Array.from(slots, (s) => this.#slotKey[s]!);
+    return { startNs, rowCount: slots.length, key, values };
+  }
+
+  #load(into: Compared, startNs: bigint, rows: CarryRows | undefined): void {
+    into.set(startNs, rows !== undefined);
+    if (rows === undefined) return;
+    for (let r = 0; r < rows.rowCount; r++) {
+      const slot = this.#slot(rows.key[r]!);
       for (const c of this.#cumulative) {
-        const source = halves(carry.values[c]!);
+        const source = halves(rows.values[c]!);
         const low = source[2 * r]!;
         const high = source[2 * r + 1]!;
-        if (isPositive(low, high)) this.#positive[c]!++;
-        if (slot === NO_SLOT) continue;
-        this.#last[c]![2 * slot] = low;
-        this.#last[c]![2 * slot + 1] = high;
+        if (isPositive(low, high)) into.positive[c]!++;
+        into.last[c]![2 * slot] = low;
+        into.last[c]![2 * slot + 1] = high;
       }
     }
   }
@@ -245,17 +280,18 @@ export class DeltaSeries {
     if (slot >= this.#slotKey.length) {
       this.#slotKey = grown(this.#slotKey);
       this.#seen = grown(this.#seen);
-      this.#last = this.#last.map(grown);
+      for (const compared of [this.#live, this.#deleted]) compared.last = compared.last.map(grown);
     }
     this.#slotOf[key] = slot;
     this.#slotKey[slot] = key;
     return slot;
   }
 
-  /** Writes what column `c` adds and takes its values as the last ones; true if it had started anew. */
-  #column(c: number, column: BigInt64Array, rows: RawRows): boolean {
-    const now = halves(column);
-    const last = this.#last[c]!;
+  /** Writes what column `c` adds to `before` and takes its values as those of `target`; true if it had started anew. */
+  #column(c: number, rows: RawRows, before: Compared, target: Compared): boolean {
+    const now = halves(rows.values[c]!);
+    const last = before.last[c]!;
+    const kept = target.last[c]!;
     const out = this.#outHalves[c]!;
     const rowSlot = this.#rowSlot;
     const base = rows.firstRow * 2;
@@ -269,8 +305,8 @@ export class DeltaSeries {
       const high = now[base + 2 * r + 1]!;
       const lastLow = last[at]!;
       const lastHigh = last[at + 1]!;
-      last[at] = low;
-      last[at + 1] = high;
+      kept[at] = low;
+      kept[at + 1] = high;
       const borrow = low >>> 0 < lastLow >>> 0 ? 1 : 0;
       out[2 * r] = low - lastLow;
       out[2 * r + 1] = high - lastHigh - borrow;
@@ -279,13 +315,13 @@ export class DeltaSeries {
       if (lastHigh >= 0) positiveBefore++;
       if (high < lastHigh || (high === lastHigh && borrow === 1)) hasFallen = true;
     }
-    if (positiveBefore < this.#positive[c]!) hasFallen = true;
-    this.#positive[c] = positiveNow;
+    if (positiveBefore < before.positive[c]!) hasFallen = true;
+    target.positive[c] = positiveNow;
     // Rows are distinct keys, so as many rows as slots means that every slot was seen.
-    if (end < this.#slotCount) this.#clearUnseen(last);
-    if (!this.#hasLast) out.fill(0, 0, 2 * end);
+    if (end < this.#slotCount) this.#clearUnseen(kept);
+    if (!before.hasValues) out.fill(0, 0, 2 * end);
     else if (hasFallen) out.set(now.subarray(base, base + 2 * end));
-    return this.#hasLast && hasFallen;
+    return before.hasValues && hasFallen;
   }
 
   /** A key that the profile has no row for is 0 from now on. */

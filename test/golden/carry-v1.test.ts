@@ -7,6 +7,8 @@ import { decodeBoundary, encodeBoundary } from '../../src/manifest/manifest-code
 const CARRY = new URL('carry-v1', import.meta.url);
 /** The same with its own key, as it is written since. */
 const KEYED = new URL('carry-v1-keyed', import.meta.url);
+/** With deleted profiles beside those that count. */
+const DELETED = new URL('carry-v1-deleted', import.meta.url);
 const BOUNDARY = new URL('boundary-v1', import.meta.url);
 
 const LINEAGE = {
@@ -27,8 +29,9 @@ const SERIES = {
     BigInt64Array.of(300n, 0n, -(2n ** 63n)),
     BigInt64Array.of(0n, 0n, 0n),
   ] as const,
-  isDeleted: false,
 };
+const live = { live: SERIES, deleted: undefined };
+const GONE = { ...SERIES, startNs: -5n };
 
 function golden(file: URL, bytes: Uint8Array): Uint8Array {
   if (process.env['BASALT_WRITE_GOLDEN'] === '1') writeFileSync(file, bytes);
@@ -40,8 +43,9 @@ function golden(file: URL, bytes: Uint8Array): Uint8Array {
 describe('carry and boundary, version 1', () => {
   it('a carry is written as ever, and read back', () => {
     const builder = new CarryBuilder('shop');
-    builder.set('["shop","heap"]', SERIES, KEY_IDS);
-    builder.set('["shop","gone"]', { ...SERIES, startNs: -5n, isDeleted: true }, KEY_IDS);
+    builder.set('["shop","heap"]', live, KEY_IDS);
+    const gone = { live: undefined, deleted: { startNs: GONE.startNs, rows: GONE } };
+    builder.set('["shop","gone"]', gone, KEY_IDS);
     const stored = golden(CARRY, builder.encode('', LINEAGE).bytes);
     const keyed = golden(KEYED, builder.encode('carry/t/1', LINEAGE).bytes);
     expect(decodeCarry({ service: 'shop', objectKey: 'carry/t/1' }, keyed)).toEqual(
@@ -50,8 +54,11 @@ describe('carry and boundary, version 1', () => {
     expect(decodeCarryOrigin(stored)).toEqual({ service: 'shop', lineage: LINEAGE });
     const { ids, series } = decodeCarry({ service: 'shop', objectKey: 'carry/t/1' }, stored);
     expect([...series.keys()]).toEqual(['["shop","gone"]', '["shop","heap"]']);
-    const heap = series.get('["shop","heap"]');
-    expect(series.get('["shop","gone"]')).toMatchObject({ startNs: -5n, isDeleted: true });
+    const heap = series.get('["shop","heap"]')?.live;
+    expect(series.get('["shop","gone"]')).toMatchObject({
+      live: undefined,
+      deleted: { startNs: -5n, rows: { rowCount: 3 } },
+    });
     expect(heap?.startNs).toBe(SERIES.startNs);
     // By the first word of their ids: 1, 7, 2^32 - 1.
     const rows = [...(heap?.key ?? [])].map((id, r) => [
@@ -64,6 +71,25 @@ describe('carry and boundary, version 1', () => {
       [7, 1n, 300n],
       [0xffff_ffff, 2n ** 62n, -(2n ** 63n)],
     ]);
+  });
+
+  it('a carry has deleted profiles beside those that count', () => {
+    const builder = new CarryBuilder('shop');
+    const deleted = { startNs: SERIES.startNs + 5n, rows: undefined };
+    builder.set('["shop","erased"]', { live: SERIES, deleted }, KEY_IDS);
+    const rows = { ...SERIES, startNs: SERIES.startNs + 9n };
+    const both = { live: GONE, deleted: { startNs: rows.startNs, rows } };
+    builder.set('["shop","heap"]', both, KEY_IDS);
+    const stored = golden(DELETED, builder.encode('carry/t/1', LINEAGE).bytes);
+    const { series } = decodeCarry({ service: 'shop', objectKey: 'carry/t/1' }, stored);
+    expect(series.get('["shop","erased"]')).toMatchObject({
+      live: { startNs: SERIES.startNs, rowCount: 3 },
+      deleted,
+    });
+    expect(series.get('["shop","heap"]')).toMatchObject({
+      live: { startNs: -5n, rowCount: 3 },
+      deleted: { startNs: rows.startNs, rows: { startNs: rows.startNs, rowCount: 3 } },
+    });
   });
 
   it('a boundary is written as ever, and read back', () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import type { Temporality } from '../../src/model/series.js';
 import { type CarryRows, DeltaSeries } from '../../src/symbols/deltas.js';
+import { carryEndNs } from '../../src/manifest/carry.js';
 import { KeyOrder } from '../../src/symbols/key-order.js';
 
 /** One profile as a map: key → four values. */
@@ -10,22 +11,33 @@ type Plain = Map<number, bigint[]>;
 interface PlainProfile {
   readonly startNs: bigint;
   readonly isIncomplete: boolean;
+  readonly isDeleted: boolean;
   readonly rows: Plain;
 }
 
 const KEYS = 12;
 const TYPES: readonly Temporality[] = ['cumulative', 'cumulative', 'gauge', 'delta'];
 
-/** The definition, per column, over maps. */
+/** The definition, per column, over maps: every profile looks for the one before it among all that came. */
 function naive(profiles: readonly PlainProfile[]): {
   out: Plain[];
   last: PlainProfile | undefined;
 } {
-  let last: PlainProfile | undefined;
+  const latest = (all: readonly PlainProfile[]): PlainProfile | undefined =>
+    all.reduce<PlainProfile | undefined>(
+      (last, p) => (last === undefined || p.startNs > last.startNs ? p : last),
+      undefined,
+    );
+  const live: PlainProfile[] = [];
+  const deleted: PlainProfile[] = [];
   const out = profiles.map((profile) => {
-    const isConsumed =
-      !profile.isIncomplete && (last === undefined || profile.startNs > last.startNs);
-    const before = last;
+    const ahead = latest(deleted);
+    const isAhead = ahead !== undefined && ahead.startNs > (latest(live)?.startNs ?? -1n);
+    const before = isAhead && profile.startNs > ahead.startNs ? ahead : latest(live);
+    const isLate =
+      (before !== undefined && profile.startNs <= before.startNs) ||
+      (profile.isDeleted && isAhead && profile.startNs <= ahead.startNs);
+    const isConsumed = !profile.isIncomplete && !isLate;
     const rows: Plain = new Map();
     const value = (from: Plain, k: number, c: number): bigint => from.get(k)?.[c] ?? 0n;
     TYPES.forEach((type, c) => {
@@ -45,10 +57,10 @@ function naive(profiles: readonly PlainProfile[]): {
       }
     });
     for (const [k, row] of rows) if (row.every((v) => v === 0n)) rows.delete(k);
-    if (isConsumed) last = profile;
+    if (isConsumed) (profile.isDeleted ? deleted : live).push(profile);
     return rows;
   });
-  return { out, last };
+  return { out, last: latest([...live, ...deleted]) };
 }
 
 const value = fc.oneof(
@@ -69,13 +81,19 @@ const rows = fc
 /** Mostly growing, sometimes starting anew, sometimes anything. */
 const history = fc
   .array(
-    fc.record({ step: fc.integer({ min: 0, max: 2 }), cut: fc.boolean(), kind: fc.nat(9), rows }),
+    fc.record({
+      step: fc.integer({ min: -1, max: 2 }),
+      cut: fc.boolean(),
+      isDeleted: fc.nat(3).map((n) => n === 0),
+      kind: fc.nat(9),
+      rows,
+    }),
     { maxLength: 12 },
   )
   .map((steps) => {
-    let startNs = 0n;
+    let startNs = 20n;
     let held: Plain = new Map();
-    return steps.map(({ step, cut, kind, rows: random }): PlainProfile => {
+    return steps.map(({ step, cut, isDeleted, kind, rows: random }): PlainProfile => {
       startNs += BigInt(step);
       const next: Plain = kind < 2 ? new Map() : new Map(held);
       for (const [k, v] of random) {
@@ -86,7 +104,7 @@ const history = fc
         );
       }
       held = next;
-      return { startNs, isIncomplete: cut && kind === 3, rows: next };
+      return { startNs, isIncomplete: cut && kind === 3, isDeleted, rows: next };
     });
   });
 
@@ -106,8 +124,9 @@ function run(series: DeltaSeries, profiles: readonly PlainProfile[]): Plain[] {
       });
       r++;
     }
-    const { startNs, isIncomplete } = profile;
-    const out = series.next({ startNs, isIncomplete, firstRow, rowCount: size, key, values });
+    const { startNs, isIncomplete, isDeleted } = profile;
+    const raw = { startNs, isIncomplete, isDeleted, firstRow, rowCount: size, key, values };
+    const out = series.next(raw);
     const rowsOut: Plain = new Map();
     for (let o = 0; o < out.rowCount; o++)
       rowsOut.set(
@@ -131,22 +150,24 @@ describe('cumulative to delta (I3)', () => {
         series.begin(TYPES, KEYS, carry);
         const second = run(series, profiles.slice(cut));
         expect([...first, ...second]).toEqual(out);
-        expect((series.carry() ?? carry)?.startNs).toBe(last?.startNs);
+        const end = series.carry() ?? carry;
+        expect(end && carryEndNs(end)).toBe(last?.startNs);
       }),
     );
   });
 
-  it('counts a key of the carry that has no number as missing', () => {
+  const columns = (...v: bigint[]): CarryRows['values'] =>
+    [BigInt64Array.from(v), ...[1, 2, 3].map(() => new BigInt64Array(v.length))] as never;
+
+  it('counts a key of the carry that no profile has as missing', () => {
     const series = new DeltaSeries();
-    const columns = (...v: bigint[]): CarryRows['values'] =>
-      [BigInt64Array.from(v), ...[1, 2, 3].map(() => new BigInt64Array(v.length))] as never;
-    series.begin(['cumulative'], 2, {
+    const live = {
       startNs: 1n,
-      isDeleted: false,
       rowCount: 2,
-      key: Int32Array.of(0, -1),
+      key: Int32Array.of(0, 1),
       values: columns(5n, 3n),
-    });
+    };
+    series.begin(['cumulative'], 2, { live, deleted: undefined });
     const out = series.next({
       startNs: 2n,
       isIncomplete: false,
@@ -156,6 +177,28 @@ describe('cumulative to delta (I3)', () => {
       values: columns(7n),
     });
     expect([out.rowCount, out.values[0][0], out.restartedColumns]).toEqual([1, 7n, 1]);
+  });
+
+  it('starts anew behind a deleted profile whose values are gone, and goes on where it was before it', () => {
+    const series = new DeltaSeries();
+    const profile = (startNs: bigint, v: bigint): Parameters<DeltaSeries['next']>[0] => ({
+      startNs,
+      isIncomplete: false,
+      firstRow: 0,
+      rowCount: 1,
+      key: Int32Array.of(0),
+      values: columns(v),
+    });
+    const live = { startNs: 1n, rowCount: 1, key: Int32Array.of(0), values: columns(5n) };
+    const carry = { live, deleted: { startNs: 4n, rows: undefined } };
+    series.begin(['cumulative'], 1, carry);
+    expect(series.next(profile(5n, 100n)).rowCount).toBe(0);
+    expect(series.next(profile(6n, 103n)).values[0][0]).toBe(3n);
+    series.begin(['cumulative'], 1, carry);
+    expect(series.next(profile(3n, 9n)).values[0][0]).toBe(4n);
+    expect(series.carry()).toMatchObject({ live: { startNs: 3n }, deleted: carry.deleted });
+    expect(series.next(profile(4n, 10n)).values[0][0]).toBe(1n);
+    expect(series.next(profile(5n, 100n)).values[0][0]).toBe(90n);
   });
 });
 

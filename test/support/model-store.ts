@@ -50,14 +50,15 @@ interface Entry {
   cuts: ((labels: Labels) => boolean)[];
 }
 
+/** What the next profile is compared with: `deleted`, which starts after `live`, if it starts after that too. */
 interface Carry {
-  readonly profile: ModelProfile;
-  isDeleted: boolean;
+  readonly live?: ModelProfile | undefined;
+  readonly deleted?: { readonly profile: ModelProfile; readonly isErased: boolean } | undefined;
 }
 
 interface SeriesState {
   entries: Entry[];
-  carry?: Carry | undefined;
+  carry: Carry;
 }
 
 export interface ModelDeletion {
@@ -112,7 +113,7 @@ export class ModelStore {
       profile.periodType,
       profile.periodUnit,
     ]);
-    const state = this.#series.get(key) ?? { entries: [] };
+    const state = this.#series.get(key) ?? { entries: [], carry: {} };
     this.#series.set(key, state);
     const order = `${String(profile.startMs).padStart(15, '0')}/${profile.id}`;
     if (state.entries.some((entry) => entry.order === order && !entry.isDeleted)) return false;
@@ -126,8 +127,9 @@ export class ModelStore {
     const { names, matches } = deletion;
     const isIn = ({ startMs }: ModelProfile): boolean =>
       startMs >= deletion.startMs && startMs < deletion.endMs;
-    for (const { entries, carry } of this.#series.values()) {
-      const first = entries[0]?.profile ?? carry?.profile;
+    for (const state of this.#series.values()) {
+      const { entries, carry } = state;
+      const first = entries[0]?.profile ?? carry.live ?? carry.deleted?.profile;
       if (first === undefined) continue;
       const own = labelsOf(first);
       const isWhole = names.every((name) => name in own);
@@ -136,7 +138,10 @@ export class ModelStore {
         if (isWhole) entry.isDeleted = true;
         else entry.cuts.push(matches);
       }
-      if (isWhole && carry !== undefined && isIn(carry.profile)) carry.isDeleted = true;
+      if (isWhole && carry.live !== undefined && isIn(carry.live)) {
+        const { deleted = { profile: carry.live, isErased: false } } = carry;
+        state.carry = { deleted };
+      }
     }
   }
 
@@ -147,12 +152,12 @@ export class ModelStore {
     }
   }
 
-  /** What compaction does to the meaning of the data: deltas are settled, the last profile becomes the carry. */
+  /** What compaction does to the meaning of the data: deltas are settled, the last profiles become the carry. */
   compact({ isFull }: { readonly isFull: boolean }): void {
     for (const state of this.#series.values()) {
       const { settled, carry } = settle(state);
       for (const [entry, rows] of settled) entry.settled = rows;
-      state.carry = isFull && carry?.isDeleted === true ? undefined : carry;
+      state.carry = isFull ? erased(carry) : carry;
       state.entries = state.entries.filter(
         (entry) => entry.settled !== undefined && isLive(entry, entry.settled),
       );
@@ -294,10 +299,10 @@ function floorDiv(a: bigint, b: bigint): bigint {
 /** The deltas of a series' entries that are not settled yet, in time order from the carry (design: cumulative to delta). */
 function settle(state: SeriesState): {
   settled: Map<Entry, readonly Rows[]>;
-  carry: Carry | undefined;
+  carry: Carry;
 } {
   const settled = new Map<Entry, readonly Rows[]>();
-  let carry = state.carry;
+  let { carry } = state;
   let order = '';
   for (const entry of state.entries) {
     if (entry.settled !== undefined) continue;
@@ -305,23 +310,34 @@ function settle(state: SeriesState): {
     if (entry.order === order) continue;
     order = entry.order;
     const { startMs } = entry.profile;
-    if (carry === state.carry && carry?.isDeleted === true && startMs <= carry.profile.startMs) {
-      carry = undefined;
-    }
-    const before = carry;
-    const usable = before === undefined || startMs > before.profile.startMs;
+    const { live, deleted } = carry;
+    const isAfter = deleted !== undefined && startMs > deleted.profile.startMs;
+    const before = isAfter ? (deleted.isErased ? undefined : deleted.profile) : live;
+    const isRepeated = !isAfter && live !== undefined && startMs <= live.startMs;
+    const usable = !isRepeated && (isAfter || deleted === undefined || !entry.isDeleted);
     settled.set(
       entry,
       entry.profile.types.map((type, t) => {
         const now = rowsOf(entry.profile, t);
         if (type.temporality !== 'cumulative') return now;
         if (before === undefined || !usable) return new Map();
-        return difference(rowsOf(before.profile, t), now);
+        return difference(rowsOf(before, t), now);
       }),
     );
-    if (usable) carry = { profile: entry.profile, isDeleted: entry.isDeleted };
+    if (!usable) continue;
+    const { profile } = entry;
+    if (entry.isDeleted) carry = { live, deleted: { profile, isErased: false } };
+    else if (deleted !== undefined && startMs < deleted.profile.startMs) {
+      carry = { live: profile, deleted };
+    } else carry = { live: profile };
   }
   return { settled, carry };
+}
+
+/** An hour after the deletion its values are gone. */
+function erased({ live, deleted }: Carry): Carry {
+  if (deleted === undefined) return { live };
+  return live === undefined ? {} : { live, deleted: { ...deleted, isErased: true } };
 }
 
 function rowsOf(profile: ModelProfile, t: number): Rows {

@@ -121,12 +121,12 @@ function carriesOf(
       );
     const rows = {
       startNs: p.startNs,
-      isDeleted: false,
       rowCount: p.samples.length,
       key: Int32Array.from(p.samples, (_, i) => i),
       values: [column(0), column(1), column(2), column(3)] as const,
     };
-    builder.set(key, rows, keyContentIds(symbolsOf(p.samples)));
+    const carry = { live: rows, deleted: undefined };
+    builder.set(key, carry, keyContentIds(symbolsOf(p.samples)));
   }
   return [...builders].map(([service, builder]) => {
     const objectKey = `carry/${service}`;

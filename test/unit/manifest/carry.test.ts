@@ -2,12 +2,12 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   CarryBuilder,
-  carryRows,
+  CarryKeys,
   decodeCarry,
   decodeCarryOrigin,
 } from '../../../src/manifest/carry.js';
 import { readSteps, readZigzags, VarintWriter } from '../../../src/manifest/varint-columns.js';
-import type { CarryRows } from '../../../src/symbols/deltas.js';
+import type { CarryRows, SeriesCarry } from '../../../src/symbols/deltas.js';
 
 const ids = (...first: number[]): Uint32Array =>
   Uint32Array.from(first.flatMap((n) => [n, n * 7, 1, 2]));
@@ -15,10 +15,9 @@ const ids = (...first: number[]): Uint32Array =>
 function rowsOf(
   startNs: bigint,
   entries: readonly (readonly [number, bigint, bigint])[],
-): CarryRows {
-  return {
+): SeriesCarry {
+  const live = {
     startNs,
-    isDeleted: false,
     rowCount: entries.length,
     key: Int32Array.from(entries, ([k]) => k),
     values: [
@@ -26,8 +25,9 @@ function rowsOf(
       BigInt64Array.from(entries, ([, , v]) => v),
       new BigInt64Array(entries.length),
       new BigInt64Array(entries.length),
-    ],
+    ] as const,
   };
+  return { live, deleted: undefined };
 }
 
 const KEY = 'carry/anonymous/one';
@@ -37,7 +37,7 @@ const plain = (rows: CarryRows | undefined): unknown =>
   rows && Array.from(rows.key, (k, r) => [k, rows.values[0][r], rows.values[1][r]]).sort();
 
 describe('carry objects', () => {
-  it('come back under another numbering of keys, missing keys as -1', () => {
+  it('come back under another numbering of keys, missing keys after the others', () => {
     const builder = new CarryBuilder('api');
     builder.set(
       'a',
@@ -56,13 +56,15 @@ describe('carry objects', () => {
       service: 'api',
       lineage: ORIGIN,
     });
-    const mapped = carryRows(carry, ids(12, 99, 11));
-    expect(mapped.get('a')?.startNs).toBe(5n);
-    expect(plain(mapped.get('a'))).toEqual([
-      [-1, 7n, 0n],
+    const keys = new CarryKeys(ids(12, 99, 11));
+    const mapped = keys.numbered(carry);
+    expect(mapped.get('a')?.live?.startNs).toBe(5n);
+    expect(plain(mapped.get('a')?.live)).toEqual([
       [0, 1n << 40n, 3n],
+      [3, 7n, 0n],
     ]);
-    expect(plain(mapped.get('b'))).toEqual([[2, -4n, 1n]]);
+    expect(plain(mapped.get('b')?.live)).toEqual([[2, -4n, 1n]]);
+    expect([keys.count, ...keys.ids.subarray(12, 16)]).toEqual([4, ...ids(10)]);
   });
 
   it('inherits what is not newer and not too old', () => {
@@ -83,7 +85,7 @@ describe('carry objects', () => {
       { service: 'api', objectKey: KEY },
       builder.encode(KEY, ORIGIN).bytes,
     ).series;
-    expect([...series].map(([name, rows]) => [name, rows.startNs])).toEqual([
+    expect([...series].map(([name, rows]) => [name, rows.live?.startNs])).toEqual([
       ['a', 8n],
       ['b', 6n],
     ]);
@@ -125,6 +127,33 @@ describe('carry objects', () => {
         expect.objectContaining({ kind: 'corrupt', code: 'PS_CARRY_DECODE' }),
       );
     }
+  });
+
+  it('have a deleted profile beside one that counts, with its values or without', () => {
+    const builder = new CarryBuilder('api');
+    const { live } = rowsOf(5n, [[1, 1n, 2n]]);
+    const { live: rows } = rowsOf(9n, [
+      [0, 7n, 8n],
+      [1, 3n, 4n],
+    ]);
+    const deleted = { startNs: 9n, rows };
+    builder.set('alone', { live: undefined, deleted }, ids(1, 2));
+    builder.set('both', { live, deleted }, ids(1, 2));
+    const stored = (): ReadonlyMap<string, SeriesCarry> =>
+      decodeCarry({ service: 'api', objectKey: KEY }, builder.encode(KEY, ORIGIN).bytes).series;
+    expect(stored()).toEqual(
+      new Map(Object.entries({ alone: { deleted }, both: { live, deleted } })),
+    );
+    expect(builder.hasDeleted).toBe(true);
+    builder.dropDeleted();
+    expect(builder.hasDeleted).toBe(false);
+    const both = { live, deleted: { startNs: 9n, rows: undefined } };
+    // Numbers of keys are by their ids: one is left.
+    expect([...stored().keys()]).toEqual(['both']);
+    expect(stored().get('both')).toMatchObject({
+      live: { startNs: 5n, values: both.live?.values },
+      deleted: both.deleted,
+    });
   });
 
   it('finds every flipped bit and every cut', () => {

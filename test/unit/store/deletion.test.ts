@@ -88,6 +88,48 @@ describe('a deletion', () => {
     await store.close();
   });
 
+  it('of a counter can be repeated in parts, whatever is compacted between them', async () => {
+    const counts = [100n, 200n, 400n, 450n];
+    const store = await open();
+    const send = (at: number): Promise<unknown> =>
+      store.write({
+        labels: [
+          { name: 'service_name', value: 'shop' },
+          { name: '__name__', value: 'memory' },
+        ],
+        profile: plainPprof({
+          types: [{ type: 'alloc_space', unit: 'bytes', temporality: 'cumulative' }],
+          periodType: 'space',
+          periodUnit: 'bytes',
+          startMs: NOW_MS - HOUR_MS + at,
+          samples: [{ functions: ['main'], labels: {}, values: [counts[at]] }],
+        } as never),
+        profileId: `heap-${at}`,
+      });
+    const sum = async (): Promise<bigint> => {
+      const profileType = 'memory:alloc_space:bytes:space:bytes';
+      return (await store.query.mergeTop({ ...range, selector: '{}', profileType })).total;
+    };
+    for (const at of [0, 1, 2]) await send(at);
+    expect(await sum()).toBe(300n);
+    await store.delete({ selector: '{service_name="shop"}' });
+    expect(await sum()).toBe(0n);
+    // The deleted ones are in the log still, so that compaction sees both.
+    await send(0);
+    await send(1);
+    expect(await sum()).toBe(100n);
+    for (const full of [false, true]) {
+      await store.compact({ full });
+      expect(await sum()).toBe(100n);
+    }
+    await send(2);
+    expect(await sum()).toBe(300n);
+    await send(3);
+    await store.compact({ full: true });
+    expect(await sum()).toBe(350n);
+    await store.close();
+  });
+
   it('takes effect at once in the log and in blocks, and leaves the rest', async () => {
     for (const isCompacted of [false, true]) {
       const store = await open();
