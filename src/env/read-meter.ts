@@ -30,11 +30,18 @@ export async function meterReads<T>(
 }
 
 export function noteRead(name: string, bytes: number): void {
+  noteReads([[name, { requests: 1, bytes }]]);
+}
+
+/** For reads of another thread. */
+export function noteReads(costs: Iterable<readonly [string, ReadCost]>): void {
   if (running === 0) return;
   const reads = storage.getStore();
   if (reads === undefined) return;
-  const known = reads.get(name) ?? { requests: 0, bytes: 0 };
-  reads.set(name, known);
-  known.requests++;
-  known.bytes += bytes;
+  for (const [name, { requests, bytes }] of costs) {
+    const known = reads.get(name) ?? { requests: 0, bytes: 0 };
+    reads.set(name, known);
+    known.requests += requests;
+    known.bytes += bytes;
+  }
 }

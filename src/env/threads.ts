@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import {
   isMainThread,
   type MessagePort,
@@ -83,6 +84,11 @@ export async function startThread<H extends Handlers>(options: ThreadStart): Pro
 export function ownThread(): { readonly port: MessagePort; readonly data: unknown } {
   assert(!isMainThread && parentPort !== null, 'ownThread() outside of a thread');
   return { port: parentPort, data: workerData };
+}
+
+/** Threads that can run at once. */
+export function coreCount(): number {
+  return availableParallelism();
 }
 
 export function cancelledCall(): StoreError {

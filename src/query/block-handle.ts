@@ -18,6 +18,8 @@ import { labelled, type SymbolSource } from '../symbols/source.js';
 import type { WeightedCache } from './cache.js';
 import { keyMax, wordsOf } from './kernels.js';
 import type { RollupWidth } from '../model/rollup-width.js';
+import { type ScanHelpers, sumTogether, tasksOf } from './shared-scan.js';
+import { addTo, type SumTarget } from './sum-kernel.js';
 
 /** A run of rows: elements [start, end) of `key` and of the words of the values; the first is row `firstRow` of the table. */
 export interface RowRun {
@@ -60,13 +62,15 @@ export class BlockHandle {
   readonly reader: BlockReader;
   readonly #cache: WeightedCache;
   readonly #prefix: string;
+  readonly #helpers: ScanHelpers | undefined;
   readonly #joined = new WeakMap<object, WeakMap<object, SymbolSource>>();
 
   /** `prefix` names the block within the cache. */
-  constructor(reader: BlockReader, cache: WeightedCache, prefix: string) {
+  constructor(reader: BlockReader, cache: WeightedCache, prefix: string, helpers?: ScanHelpers) {
     this.reader = reader;
     this.#cache = cache;
     this.#prefix = prefix;
+    this.#helpers = helpers;
   }
 
   series(): Promise<readonly BlockSeries[]> {
@@ -156,8 +160,7 @@ export class BlockHandle {
   /** Visits the rows of `ranges` (sorted, disjoint) with value column `column`. Runs are valid until `visit` returns. */
   async scan(ranges: readonly RowRange[], column: number, options: ScanOptions): Promise<void> {
     const groups = this.#groupsOf(ranges, options);
-    const rows = groups.reduce((sum, group) => sum + group.rowCount, 0);
-    if (groups.length === 0 || rows * ROW_BYTES > this.#cache.bytesMax / 2) {
+    if (groups.length === 0 || this.#isTooLarge(groups)) {
       await this.#stream(ranges, column, options);
       return;
     }
@@ -184,6 +187,31 @@ export class BlockHandle {
     });
   }
 
+  /** For the cache. */
+  #isTooLarge(groups: readonly RowGroupMeta[]): boolean {
+    const rows = groups.reduce((sum, group) => sum + group.rowCount, 0);
+    return rows * ROW_BYTES > this.#cache.bytesMax / 2;
+  }
+
+  /** Adds the rows of `ranges` (sorted, disjoint) of the samples by key, with helpers where they are too many to be kept. */
+  async sum(
+    ranges: readonly RowRange[],
+    { column, signal }: { readonly column: number; readonly signal: AbortSignal },
+    into: SumTarget,
+  ): Promise<void> {
+    const groups = this.#groupsOf(ranges, { isUnordered: true });
+    const helpers = this.#isTooLarge(groups) ? this.#helpers : undefined;
+    if (helpers !== undefined && helpers.count > 0) {
+      const { tenantId, blockId } = this.reader.meta;
+      const { kernel, keyCount, check } = into;
+      const scan = { tenantId, blockId, column, keyCount, tasks: tasksOf(groups, ranges) };
+      if (await sumTogether(scan, helpers, { reader: this.reader, kernel, signal, check })) return;
+      kernel.reset(keyCount);
+    }
+    await this.scan(ranges, column, { signal, isUnordered: true, visit: addTo(into) });
+    helpers?.wake();
+  }
+
   async #stream(ranges: readonly RowRange[], column: number, options: ScanOptions): Promise<void> {
     const { signal, rollup, isUnordered = false } = options;
     const of = { ...(rollup === undefined ? {} : { rollup }), isUnordered };
@@ -199,7 +227,10 @@ export class BlockHandle {
     });
   }
 
-  #groupsOf(ranges: readonly RowRange[], options: ScanOptions): readonly WantedGroup[] {
+  #groupsOf(
+    ranges: readonly RowRange[],
+    options: Pick<ScanOptions, 'rollup' | 'isUnordered'>,
+  ): readonly WantedGroup[] {
     const { rollup, isUnordered = false } = options;
     const mayStay = isUnordered && liesByKey(this.reader.meta, options);
     const name = rollup === undefined ? 'samples' : `rollup_${rollup}`;

@@ -7,6 +7,7 @@ import type { BlockHandle, LabelSetBudget, RowRun, ScanOptions } from './block-h
 import { wordsOf } from './kernels.js';
 import { lowerBound, rowRanges } from './plan.js';
 import type { ProfileSource, ScanCall, Slice } from './source.js';
+import type { SumTarget } from './sum-kernel.js';
 
 export class BlockSource implements ProfileSource {
   readonly part: string;
@@ -65,6 +66,11 @@ export class BlockSource implements ProfileSource {
 
   scan(call: ScanCall, visit: (run: RowRun) => void): Promise<void> {
     return this.#scan(call, { isUnordered: true, visit });
+  }
+
+  sum(call: ScanCall, into: SumTarget): Promise<void> {
+    const ranges = rowRanges(this.profiles, call.slices);
+    return this.#handle.sum(ranges, call, into);
   }
 
   #scan(call: ScanCall, how: Pick<ScanOptions, 'isUnordered' | 'visit'>): Promise<void> {

@@ -17,7 +17,7 @@ import { bothMasks, type KeyFilter, type Stoppable } from './key-filter.js';
 import { type CompiledSelector, deferredKey } from '../symbols/select.js';
 import { filteredKeys, isOpen, type SampleFilter } from './sample-filter.js';
 import { labelsOfSeries } from './series-labels.js';
-import { profileCount, type ProfileSource, type Slice } from './source.js';
+import { profileCount, type ProfileSource, type Slice, sumRows } from './source.js';
 import { acquireSums, releaseSums } from './sum-kernel.js';
 import { ExactSums } from './sums.js';
 
@@ -85,10 +85,7 @@ export async function sumSlices(
   const kernel = acquireSums(keyCount);
   try {
     const call = { slices: group.slices, column: group.column, signal: context.signal };
-    await source.scan(call, (run) => {
-      context.check();
-      kernel.add(run, run.start, run.end);
-    });
+    await sumRows(source, call, { kernel, keyCount, check: () => context.check() });
     const found = kernel.finish();
     if ('strayKey' in found) throw strayKey(source, found.strayKey, keyCount);
     return localSums(found.words, bound < EXACT_MAX);

@@ -1,5 +1,6 @@
 /** A source with fewer slices. */
-import type { ProfileSource, ScanCall, Slice } from './source.js';
+import { type ProfileSource, type ScanCall, type Slice, sumRows } from './source.js';
+import type { SumTarget } from './sum-kernel.js';
 
 export class NarrowedSource implements ProfileSource {
   readonly slices: readonly Slice[];
@@ -56,6 +57,10 @@ export class NarrowedSource implements ProfileSource {
 
   scan(call: ScanCall, visit: Parameters<ProfileSource['scan']>[1]) {
     return this.#source.scan(call, visit);
+  }
+
+  sum(call: ScanCall, into: SumTarget) {
+    return sumRows(this.#source, call, into);
   }
 
   scanProfiles(call: ScanCall, visit: Parameters<ProfileSource['scanProfiles']>[1]) {

@@ -27,6 +27,7 @@ import {
 } from './plan.js';
 import { segmentName } from './segment-source.js';
 import { type SelectRequest as BlockSelectRequest, selectBlock } from './select-block.js';
+import type { ScanHelpers } from './shared-scan.js';
 import { type ProfileSource, type QuerySeries, SeriesRegistry } from './source.js';
 
 /** What queries need of others, as narrow as they need it. */
@@ -41,6 +42,8 @@ export interface SnapshotParts {
   /** `not-found` when the segment has been deleted since. */
   readonly segments: { view(position: SegmentPosition): Promise<SegmentView> };
   readonly position: () => Promise<LogPosition>;
+  /** Threads that take part in large scans. Absent: none. */
+  readonly helpers?: ScanHelpers | undefined;
 }
 
 export interface SelectedSources {
@@ -222,7 +225,10 @@ export class Snapshot {
         sizeBytes +=
           footer.length + rowGroups.reduce((sum, g) => sum + 60 + g.columns.length * 100, 0);
       }
-      return { value: new BlockHandle(reader, this.#cache, prefix), sizeBytes };
+      return {
+        value: new BlockHandle(reader, this.#cache, prefix, this.#parts.helpers),
+        sizeBytes,
+      };
     });
   }
 

@@ -9,6 +9,7 @@ import type { SymbolSource } from '../symbols/source.js';
 import type { RowRun } from './block-handle.js';
 import type { CompiledSelector } from '../symbols/select.js';
 import { keyOfSeries } from '../symbols/select.js';
+import { addTo, type SumTarget } from './sum-kernel.js';
 import type { RollupWidth } from '../model/rollup-width.js';
 
 /** One series with one of its value columns, wherever its profiles lie. */
@@ -73,8 +74,15 @@ export interface ProfileSource {
   totals(column: number): Int32Array;
   /** The rows in any order. */
   scan(call: ScanCall, visit: (run: RowRun) => void): Promise<void>;
+  /** Adds the rows by key. Absent: there is no better way than a scan; see `sumRows`. */
+  sum?(call: ScanCall, into: SumTarget): Promise<void>;
   /** As `scan`, but in order, and each run lies within the profile at `position`; a profile may come in several runs. */
   scanProfiles(call: ScanCall, visit: (position: number, run: RowRun) => void): Promise<void>;
+}
+
+/** Adds the rows of some slices by key. */
+export function sumRows(source: ProfileSource, call: ScanCall, into: SumTarget): Promise<void> {
+  return source.sum?.(call, into) ?? source.scan(call, addTo(into));
 }
 
 /** Profiles of the positions [first, end). */

@@ -165,3 +165,24 @@ export function releaseSums(kernel: SumKernel): void {
   const idleBytes = idle.reduce((sum, one) => sum + one.sizeBytes, kernel.sizeBytes);
   if (idle.length < IDLE_MAX && idleBytes <= IDLE_BYTES_MAX) idle.push(kernel);
 }
+
+/** Where a reader adds rows. */
+export interface SumTarget {
+  readonly kernel: SumKernel;
+  /** Of the kernel. */
+  readonly keyCount: number;
+  /** Called between runs of rows; may throw. */
+  readonly check: () => void;
+}
+
+export function addTo({
+  kernel,
+  check,
+}: SumTarget): (
+  run: Parameters<SumKernel['add']>[0] & { readonly start: number; readonly end: number },
+) => void {
+  return (run) => {
+    check();
+    kernel.add(run, run.start, run.end);
+  };
+}

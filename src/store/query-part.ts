@@ -7,6 +7,7 @@ import type { Bucket } from '../objstore/bucket.js';
 import { meteredReads } from '../objstore/metered-reads.js';
 import type { QueryBudgetRule } from '../query/budgets.js';
 import { openQueryEngine, type QueryEngine } from '../query/engine.js';
+import type { ScanHelpers } from '../query/shared-scan.js';
 import type { DataLayout } from './layout.js';
 import type { Environment } from './options.js';
 
@@ -19,6 +20,7 @@ export interface QueryPartOptions {
   readonly retention?: readonly RetentionRule[];
   readonly resultCacheBytes?: number;
   readonly queryBudgets?: readonly QueryBudgetRule[];
+  readonly helpers?: ScanHelpers;
 }
 
 /** The read side over the bucket and the log's files. */
@@ -34,6 +36,7 @@ export function openQueryPart(options: QueryPartOptions): QueryEngine {
       segments: new SegmentReader({ files, dir: layout.logDir }),
       position,
       clock,
+      helpers: options.helpers,
     },
     {
       retention: options.retention ?? [],

@@ -26,9 +26,11 @@ import type {
 } from '../../query/api.js';
 import type { PartSettings } from '../options.js';
 import { openQueryPart } from '../query-part.js';
+import { ScanThreads } from '../scan-threads.js';
 import { openPlace } from './settings.js';
 
 const { port, data } = ownThread();
+const helpers = new ScanThreads(data as PartSettings);
 let position: LogPosition = { segments: [] };
 
 /** A query with the newest position that its caller knew. */
@@ -46,6 +48,7 @@ async function handlers() {
     position: async () => position,
     retention,
     queryBudgets,
+    helpers,
     ...(resultCacheBytes === undefined ? {} : { resultCacheBytes }),
   });
   const ready = <Q>(
@@ -103,4 +106,4 @@ function moved(merge: RenderedMerge): Transferred<RenderedMerge> {
 
 export type QueryHandlers = Awaited<ReturnType<typeof handlers>>;
 
-await serveThread(port, handlers());
+await serveThread(port, handlers(), { onClose: () => helpers.close() });
