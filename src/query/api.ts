@@ -274,6 +274,7 @@ export interface QueryStats {
   /** Buckets of rollups that stood in for profiles, and their rows read. The profiles behind them are in `profiles`. */
   readonly tiles: number;
   readonly tileRows: number;
+  /** Blocks and segments that have a selected profile. */
   readonly blocks: number;
   readonly segments: number;
   /**

@@ -61,11 +61,17 @@ interface Parts {
   readonly context: QueryContext;
 }
 
+export interface LevelZeroSources {
+  readonly sources: readonly ProfileSource[];
+  /** Segments that have a selected profile. */
+  readonly segments: number;
+}
+
 export async function planLevelZero(
   views: readonly SegmentView[],
   request: LevelZeroRequest,
   parts: Parts,
-): Promise<readonly ProfileSource[]> {
+): Promise<LevelZeroSources> {
   const selected = collect(views, request);
   for (const s of selected) s.refs = distinct(s.refs);
   const asSent = selected
@@ -86,7 +92,10 @@ export async function planLevelZero(
     removed !== 'all' && view.profiles.startNs[profile]! >= request.range.startNs;
   const cumulative = selected.filter((s) => s.isCumulative && s.refs.some(isInRange));
   const deltas = cumulative.length === 0 ? [] : await deltaSources(cumulative, request, parts);
-  return [...sources, ...deltas];
+  const used = [...asSent, ...cumulative].flatMap(({ refs, isCumulative }) =>
+    (isCumulative ? refs.filter(isInRange) : refs).map(({ view }) => view),
+  );
+  return { sources: [...sources, ...deltas], segments: new Set(used).size };
 }
 
 /** Profiles of a series in the order of `refs`, cut where other samples are deleted. */

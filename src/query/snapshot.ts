@@ -176,13 +176,12 @@ export class Snapshot {
       },
       { registry, context: this.#context },
     );
-    sources.push(...levelZero);
-    const segments = levelZero.length > 0 ? views.length : 0;
+    sources.push(...levelZero.sources);
     return {
       sources,
       series: registry.sorted(),
       blocks,
-      segments,
+      segments: levelZero.segments,
       blocksInRange: this.#planned.blocks.length,
       segmentsInRange: this.#planned.segments.length,
     };

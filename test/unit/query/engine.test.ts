@@ -97,6 +97,28 @@ async function codeOf(promise: Promise<unknown>): Promise<string> {
   );
 }
 
+describe('what is behind an answer', () => {
+  it('counts blocks and segments that have a selected profile, and no others', async () => {
+    for (const temporality of ['delta', 'cumulative'] as const) {
+      const series: Series = {
+        ...GAUGE,
+        sampleTypes: [{ type: 'inuse', unit: 'bytes', temporality }],
+      };
+      const { engine } = store(
+        [1, 2, 600, 700, 800].map((startMs) => profile(startMs, { a: BigInt(startMs) }, series)),
+      );
+      const behind = async (startMs: number, endMs: number): Promise<readonly number[]> => {
+        const { stats } = await engine.mergeTree({ ...QUERY, startMs, endMs });
+        return [stats.profiles, stats.blocks, stats.segments];
+      };
+      expect(await behind(0, 1_000)).toEqual([5, 2, 3]);
+      expect(await behind(650, 750)).toEqual([1, 0, 1]);
+      expect(await behind(0, 700)).toEqual([3, 2, 1]);
+      expect(await behind(900, 950)).toEqual([0, 0, 0]);
+    }
+  });
+});
+
 describe('before an end', () => {
   const other: Series = {
     ...GAUGE,
