@@ -4,10 +4,10 @@
  * memory, and what a merge of one service costs over an hour, a day, a week and a month. The profiles come from another
  * process, so that their making counts nowhere.
  *
- * With `--settled` a service's program has as many stacks as a day brings by default, and no more: what it then runs is
- * what it ran before. By default new stacks keep coming all month.
+ * A service's program has 7,000 stacks: what it runs in the fourth week is what it ran in the first. With `--growing` new
+ * ones keep coming all month, as fast as the recordings brought them in their first minutes.
  *
- *     npx tsx bench/long-run.bench.ts [--quick] [--settled]
+ *     npx tsx bench/long-run.bench.ts [--quick] [--growing]
  */
 import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
@@ -34,9 +34,9 @@ const DAY_MS = 24 * HOUR_MS;
 /** A Thursday at midnight, so that weeks are whole. */
 const START_MS = 20_454 * DAY_MS;
 const TICKS = (DAYS * DAY_MS) / TICK_MS;
-/** Stacks that a service has shown after a day. */
-const SETTLED_STACKS = 7_000;
-const isSettled = process.argv.includes('--settled');
+/** As many as a service shows in a day while new ones keep coming. */
+const PROGRAM_STACKS = 7_000;
+const isGrowing = process.argv.includes('--growing');
 const TENANT = 'anonymous';
 const TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const RUNS = isQuick ? 3 : 9;
@@ -56,7 +56,7 @@ function generate(): void {
   const generators = Array.from({ length: SERVICES }, (_, s) => {
     const recorded = RECORDED[s % RECORDED.length];
     if (recorded === undefined) throw new Error('no recorded service');
-    const own = isSettled ? { stacksMax: SETTLED_STACKS } : {};
+    const own = isGrowing ? {} : { stacksMax: PROGRAM_STACKS };
     return new StackGenerator({ ...recorded, samplesPerProfile: 60, ...own }, s + 1);
   });
   process.on('message', (tick: number) => {

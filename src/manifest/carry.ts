@@ -96,13 +96,17 @@ export function withDeletions(carry: ServiceCarry, removals: Removals): ServiceC
     const { live } = own;
     const isTaken =
       live !== undefined && removals.of(seriesFromKey(key))?.at(live.startNs) === 'all';
-    series.set(key, isTaken ? withLiveDeleted(own, live) : own);
+    const left = isTaken ? withLiveDeleted(own, live) : own;
+    if (left !== undefined) series.set(key, left);
   }
   return { ...carry, series };
 }
 
-function withLiveDeleted({ deleted }: SeriesCarry, live: CarryRows): SeriesCarry {
-  return { live: undefined, deleted: deleted ?? { startNs: live.startNs, rows: live } };
+/** Undefined where no values are left to compare with. */
+function withLiveDeleted({ deleted }: SeriesCarry, live: CarryRows): SeriesCarry | undefined {
+  if (deleted === undefined)
+    return { live: undefined, deleted: { startNs: live.startNs, rows: live } };
+  return deleted.rows === undefined ? undefined : { live: undefined, deleted };
 }
 
 /** Collects the series of one service and writes them as one object. */

@@ -204,8 +204,21 @@ export class BlockHandle {
     if (helpers !== undefined && helpers.count > 0) {
       const { tenantId, blockId } = this.reader.meta;
       const { kernel, keyCount, check } = into;
-      const scan = { tenantId, blockId, column, keyCount, tasks: tasksOf(groups, ranges) };
-      if (await sumTogether(scan, helpers, { reader: this.reader, kernel, signal, check })) return;
+      const scan = {
+        tenantId,
+        blockId,
+        column,
+        keyCount,
+        tasks: tasksOf(groups, ranges, helpers.taskRows),
+      };
+      const isSummed = await sumTogether(scan, helpers, {
+        reader: this.reader,
+        kernel,
+        signal,
+        check,
+      });
+      helpers.wake();
+      if (isSummed) return;
       kernel.reset(keyCount);
     }
     await this.scan(ranges, column, { signal, isUnordered: true, visit: addTo(into) });

@@ -4,14 +4,17 @@
  *
  * Steps: select series in every segment; collect their profiles (for a cumulative series all before the range's end,
  * because each delta needs the one before it); sort by (start, id) and drop repeated ones; then one source for each
- * segment, and one for all cumulative series together, whose keys are merged so that a stack is the same key in every
- * segment. Compaction runs the same deltas over the same profiles, so the numbers do not change when it has passed.
+ * segment, and one for all computed series together, whose keys are merged so that a stack is the same key in every
+ * segment. Computed are those whose column is cumulative, and those that a deletion touches: whether a profile lost its
+ * last sample is a question to the rows that compaction would keep. Compaction runs the same deltas over the same
+ * profiles, so the numbers do not change when it has passed.
  */
 import { RawRowsReader } from '../head/raw-rows.js';
 import type { SegmentView } from '../log/segment-view.js';
 import { CarryKeys, type ServiceCarry } from '../manifest/carry.js';
 import {
   NOTHING_REMOVED,
+  type ProfileRemoval,
   type Removals,
   removalRank,
   removedKeys,
@@ -24,7 +27,7 @@ import { SymbolMerger } from '../symbols/merge.js';
 import type { SymbolSource } from '../symbols/source.js';
 import type { QueryContext } from './context.js';
 import { wordsOf } from './kernels.js';
-import { keepsRow, keepsSample, type RemovableProfile } from './live-profiles.js';
+import { keepsRow, type RemovableProfile } from './live-profiles.js';
 import type { TimeRange } from './plan.js';
 import {
   type DeltaRun,
@@ -45,15 +48,22 @@ export interface LevelZeroRequest {
   /** Undefined where nothing was carried yet. */
   readonly carryOf: (service: string) => Promise<ServiceCarry | undefined>;
   /** What deletions take from a segment. */
+  readonly deletions: (view: SegmentView) => Removals;
+  /** What deletions and age take. */
   readonly removals: (view: SegmentView) => Removals;
+}
+
+/** A profile of a segment with what deletions and age take from it, and what deletions do alone. */
+interface Ref extends RemovableProfile {
+  readonly deleted: ProfileRemoval;
 }
 
 interface Selected {
   readonly series: Series;
   readonly column: number;
   readonly deferred: CompiledSelector;
-  readonly isCumulative: boolean;
-  refs: RemovableProfile[];
+  readonly isComputed: boolean;
+  refs: Ref[];
 }
 
 interface Parts {
@@ -74,9 +84,7 @@ export async function planLevelZero(
 ): Promise<LevelZeroSources> {
   const selected = collect(views, request);
   for (const s of selected) s.refs = distinct(s.refs);
-  const asSent = selected
-    .filter((s) => !s.isCumulative)
-    .map((s) => ({ ...s, refs: s.refs.filter(keepsSample) }));
+  const asSent = selected.filter((s) => !s.isComputed);
   const sources: ProfileSource[] = [];
   for (const view of views) {
     const own = asSent.flatMap((s) =>
@@ -88,75 +96,74 @@ export async function planLevelZero(
     );
     if (own.length > 0) sources.push(new SegmentSource(view, own));
   }
-  const isInRange = ({ view, profile, removed }: RemovableProfile): boolean =>
+  const isInRange = ({ view, profile, removed }: Ref): boolean =>
     removed !== 'all' && view.profiles.startNs[profile]! >= request.range.startNs;
-  const cumulative = selected.filter((s) => s.isCumulative && s.refs.some(isInRange));
-  const deltas = cumulative.length === 0 ? [] : await deltaSources(cumulative, request, parts);
-  const used = [...asSent, ...cumulative].flatMap(({ refs, isCumulative }) =>
-    (isCumulative ? refs.filter(isInRange) : refs).map(({ view }) => view),
+  const computed = selected.filter((s) => s.isComputed && s.refs.some(isInRange));
+  const deltas = computed.length === 0 ? [] : await deltaSources(computed, request, parts);
+  const used = [...asSent, ...computed].flatMap(({ refs }) =>
+    refs.filter(isInRange).map(({ view }) => view),
   );
   return { sources: [...sources, ...deltas], segments: new Set(used).size };
 }
 
-/** Profiles of a series in the order of `refs`, cut where other samples are deleted. */
+/** Profiles of a series of which no sample is to be left out any more. */
 function seriesProfiles(
   { series, column, deferred }: Selected,
-  refs: readonly RemovableProfile[],
+  profiles: readonly ProfileRef[],
   { request, parts }: { readonly request: LevelZeroRequest; readonly parts: Parts },
 ): readonly SeriesProfiles[] {
-  if (refs.length === 0) return [];
+  if (profiles.length === 0) return [];
   const querySeries = parts.registry.of(series, column, request.typeId);
-  querySeries.profileCount += refs.length;
-  const out: (SeriesProfiles & { profiles: ProfileRef[]; removedKey: string })[] = [];
-  for (const { view, profile, removed } of refs) {
-    const samples = removed === 'all' ? NOTHING_REMOVED : removed;
-    const removedKey = samples.map((r) => r.key).join();
-    const last = out.at(-1);
-    const ref = { view, profile };
-    if (last?.removedKey === removedKey) last.profiles.push(ref);
-    else {
-      const slice = { series: querySeries, column, deferred, removed: samples, removedKey };
-      out.push({ ...slice, profiles: [ref] });
-    }
-  }
-  return out;
+  querySeries.profileCount += profiles.length;
+  return [{ series: querySeries, column, deferred, removed: NOTHING_REMOVED, profiles }];
 }
 
 function collect(views: readonly SegmentView[], request: LevelZeroRequest): readonly Selected[] {
   const { tenantId, selector, typeId, range } = request;
   const byKey = new Map<string, Selected>();
-  for (const view of views) {
+  const allDeletions = views.map((view) => request.deletions(view));
+  const isTouched = (series: Series): boolean =>
+    allDeletions.some((deletions) => deletions.of(series) !== undefined);
+  for (const [v, view] of views.entries()) {
     const removals = request.removals(view);
     const chosen = view.series.map(({ tenantId: owner, series }) => {
       const column = owner === tenantId ? typeIdsOf(series).indexOf(typeId) : -1;
       if (column < 0) return undefined;
-      const removal = removals.of(series);
+      const needsEarlier = series.sampleTypes.some((t) => t.temporality === 'cumulative');
+      const taken = { removal: removals.of(series), deletion: allDeletions[v]!.of(series) };
       const known = byKey.get(keyOfSeries(series));
-      if (known !== undefined) return { selected: known, removal };
+      if (known !== undefined) return { selected: known, needsEarlier, ...taken };
       const deferred = matchSeries(selector, series, typeId);
       if (deferred === undefined) return undefined;
       const isCumulative = series.sampleTypes[column]?.temporality === 'cumulative';
-      const made: Selected = { series, column, deferred, isCumulative, refs: [] };
+      const isComputed = isCumulative || isTouched(series);
+      const made: Selected = { series, column, deferred, isComputed, refs: [] };
       byKey.set(keyOfSeries(series), made);
-      return { selected: made, removal };
+      return { selected: made, needsEarlier, ...taken };
     });
     const { count, series, startNs } = view.profiles;
     for (let profile = 0; profile < count; profile++) {
       const target = chosen[series[profile]!];
       if (target === undefined) continue;
-      const { selected, removal } = target;
+      const { selected, removal, deletion } = target;
       const start = startNs[profile]!;
-      if (start >= range.endNs || (start < range.startNs && !selected.isCumulative)) continue;
+      const isNeeded = selected.isComputed && target.needsEarlier;
+      if (start >= range.endNs || (start < range.startNs && !isNeeded)) continue;
       const removed = removal?.at(start) ?? NOTHING_REMOVED;
-      if (removed === 'all' && !selected.isCumulative) continue;
-      selected.refs.push({ view, profile, removed });
+      if (removed === 'all' && !isNeeded) continue;
+      selected.refs.push({
+        view,
+        profile,
+        removed,
+        deleted: deletion?.at(start) ?? NOTHING_REMOVED,
+      });
     }
   }
   return [...byKey.values()];
 }
 
 /** By (start, id), repeated ones dropped: a retry that lies in two segments counts once, and what was sent again wins. */
-function distinct(refs: readonly RemovableProfile[]): RemovableProfile[] {
+function distinct(refs: readonly Ref[]): Ref[] {
   const start = (r: ProfileRef): bigint => r.view.profiles.startNs[r.profile]!;
   const id = (r: ProfileRef): string => r.view.profiles.id[r.profile]!;
   const sorted = [...refs].sort((a, b) => {
@@ -164,7 +171,7 @@ function distinct(refs: readonly RemovableProfile[]): RemovableProfile[] {
     const y = start(b);
     if (x !== y) return x < y ? -1 : 1;
     if (id(a) !== id(b)) return id(a) < id(b) ? -1 : 1;
-    return removalRank(a.removed) - removalRank(b.removed);
+    return removalRank(a.deleted) - removalRank(b.deleted);
   });
   return sorted.filter((ref, i) => {
     const before = sorted[i - 1];
@@ -172,7 +179,7 @@ function distinct(refs: readonly RemovableProfile[]): RemovableProfile[] {
   });
 }
 
-/** Deltas of all cumulative series as one source; none when deletions took all of their profiles. */
+/** Rows of all computed series as one source; none when deletions took all of their profiles. */
 async function deltaSources(
   selected: readonly Selected[],
   request: LevelZeroRequest,
@@ -191,11 +198,11 @@ async function deltaSources(
     context.check();
     const temporalities = s.series.sampleTypes.map((t) => t.temporality);
     deltas.begin(temporalities, keyCount, carries.get(keyOfSeries(s.series)));
-    const kept: RemovableProfile[] = [];
+    const kept: ProfileRef[] = [];
     for (const ref of s.refs) {
-      const { view, profile, removed } = ref;
+      const { view, profile, removed, deleted } = ref;
       const raw = reader.rows(view, profile, keyMaps.get(view)!);
-      const rows = deltas.next({ ...raw, isDeleted: removed === 'all' });
+      const rows = deltas.next({ ...raw, isDeleted: deleted === 'all' });
       if (removed === 'all' || view.profiles.startNs[profile]! < request.range.startNs) continue;
       const name = removed.map((r) => r.key).join();
       if (!masks.has(name)) masks.set(name, removedKeys(removed, symbols));
@@ -203,8 +210,7 @@ async function deltaSources(
       if (removed.length > 0 && !keepsRow(rows.key.subarray(0, rows.rowCount), removed, gone)) {
         continue;
       }
-      // The rows are cut already: nothing is left to be removed later.
-      kept.push({ view, profile, removed: NOTHING_REMOVED });
+      kept.push({ view, profile });
       runs.push(keepNonZero(rows, s.column, gone));
     }
     chosen.push(...seriesProfiles(s, kept, { request, parts }));

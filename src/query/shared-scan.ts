@@ -33,14 +33,14 @@ export interface HelperSums {
 export interface ScanHelpers {
   /** Of those that are there now. */
   readonly count: number;
+  /** A task has about as many rows: nobody waits long for the last one, and taking it costs little beside it. */
+  readonly taskRows: number;
   /** Told after a large scan: starts those that are not there. */
   wake(): void;
   /** One promise for each of the first `count` helpers. */
   sum(scan: SharedScan, signal: AbortSignal): readonly Promise<HelperSums>[];
 }
 
-/** A task is 2 ms of work: nobody waits long for the last one, and taking it costs little beside it. */
-const TASK_ROWS = 1 << 18;
 /** Tasks that one thread has begun: the next one is fetched while one is decoded. */
 const TASKS_AT_ONCE = 2;
 
@@ -89,7 +89,7 @@ export class TaskQueue {
 export function tasksOf(
   groups: readonly RowGroupMeta[],
   ranges: readonly RowRange[],
-  taskRows = TASK_ROWS,
+  taskRows: number,
 ): readonly (readonly RowRange[])[] {
   const tasks: RowRange[][] = [];
   let task: RowRange[] = [];
@@ -144,19 +144,28 @@ export async function sumTogether(
   } finally {
     queue.stop();
   }
-  const keys = Int32Array.from({ length: scan.keyCount }, (_, k) => k);
+  let keys: Int32Array | undefined;
   for (const [helper, answer] of answers.entries()) {
     if (!queue.isAtWork(helper)) continue;
     const sums = await answerOf(answer);
     if (sums === undefined) return false;
     noteReads(sums.reads);
     const { words, strayKey } = sums;
-    if (words !== undefined) own.kernel.add({ key: keys, words }, 0, scan.keyCount);
+    if (words !== undefined) {
+      keys ??= allKeys(scan.keyCount);
+      own.kernel.add({ key: keys, words }, 0, scan.keyCount);
+    }
     if (strayKey !== undefined) {
       own.kernel.add({ key: Int32Array.of(strayKey), words: new Int32Array(2) }, 0, 1);
     }
   }
   return true;
+}
+
+function allKeys(count: number): Int32Array {
+  const keys = new Int32Array(count);
+  for (let k = 0; k < count; k++) keys[k] = k;
+  return keys;
 }
 
 /** Undefined if the helper's thread is gone. */
@@ -202,14 +211,20 @@ async function sumTasks(
   queue: TaskQueue,
   { reader, kernel, signal, check, first }: OwnShare & { readonly first: number | undefined },
 ): Promise<void> {
+  const sum = (task: number): Promise<void> => {
+    const request = { ranges: tasks[task]!, valueColumns: [column], isUnordered: true, signal };
+    return reader.scan(request, ({ key, values, rowCount }) => {
+      check();
+      kernel.add({ key, words: wordsOf(values[0]!) }, 0, rowCount);
+    });
+  };
   const work = async (begin: number | undefined): Promise<void> => {
-    for (let task = begin; task !== undefined; task = queue.take()) {
-      const ranges = tasks[task]!;
-      const request = { ranges, valueColumns: [column], isUnordered: true, signal };
-      await reader.scan(request, ({ key, values, rowCount }) => {
-        check();
-        kernel.add({ key, words: wordsOf(values[0]!) }, 0, rowCount);
-      });
+    try {
+      for (let task = begin; task !== undefined; task = queue.take()) await sum(task);
+    } catch (error) {
+      // What others would still find is worth nothing.
+      queue.stop();
+      throw error;
     }
   };
   const others = Array.from({ length: TASKS_AT_ONCE - 1 }, () => work(queue.take()));

@@ -7,7 +7,7 @@ import type { LogPosition, SegmentPosition, SegmentView } from '../log/segment-v
 import { decodeCarry, type ServiceCarry, withDeletions } from '../manifest/carry.js';
 import type { CutoffOf } from '../manifest/retention.js';
 import { coversSegment, Removals, tombstonesOf } from '../manifest/series-removal.js';
-import type { Manifest, ManifestBlock } from '../manifest/types.js';
+import type { Manifest, ManifestBlock, SeriesTombstone } from '../manifest/types.js';
 import type { Bucket } from '../objstore/bucket.js';
 import type { FramePool } from '../symbols/frame-pool.js';
 import type { MissingPart } from './api.js';
@@ -125,9 +125,11 @@ export class Snapshot {
 
   /** What deletions and age take from a segment. */
   removalsOf({ position }: SegmentView): Removals {
-    const { seriesTombstones } = this.#manifest;
-    const covering = seriesTombstones.filter((t) => coversSegment(t, position));
-    return new Removals(covering, this.#cutoffOf);
+    return new Removals(this.#deletionsOf(position), this.#cutoffOf);
+  }
+
+  #deletionsOf(position: SegmentPosition): readonly SeriesTombstone[] {
+    return this.#manifest.seriesTombstones.filter((t) => coversSegment(t, position));
   }
 
   /** The segments that no block covers, oldest first. */
@@ -172,6 +174,7 @@ export class Snapshot {
         range,
         frames,
         carryOf: (service) => this.#carry(service),
+        deletions: ({ position }) => new Removals(this.#deletionsOf(position)),
         removals: (view) => this.removalsOf(view),
       },
       { registry, context: this.#context },

@@ -11,9 +11,14 @@ import type { ScanHandlers } from './threads/scan-thread.js';
 /** Each holds some 60 MB; more of them wait for the same memory. */
 const THREADS_MAX = 4;
 const REST_AFTER_MS = 60_000;
+/** 2 ms of work. */
+const TASK_ROWS = 1 << 18;
+/** Where each task is a request or two to a distant store: some megabytes. */
+const DISTANT_TASK_ROWS = 1 << 21;
 const YOUNG_GENERATION_MB = 16;
 
 export class ScanThreads implements ScanHelpers {
+  readonly taskRows: number;
   readonly #settings: PartSettings;
   readonly #wanted: number;
   readonly #closing = new AbortController();
@@ -22,10 +27,12 @@ export class ScanThreads implements ScanHelpers {
   #running = 0;
   /** Scans so far. */
   #asked = 0;
+  #isWatched = false;
 
   /** One for each core but one. */
   constructor(settings: PartSettings, wanted = Math.min(THREADS_MAX, coreCount() - 1)) {
     this.#settings = settings;
+    this.taskRows = settings.bucket === undefined ? TASK_ROWS : DISTANT_TASK_ROWS;
     this.#wanted = wanted;
   }
 
@@ -66,10 +73,11 @@ export class ScanThreads implements ScanHelpers {
     for (const started of await Promise.allSettled(missing)) {
       if (started.status === 'fulfilled') this.#threads.push(started.value);
     }
-    void this.#restWhenIdle();
+    if (!this.#isWatched) void this.#restWhenIdle();
   }
 
   async #restWhenIdle(): Promise<void> {
+    this.#isWatched = true;
     try {
       for (let asked = -1; asked !== this.#asked || this.#running > 0; ) {
         asked = this.#asked;
@@ -78,6 +86,8 @@ export class ScanThreads implements ScanHelpers {
       await this.#end();
     } catch {
       // Closed.
+    } finally {
+      this.#isWatched = false;
     }
   }
 

@@ -80,15 +80,23 @@ async function engineOn(data: string, helpers?: ScanHelpers): Promise<QueryEngin
 }
 
 /** Threads that run, and how many scans they took a part of. */
-async function threads(count: number, data = dir): Promise<ScanHelpers & { taken: number }> {
+async function threads(
+  count: number,
+  data = dir,
+): Promise<ScanHelpers & { taken: number; woken: number }> {
   const made = new ScanThreads({ dir: data }, count);
   opened.push(made);
   made.wake();
   await vi.waitFor(() => expect(made.count).toBe(count), 30_000);
   const helpers = {
     count,
+    taskRows: made.taskRows,
     taken: 0,
-    wake: () => made.wake(),
+    woken: 0,
+    wake: () => {
+      helpers.woken++;
+      made.wake();
+    },
     sum: (...args: Parameters<ScanHelpers['sum']>) =>
       made.sum(...args).map(async (sums) => {
         const { words } = await sums;
@@ -128,6 +136,8 @@ describe('a scan that threads share', () => {
     const engine = await engineOn(dir, helpers);
     for (let round = 0; round < 3; round++) expect(await answers(engine)).toEqual(want);
     expect(helpers.taken).toBeGreaterThan(0);
+    // Each large scan may find one missing.
+    expect(helpers.woken).toBeGreaterThanOrEqual(queries.length);
   }, 120_000);
 
   it('counts what helpers read', async () => {
@@ -149,6 +159,7 @@ describe('a scan that threads share', () => {
     let lost = 0;
     const helpers: ScanHelpers = {
       count: 1,
+      taskRows: 1 << 18,
       wake: () => undefined,
       sum: ({ queue, tasks }) => {
         if (new TaskQueue(queue, tasks.length).takeFirst(0) !== undefined) lost++;

@@ -8,6 +8,9 @@ import {
   type Store,
   type StoreOptions,
 } from '../../../src/index.js';
+import { systemClock } from '../../../src/env/clock.js';
+import { nodeFileSystem } from '../../../src/env/node-files.js';
+import { systemRng } from '../../../src/env/rng.js';
 import { plainPprof } from '../../support/plain-pprof.js';
 
 const HOUR_MS = 3_600_000;
@@ -58,6 +61,45 @@ async function total(store: Store, selector = '{}'): Promise<bigint> {
   return (await store.query.mergeTop({ ...range, selector, profileType: TYPE })).total;
 }
 
+/** A heap profile of a counter and a gauge. */
+async function writeHeap(
+  store: Store,
+  given: {
+    readonly env?: string;
+    readonly ageMs: number;
+    readonly samples: readonly {
+      readonly functions?: readonly string[];
+      readonly labels?: Readonly<Record<string, string>>;
+      readonly values: readonly bigint[];
+    }[];
+  },
+): Promise<void> {
+  const { env = 'prod', ageMs, samples } = given;
+  await store.write({
+    labels: [
+      { name: 'service_name', value: 'shop' },
+      { name: 'env', value: env },
+      { name: '__name__', value: 'memory' },
+    ],
+    profile: plainPprof({
+      types: [
+        { type: 'alloc_space', unit: 'bytes', temporality: 'cumulative' },
+        { type: 'inuse_space', unit: 'bytes', temporality: 'gauge' },
+      ],
+      periodType: 'space',
+      periodUnit: 'bytes',
+      startMs: NOW_MS - ageMs,
+      samples: samples.map((sample) => ({ functions: ['main'], labels: {}, ...sample })),
+    } as never),
+    profileId: `heap-${env}-${ageMs}`,
+  });
+}
+
+async function heapTotal(store: Store, type: string, selector = '{}'): Promise<bigint> {
+  const profileType = `memory:${type}:bytes:space:bytes`;
+  return (await store.query.mergeTop({ ...range, selector, profileType })).total;
+}
+
 const values = async (store: Store, name: string): Promise<readonly string[]> =>
   (await store.query.labelValues({ ...range, selector: '', name })).items;
 
@@ -92,24 +134,8 @@ describe('a deletion', () => {
     const counts = [100n, 200n, 400n, 450n];
     const store = await open();
     const send = (at: number): Promise<unknown> =>
-      store.write({
-        labels: [
-          { name: 'service_name', value: 'shop' },
-          { name: '__name__', value: 'memory' },
-        ],
-        profile: plainPprof({
-          types: [{ type: 'alloc_space', unit: 'bytes', temporality: 'cumulative' }],
-          periodType: 'space',
-          periodUnit: 'bytes',
-          startMs: NOW_MS - HOUR_MS + at,
-          samples: [{ functions: ['main'], labels: {}, values: [counts[at]] }],
-        } as never),
-        profileId: `heap-${at}`,
-      });
-    const sum = async (): Promise<bigint> => {
-      const profileType = 'memory:alloc_space:bytes:space:bytes';
-      return (await store.query.mergeTop({ ...range, selector: '{}', profileType })).total;
-    };
+      writeHeap(store, { ageMs: HOUR_MS - at, samples: [{ values: [counts[at]!, 0n] }] });
+    const sum = (): Promise<bigint> => heapTotal(store, 'alloc_space');
     for (const at of [0, 1, 2]) await send(at);
     expect(await sum()).toBe(300n);
     await store.delete({ selector: '{service_name="shop"}' });
@@ -127,6 +153,84 @@ describe('a deletion', () => {
     await send(3);
     await store.compact({ full: true });
     expect(await sum()).toBe(350n);
+    await store.close();
+  });
+
+  it('counts for what is compared with it, and what is past its age does too', async () => {
+    const clock = { ...systemClock, nowMs: () => nowMs };
+    let nowMs = NOW_MS;
+    const environment = { files: nodeFileSystem, clock, rng: systemRng };
+    const retention = [parseRetentionRule('95h')];
+    const store = await open({ environment, retention });
+    const hours = [8, 9, 20, 30];
+    const send = (at: number): Promise<unknown> =>
+      writeHeap(store, {
+        ageMs: (100 - hours[at]!) * HOUR_MS,
+        samples: [{ values: [[100n, 200n, 400n, 1000n][at]!, 0n] }],
+      });
+    for (const at of hours.keys()) await send(at);
+    await store.delete({ selector: '{service_name="shop"}' });
+    await store.compact();
+    for (const at of [0, 1, 2]) await send(at);
+    expect(await heapTotal(store, 'alloc_space')).toBe(300n);
+    // Two of them are hidden now.
+    nowMs += 8 * HOUR_MS;
+    expect(await heapTotal(store, 'alloc_space')).toBe(200n);
+    await store.compact();
+    expect(await heapTotal(store, 'alloc_space')).toBe(200n);
+    await store.close();
+  });
+
+  it('of what was compared with a deletion leaves nothing to compare with', async () => {
+    for (const isInherited of [false, true]) {
+      const store = await open({ dir: join(dir, String(isInherited)) });
+      const send = (minute: number, value: bigint, env = 'prod'): Promise<unknown> =>
+        writeHeap(store, { env, ageMs: HOUR_MS - minute, samples: [{ values: [value, 0n] }] });
+      const own = '{env="prod"}';
+      await send(10, 100n);
+      await send(11, 1n, 'dev');
+      await send(20, 400n);
+      await store.delete({ selector: own, startMs: NOW_MS - HOUR_MS + 15 });
+      await store.compact({ full: true });
+      await store.delete({ selector: own });
+      if (isInherited) {
+        await send(12, 2n, 'dev');
+        await store.compact();
+      }
+      await send(15, 200n);
+      await send(30, 900n);
+      expect(await heapTotal(store, 'alloc_space', own)).toBe(700n);
+      await store.compact();
+      expect(await heapTotal(store, 'alloc_space', own)).toBe(700n);
+      await store.close();
+    }
+  });
+
+  it('of samples takes a profile of which only samples are left that count nothing', async () => {
+    const store = await open();
+    const gone = { thread: 't' };
+    const heap = (minute: number, values: readonly (readonly bigint[])[]): Promise<unknown> =>
+      writeHeap(store, {
+        ageMs: HOUR_MS - minute,
+        samples: values.map((own, i) => ({
+          functions: [`k${i}`],
+          labels: i === 0 ? gone : {},
+          values: own,
+        })),
+      });
+    await heap(1, [
+      [50n, 1n],
+      [35n, 10n],
+    ]);
+    await heap(2, [
+      [68n, 7n],
+      [35n, 0n],
+    ]);
+    await store.delete({ selector: '{thread="t"}' });
+    // An average: of one profile.
+    expect(await heapTotal(store, 'inuse_space')).toBe(10n);
+    await store.compact();
+    expect(await heapTotal(store, 'inuse_space')).toBe(10n);
     await store.close();
   });
 

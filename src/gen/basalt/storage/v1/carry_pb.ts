@@ -105,7 +105,7 @@ export type CarrySeries = Message<"basalt.storage.v1.CarrySeries"> & {
   isDeleted: boolean;
 
   /**
-   * Start of a deleted profile whose values are gone: what starts after it starts the series anew.
+   * Start of a deleted profile whose values are gone: the first that starts after it adds nothing.
    *
    * @generated from field: optional sfixed64 erased_ns = 7;
    */
