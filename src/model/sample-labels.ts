@@ -45,6 +45,13 @@ export function canonicalSampleLabels(labels: SampleLabels): SampleLabels {
   };
 }
 
+/** All values of a name, joined by commas; a number with its unit (`512bytes`). Empty for a label that is not there. */
+export function labelText({ strings, numbers }: SampleLabels, name: string): string {
+  const texts = strings.filter((l) => l.name === name).map((l) => l.value);
+  const values = numbers.filter((l) => l.name === name).map((l) => `${l.value}${l.unit}`);
+  return [...texts, ...values].join();
+}
+
 /**
  * An exact text key of a canonical label set: equal if and only if the label sets are equal. The empty set's key is
  * the empty string. Two label sets sort in blocks by this key.

@@ -1,6 +1,7 @@
 /** Label sets of samples, grouped by the values of some label names. */
 import { StoreError } from '../base/errors.js';
 import { LIMITS } from '../base/limits.js';
+import { labelText } from '../model/sample-labels.js';
 import type { LabelSetTable } from '../symbols/source.js';
 import type { RowRun } from './block-handle.js';
 import { EXACT_ROWS_MAX, WORD } from './kernels.js';
@@ -17,7 +18,7 @@ export interface LabelSetGroups {
 /** Sets between two looks at the clock. */
 export const CHECKED_SETS = 256;
 
-/** A label with several values groups by all of them, joined by commas in their canonical order. */
+/** A label with several values groups by all of them (`labelText`). */
 export function labelSetGroups(
   labelSets: LabelSetTable,
   names: readonly string[],
@@ -30,13 +31,8 @@ export function labelSetGroups(
   for (let index = 0; index < labelSets.count; index++) {
     if (mask !== undefined && mask[index] === 0) continue;
     if (index % CHECKED_SETS === 0) query.check();
-    const { strings } = labelSets.labels(index);
-    const values = names.map((name) =>
-      strings
-        .filter((label) => label.name === name)
-        .map((label) => label.value)
-        .join(),
-    );
+    const labels = labelSets.labels(index);
+    const values = names.map((name) => labelText(labels, name));
     const key = names.length === 0 ? '' : JSON.stringify(values);
     const number = numbers.get(key) ?? numbers.size;
     numbers.set(key, number);

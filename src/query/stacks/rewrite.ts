@@ -8,6 +8,7 @@
  */
 import { canShareLocation } from '../../formats/pprof/encode-symbols.js';
 import { EMPTY_FRAME, type Frame, frameName } from '../../model/frame.js';
+import { labelText } from '../../model/sample-labels.js';
 import type { FrameTest } from '../../model/frame-test.js';
 import { FramePool } from '../../symbols/frame-pool.js';
 import { PairTable } from '../../symbols/int-table.js';
@@ -302,11 +303,9 @@ function rootLabelStep(names: readonly string[], frames: Frames): PathStep {
     let roots = known.get(path.labelSet);
     if (roots === undefined) {
       checkGroups(names, known.size + 1);
-      const { strings, numbers } = frames.labels(path.labelSet);
+      const labels = frames.labels(path.labelSet);
       roots = names.map((name) => {
-        const texts = strings.filter((l) => l.name === name).map((l) => l.value);
-        const values = numbers.filter((l) => l.name === name).map((l) => `${l.value}${l.unit}`);
-        const text = [...texts, ...values].join();
+        const text = labelText(labels, name);
         return frames.pool.add(named(text === '' ? NO_LABEL : text, name));
       });
       known.set(path.labelSet, roots);

@@ -217,6 +217,34 @@ describe('odd names and sums', () => {
     expect((await own.heatmap({ ...heatmap, kind: 'profile' })).series).toHaveLength(2);
   });
 
+  it('a label that is a number makes groups, in series of time as in the graph', async () => {
+    const bytes = (...values: readonly bigint[]): string =>
+      sampleLabelsKey({
+        strings: [],
+        numbers: values.map((value) => ({ name: 'bytes', value, unit: 'bytes' })),
+      });
+    const own = storeOf('nanoseconds', [
+      [['main'], bytes(512n), 5n],
+      [['main'], bytes(512n, 1024n), 7n],
+      [['main'], '', 11n],
+    ]);
+    const groupBy = ['bytes'];
+    const { series } = await own.timeSeries({ ...QUERY, stepMs: 10, groupBy });
+    const groups = [
+      ['', 11n],
+      ['512bytes', 5n],
+      ['512bytes,1024bytes', 7n],
+    ];
+    expect(series.map((one) => [one.labels['bytes'] ?? '', one.value[0]])).toEqual(groups);
+    const tree = await own.mergeTree({ ...QUERY, rootLabel: groupBy });
+    const roots = [...tree.parent.keys()].filter((n) => tree.parent[n] === 0);
+    expect(roots.map((n) => [tree.names[tree.name[n]!], tree.value[n]])).toEqual([
+      ['512bytes', 5n],
+      ['512bytes,1024bytes', 7n],
+      ['[none]', 11n],
+    ]);
+  });
+
   it('a function called total is not the root, and is once in a dictionary', async () => {
     const own = storeOf('nanoseconds', [[['main', 'total'], '', 5n]]);
     const { body } = await own.mergeRendered({ ...QUERY, format: 'arrow' });
