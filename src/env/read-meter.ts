@@ -30,7 +30,7 @@ export async function meterReads<T>(
 }
 
 export function noteRead(name: string, bytes: number): void {
-  noteReads([[name, { requests: 1, bytes }]]);
+  if (running > 0) noteReads([[name, { requests: 1, bytes }]]);
 }
 
 /** For reads of another thread. */

@@ -210,9 +210,9 @@ function encodeSeries(
     series: byKey.flatMap(([seriesKey, { live, deleted }]) => {
       const out: CarrySeries[] = [];
       if (live !== undefined) {
-        const erasedNs = deleted !== undefined && deleted.rows === undefined && deleted.startNs;
         const entry = encodeRows(seriesKey, live, { rank, writer });
-        out.push(erasedNs === false ? entry : { ...entry, erasedNs });
+        const isErased = deleted !== undefined && deleted.rows === undefined;
+        out.push(isErased ? { ...entry, erasedNs: deleted.startNs } : entry);
       }
       if (deleted?.rows !== undefined) {
         out.push({ ...encodeRows(seriesKey, deleted.rows, { rank, writer }), isDeleted: true });

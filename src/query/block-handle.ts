@@ -5,6 +5,7 @@
 import { corrupt } from '../base/errors.js';
 import { liesByKey } from '../block/row-scan.js';
 import type {
+  BlockMeta,
   BlockProfiles,
   BlockReader,
   BlockSeries,
@@ -56,6 +57,15 @@ interface DecodedGroup {
 /** A row group that is read: as it lies, where its rows may come in any order and are not in order as they lie. */
 interface WantedGroup extends RowGroupMeta {
   readonly isUnordered: boolean;
+}
+
+/** What an opened block weighs on a cache: its meta. */
+export function openedBytes({ tables, services }: BlockMeta): number {
+  let sizeBytes = 500 + services.length * 300;
+  for (const { footer, rowGroups } of tables) {
+    sizeBytes += footer.length + rowGroups.reduce((sum, g) => sum + 60 + g.columns.length * 100, 0);
+  }
+  return sizeBytes;
 }
 
 export class BlockHandle {
@@ -201,27 +211,16 @@ export class BlockHandle {
   ): Promise<void> {
     const groups = this.#groupsOf(ranges, { isUnordered: true });
     const helpers = this.#isTooLarge(groups) ? this.#helpers : undefined;
+    let isSummed = false;
     if (helpers !== undefined && helpers.count > 0) {
       const { tenantId, blockId } = this.reader.meta;
-      const { kernel, keyCount, check } = into;
-      const scan = {
-        tenantId,
-        blockId,
-        column,
-        keyCount,
-        tasks: tasksOf(groups, ranges, helpers.taskRows),
-      };
-      const isSummed = await sumTogether(scan, helpers, {
-        reader: this.reader,
-        kernel,
-        signal,
-        check,
-      });
-      helpers.wake();
-      if (isSummed) return;
-      kernel.reset(keyCount);
+      const tasks = tasksOf(groups, ranges, helpers.taskRows);
+      const scan = { tenantId, blockId, column, keyCount: into.keyCount, tasks };
+      isSummed = await sumTogether(scan, helpers, { ...into, reader: this.reader, signal });
     }
-    await this.scan(ranges, column, { signal, isUnordered: true, visit: addTo(into) });
+    if (!isSummed) {
+      await this.scan(ranges, column, { signal, isUnordered: true, visit: addTo(into) });
+    }
     helpers?.wake();
   }
 

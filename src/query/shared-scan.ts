@@ -129,7 +129,7 @@ export interface OwnShare {
   readonly check: () => void;
 }
 
-/** Adds the rows of `scan` to the kernel; false if a helper was lost with what it had, and the kernel is worth nothing. */
+/** Adds the rows of `scan` to the kernel; false if a helper was lost with what it had: then the kernel is as if new. */
 export async function sumTogether(
   scan: Omit<SharedScan, 'queue'>,
   helpers: ScanHelpers,
@@ -148,7 +148,10 @@ export async function sumTogether(
   for (const [helper, answer] of answers.entries()) {
     if (!queue.isAtWork(helper)) continue;
     const sums = await answerOf(answer);
-    if (sums === undefined) return false;
+    if (sums === undefined) {
+      own.kernel.reset(scan.keyCount);
+      return false;
+    }
     noteReads(sums.reads);
     const { words, strayKey } = sums;
     if (words !== undefined) {

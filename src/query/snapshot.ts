@@ -11,7 +11,7 @@ import type { Manifest, ManifestBlock, SeriesTombstone } from '../manifest/types
 import type { Bucket } from '../objstore/bucket.js';
 import type { FramePool } from '../symbols/frame-pool.js';
 import type { MissingPart } from './api.js';
-import { BlockHandle } from './block-handle.js';
+import { BlockHandle, openedBytes } from './block-handle.js';
 import type { WeightedCache } from './cache.js';
 import type { QueryContext } from './context.js';
 import { planLevelZero } from './level-zero.js';
@@ -221,12 +221,7 @@ export class Snapshot {
     const prefix = blockCachePrefix(this.tenantId, blockId);
     return this.#cache.get(`${prefix}/open`, async () => {
       const reader = await this.#parts.blocks.open(this.tenantId, blockId);
-      const { tables, services } = reader.meta;
-      let sizeBytes = 500 + services.length * 300;
-      for (const { footer, rowGroups } of tables) {
-        sizeBytes +=
-          footer.length + rowGroups.reduce((sum, g) => sum + 60 + g.columns.length * 100, 0);
-      }
+      const sizeBytes = openedBytes(reader.meta);
       return {
         value: new BlockHandle(reader, this.#cache, prefix, this.#parts.helpers),
         sizeBytes,

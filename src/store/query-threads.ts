@@ -2,10 +2,10 @@
  * The threads that answer queries. One is enough while one tenant asks; another is started when a second one does, and takes
  * its queries while the first is busy with those of others, so that a scan of one keeps no other waiting (I7).
  */
-import { systemClock } from '../env/clock.js';
 import type { Thread, ThreadStart } from '../env/threads.js';
 import type { LogPosition } from '../log/segment-view.js';
 import type { QueryApi, RangeQuery } from '../query/api.js';
+import { IdleRest } from './idle-rest.js';
 import { ThreadSlot } from './thread-slot.js';
 import type { QueryHandlers } from './threads/query-thread.js';
 
@@ -18,10 +18,8 @@ interface QueryThread {
   readonly slot: ThreadSlot<QueryHandlers>;
   /** Queries that the thread has not answered, by tenant: one that nobody waits for any more may still keep it busy. */
   readonly running: Map<string, number>;
-  /** Queries so far. */
-  asked: number;
-  /** Somebody waits until it has nothing to do. */
-  isWatched: boolean;
+  /** Absent for the first, which stays. */
+  readonly idle: IdleRest | undefined;
 }
 
 export class QueryThreads {
@@ -32,12 +30,17 @@ export class QueryThreads {
   #lastTenantId: string | undefined;
 
   constructor(start: ThreadStart, position: () => LogPosition) {
-    this.#threads = Array.from({ length: THREADS_MAX }, () => ({
-      slot: new ThreadSlot<QueryHandlers>(start),
-      running: new Map<string, number>(),
-      asked: 0,
-      isWatched: false,
-    }));
+    this.#threads = Array.from({ length: THREADS_MAX }, (_, number) => {
+      const slot = new ThreadSlot<QueryHandlers>(start);
+      const running = new Map<string, number>();
+      const idle = new IdleRest({
+        isBusy: () => running.size > 0,
+        rest: () => slot.rest(),
+        afterMs: REST_AFTER_MS,
+        signal: this.#closing.signal,
+      });
+      return { slot, running, idle: number === 0 ? undefined : idle };
+    });
     this.#position = position;
     this.api = this.#api();
   }
@@ -107,14 +110,13 @@ export class QueryThreads {
     tenantId: string,
     work: (thread: Thread<QueryHandlers>, done: () => void) => Promise<T>,
   ): Promise<T> {
-    const { slot, running } = thread;
+    const { slot, running, idle } = thread;
     running.set(tenantId, (running.get(tenantId) ?? 0) + 1);
-    thread.asked++;
     const done = (): void => {
       const left = (running.get(tenantId) ?? 1) - 1;
       if (left > 0) running.set(tenantId, left);
       else running.delete(tenantId);
-      if (thread !== this.#threads[0] && !thread.isWatched) void this.#restWhenIdle(thread);
+      idle?.used();
     };
     let started: Thread<QueryHandlers>;
     try {
@@ -124,22 +126,6 @@ export class QueryThreads {
       throw error;
     }
     return work(started, done);
-  }
-
-  /** One watch a thread, however many queries end. */
-  async #restWhenIdle(thread: QueryThread): Promise<void> {
-    thread.isWatched = true;
-    try {
-      for (let asked = -1; asked !== thread.asked || thread.running.size > 0; ) {
-        asked = thread.asked;
-        await systemClock.sleep(REST_AFTER_MS, this.#closing.signal);
-      }
-      await thread.slot.rest();
-    } catch {
-      // Closed.
-    } finally {
-      thread.isWatched = false;
-    }
   }
 }
 

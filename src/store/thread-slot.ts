@@ -2,10 +2,14 @@ import { StoreError } from '../base/errors.js';
 import type { Handlers } from '../env/thread-handler.js';
 import { startThread, type Thread, type ThreadStart } from '../env/threads.js';
 
+/** V8's default young generation grows to three times 16 MB in each thread; profiles are decoded outside of it. */
+export const THREAD_LIMITS = { maxYoungGenerationSizeMb: 16 };
+
 /** A thread that is started when it is first needed, and again when it has died. */
 export class ThreadSlot<H extends Handlers> {
   readonly #start: ThreadStart;
   #thread: Promise<Thread<H>> | undefined;
+  #open: Thread<H> | undefined;
   #isClosed = false;
 
   constructor(start: ThreadStart) {
@@ -23,10 +27,20 @@ export class ThreadSlot<H extends Handlers> {
     }
     const starting = startThread<H>(this.#start);
     this.#thread = starting;
-    starting.catch(() => {
-      if (this.#thread === starting) this.#thread = undefined;
-    });
+    starting.then(
+      (thread) => {
+        if (this.#thread === starting) this.#open = thread;
+      },
+      () => {
+        if (this.#thread === starting) this.#thread = undefined;
+      },
+    );
     return await starting;
+  }
+
+  /** The thread, if it is there already. */
+  get open(): Thread<H> | undefined {
+    return this.#open?.status === 'open' ? this.#open : undefined;
   }
 
   get isStarted(): boolean {
@@ -37,6 +51,7 @@ export class ThreadSlot<H extends Handlers> {
   async rest(): Promise<void> {
     const thread = this.#thread;
     this.#thread = undefined;
+    this.#open = undefined;
     await (await thread?.catch(() => undefined))?.close();
   }
 

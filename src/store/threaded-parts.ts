@@ -9,12 +9,9 @@ import type { LogPosition } from '../log/segment-view.js';
 import type { CompactRun, StoreParts } from './parts.js';
 import type { PartSettings } from './options.js';
 import { QueryThreads } from './query-threads.js';
-import { ThreadSlot } from './thread-slot.js';
+import { THREAD_LIMITS, ThreadSlot } from './thread-slot.js';
 import type { CompactionHandlers } from './threads/compaction-thread.js';
 import type { IngestHandlers, IngestThreadData } from './threads/ingest-thread.js';
-
-/** V8's default young generation grows to three times 16 MB in each thread; profiles are decoded outside of it. */
-const YOUNG_GENERATION_MB = 16;
 
 /** The newest log position that the ingest thread told, for queries and compactions. */
 class PositionBox {
@@ -94,7 +91,7 @@ function threadedCompaction(
     entry: new URL('./threads/compaction-thread.js', import.meta.url),
     name: 'basalt-compaction',
     data: settings,
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    resourceLimits: THREAD_LIMITS,
     onEvent: (name, value) => {
       if (name === 'progress') onProgress?.(value as CompactionProgress);
       if (name !== 'consumed') return;
@@ -127,7 +124,7 @@ export async function openThreadedParts(
     entry: new URL('./threads/ingest-thread.js', import.meta.url),
     name: 'basalt-ingest',
     data: { settings, requests: ring.shared } satisfies IngestThreadData,
-    resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+    resourceLimits: THREAD_LIMITS,
     onEvent: (name, value) => {
       if (name === 'position') box.take(value as LogPosition);
     },
@@ -141,7 +138,7 @@ export async function openThreadedParts(
       entry: new URL('./threads/query-thread.js', import.meta.url),
       name: 'basalt-query',
       data: settings,
-      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_GENERATION_MB },
+      resourceLimits: THREAD_LIMITS,
     },
     () => box.newest,
   );

@@ -5,6 +5,8 @@ import { type CallContext, serveThread, withTransfer } from '../../env/thread-ha
 import { yieldToOtherThreads } from '../../env/thread-priority.js';
 import { ownThread } from '../../env/threads.js';
 import { meteredReads } from '../../objstore/metered-reads.js';
+import { openedBytes } from '../../query/block-handle.js';
+import { WeightedCache } from '../../query/cache.js';
 import { helperSums, type SharedScan } from '../../query/shared-scan.js';
 import type { PartSettings } from '../options.js';
 import { openPlace } from './settings.js';
@@ -13,23 +15,18 @@ const { port, data } = ownThread();
 /** Half of the share of a thread of normal priority: writes and other queries go first. */
 const NICENESS = 3;
 yieldToOtherThreads(NICENESS);
-/** Blocks that are open: their metas are read once. */
-const OPEN_MAX = 32;
+/** Of blocks that are open: their metas are read once. */
+const OPEN_BYTES_MAX = 8 << 20;
 
 async function handlers() {
   const place = await openPlace(data as PartSettings);
   const bucket = meteredReads(place.bucket);
-  const readers = new Map<string, Promise<BlockReader>>();
-  const open = (tenantId: string, blockId: string): Promise<BlockReader> => {
-    const name = `${tenantId}/${blockId}`;
-    const reader = readers.get(name) ?? openBlock(bucket, tenantId, blockId);
-    readers.delete(name);
-    readers.set(name, reader);
-    reader.catch(() => readers.delete(name));
-    const [oldest] = readers.keys();
-    if (readers.size > OPEN_MAX && oldest !== undefined) readers.delete(oldest);
-    return reader;
-  };
+  const readers = new WeightedCache(OPEN_BYTES_MAX);
+  const open = (tenantId: string, blockId: string): Promise<BlockReader> =>
+    readers.get(`${tenantId}/${blockId}`, async () => {
+      const value = await openBlock(bucket, tenantId, blockId);
+      return { value, sizeBytes: openedBytes(value.meta) };
+    });
   return {
     sum: async (call: { readonly scan: SharedScan; readonly helper: number }, c: CallContext) => {
       const { scan, helper } = call;
