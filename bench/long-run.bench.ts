@@ -4,12 +4,13 @@
  * memory, and what a merge of one service costs over an hour, a day, a week and a month. The profiles come from another
  * process, so that their making counts nowhere.
  *
- * A service's program has 7,000 stacks: what it runs in the fourth week is what it ran in the first. With `--growing` new
- * ones keep coming all month, as fast as the recordings brought them in their first minutes.
+ * Twice: once a service's program has 7,000 stacks, so that what it runs in the fourth week is what it ran in the first;
+ * and once ("growing") new ones keep coming all month, as fast as the recordings brought them in their first minutes. Each
+ * in a process of its own.
  *
- *     npx tsx bench/long-run.bench.ts [--quick] [--growing]
+ *     npx tsx bench/long-run.bench.ts [--quick] [--program | --growing]
  */
-import { type ChildProcess, fork } from 'node:child_process';
+import { type ChildProcess, fork, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -37,6 +38,7 @@ const TICKS = (DAYS * DAY_MS) / TICK_MS;
 /** As many as a service shows in a day while new ones keep coming. */
 const PROGRAM_STACKS = 7_000;
 const isGrowing = process.argv.includes('--growing');
+const NAME = isGrowing ? 'long run, growing' : 'long run';
 const TENANT = 'anonymous';
 const TYPE = 'process_cpu:cpu:nanoseconds:cpu:nanoseconds';
 const RUNS = isQuick ? 3 : 9;
@@ -156,24 +158,24 @@ function report(
   for (const [level, { bytes, rows: own }] of [...sizes.levels].sort(([a], [b]) => a - b)) {
     // Values a row are the same at every level: what a level's rows stand for follows from its share.
     printFigure({
-      figure: `long run: bytes a value at level ${level}`,
+      figure: `${NAME}: bytes a value at level ${level}`,
       value: bytes / ((values * own) / rows),
       unit: 'bytes',
     });
   }
   printFigure({
-    figure: 'long run: bytes a value kept',
+    figure: `${NAME}: bytes a value kept`,
     value: bytes.bytes / values,
     unit: 'bytes',
     detail: { profiles, values, blocks: bytes.blocks },
   });
   printFigure({
-    figure: 'long run: bytes written for each byte kept',
+    figure: `${NAME}: bytes written for each byte kept`,
     value: bytes.written / bytes.bytes,
     unit: 'times',
   });
   printFigure({
-    figure: 'long run: peak resident memory, writing and compacting',
+    figure: `${NAME}: peak resident memory, writing and compacting`,
     value: memoryMb(process.pid).peak,
     unit: 'MB',
     compare: [{ to: 'budget of a compaction alone', value: COMPACTION_MB_MAX }],
@@ -221,7 +223,7 @@ async function measureMerges(dir: string): Promise<void> {
     warmMs.set(name, warm);
     const day = warmMs.get('1 d');
     printFigure({
-      figure: `long run: merge of one service over ${name}, warm`,
+      figure: `${NAME}: merge of one service over ${name}, warm`,
       value: warm,
       unit: 'ms',
       ...(name === '30 d' && day !== undefined
@@ -232,9 +234,22 @@ async function measureMerges(dir: string): Promise<void> {
   }
 }
 
+/** Both kinds of a month, one after the other. */
+function runBoth(): void {
+  for (const kind of ['--program', '--growing']) {
+    const args = [...process.execArgv, ...process.argv.slice(1), kind];
+    const { status } = spawnSync(process.execPath, args, { stdio: 'inherit' });
+    if (status !== 0) throw new Error(`the month ${kind} could not be measured`);
+  }
+}
+
 async function main(): Promise<void> {
   if (process.argv.includes('--generate')) {
     generate();
+    return;
+  }
+  if (!isGrowing && !process.argv.includes('--program')) {
+    runBoth();
     return;
   }
   const dir = mkdtempSync(join(tmpdir(), 'basalt-long-'));
