@@ -1,4 +1,4 @@
-// Fails when src/gen is not what buf makes of proto/: generates into a copy and compares.
+// Fails when src/gen is not what buf makes of proto/ and scripts/kernels.mjs of kernels/: generates into a copy and compares.
 import { spawnSync } from 'node:child_process';
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -18,6 +18,9 @@ try {
     if (ran.status !== 0)
       fail(`buf ${args.join(' ')} ended with ${ran.status ?? ran.error}; want 0`);
   }
+  const kernels = [join(root, 'scripts', 'kernels.mjs'), join(copy, 'src', 'gen')];
+  const compiled = spawnSync(process.execPath, kernels, { stdio: 'inherit' });
+  if (compiled.status !== 0) fail(`kernels.mjs ended with ${compiled.status}; want 0`);
   const want = filesOf(join(copy, 'src', 'gen'));
   const got = filesOf(join(root, 'src', 'gen'));
   const names = new Set([...want.keys(), ...got.keys()]);

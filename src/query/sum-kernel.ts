@@ -4,14 +4,10 @@
  * is written down here, an instruction a line, rather than made by a compiler.
  */
 
-/** The part of the global that is used; Node's types leave it out. */
-declare const WebAssembly: {
-  readonly Module: new (bytes: Uint8Array) => object;
-  readonly Instance: new (module: object) => { readonly exports: object };
-};
+import { WASM_PAGE_BYTES, type WasmMemory, WasmModule } from '../base/web-assembly.js';
 
 interface Exports {
-  readonly memory: { readonly buffer: ArrayBuffer; grow(pages: number): number };
+  readonly memory: WasmMemory;
   /**
    * For each key in [keys, keysEnd), 4 bytes each: adds the value at `values`, 8 bytes each, to the sum of that key at `sums`, 8
    * bytes each. Stops at a key that is not below `keyCount` (as an unsigned number). Returns where it stopped, else
@@ -20,7 +16,6 @@ interface Exports {
   add(keys: number, values: number, keysEnd: number, sums: number, keyCount: number): number;
 }
 
-const PAGE_BYTES = 65_536;
 /** Rows that wait in the module's memory: keys and values together are what a core's second cache holds. */
 const STAGED_ROWS = 8_192;
 const KEYS_AT = 0;
@@ -68,16 +63,16 @@ const ADD = [
 const sized = (bytes: readonly number[]): number[] => [bytes.length, ...bytes];
 const named = (name: string): number[] => sized([...Buffer.from(name)]);
 
-const MODULE = Uint8Array.from([
+const MODULE_BYTES = Uint8Array.from([
   ...[0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0],
   ...[1, ...sized([1, 0x60, 5, I32, I32, I32, I32, I32, 1, I32])], // the type of `add`
   ...[3, ...sized([1, 0])],
-  ...[5, ...sized([1, 0, Math.ceil(SUMS_AT / PAGE_BYTES)])], // the memory, in pages
+  ...[5, ...sized([1, 0, Math.ceil(SUMS_AT / WASM_PAGE_BYTES)])], // the memory, in pages
   ...[7, ...sized([2, ...named('memory'), 2, 0, ...named('add'), 0, 0])],
   ...[10, ...sized([1, ...sized(ADD)])],
 ]);
 
-let compiled: object | undefined;
+const MODULE = new WasmModule<Exports>(() => MODULE_BYTES);
 
 /** Instances that nobody uses: memory of WebAssembly is dear to make and never shrinks. */
 const idle: SumKernel[] = [];
@@ -97,8 +92,7 @@ export class SumKernel {
   #strayKey = -1;
 
   constructor() {
-    compiled ??= new WebAssembly.Module(MODULE);
-    this.#exports = new WebAssembly.Instance(compiled).exports as Exports;
+    this.#exports = MODULE.instantiate();
   }
 
   get sizeBytes(): number {
@@ -109,7 +103,7 @@ export class SumKernel {
   reset(keyCount: number): void {
     const { memory } = this.#exports;
     const missing = SUMS_AT + keyCount * 8 - memory.buffer.byteLength;
-    if (missing > 0) memory.grow(Math.ceil(missing / PAGE_BYTES));
+    if (missing > 0) memory.grow(Math.ceil(missing / WASM_PAGE_BYTES));
     this.#keys = new Int32Array(memory.buffer, KEYS_AT, STAGED_ROWS);
     this.#words = new Int32Array(memory.buffer, VALUES_AT, STAGED_ROWS * 2);
     new Int32Array(memory.buffer, SUMS_AT, keyCount * 2).fill(0);

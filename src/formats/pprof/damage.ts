@@ -10,22 +10,7 @@ interface DamageKind {
   readonly want: string;
 }
 
-/** Positions in the counters, and in KINDS. */
-export const DAMAGE = {
-  sampleValues: 0,
-  stackDepth: 1,
-  sampleLabels: 2,
-  locationMissing: 3,
-  functionMissing: 4,
-  mappingMissing: 5,
-  idZero: 6,
-  idDuplicate: 7,
-  stringIndex: 8,
-  stringLength: 9,
-  stringZero: 10,
-  comments: 11,
-} as const;
-
+/** In the order of the DAMAGE_... of kernel-layout.ts. */
 const KINDS: readonly DamageKind[] = [
   {
     reason: 'PS_PPROF_SAMPLE_VALUES',
@@ -101,9 +86,7 @@ const KINDS: readonly DamageKind[] = [
   },
 ];
 
-export const DAMAGE_KINDS = KINDS.length;
-
-/** `counts` has DAMAGE_KINDS elements. */
+/** `counts` is in the order of KINDS. */
 export function rejectionsOf(counts: Int32Array): readonly PprofRejection[] {
   return KINDS.flatMap(({ reason, verb, got, want }, index) => {
     const count = counts[index] ?? 0;

@@ -256,6 +256,30 @@ describe('fields', () => {
   });
 });
 
+describe('packed ids', () => {
+  it('of every length, in lists of every length, at every place', () => {
+    const ids = [1n, 2n, 127n, 128n, 300n, 16_383n, 16_384n, 2n ** 31n, 2n ** 33n, 2n ** 63n];
+    let seed = 1;
+    const random = (below: number): number => {
+      seed = (Math.imul(seed, 1_103_515_245) + 12_345) >>> 0;
+      return Math.floor((seed / 2 ** 32) * below);
+    };
+    // Mostly short ones, as in real profiles, so that runs of them of all lengths come.
+    const samples = Array.from({ length: 600 }, (_, i) => {
+      const stack = Array.from({ length: i % 41 }, () => ids[random(i % 3 === 0 ? 10 : 5)]!);
+      return len(2, len(1, ...stack.map(varint)), len(2, varint(i)));
+    });
+    const body = encodeFields([
+      len(1, num(1, 1), num(2, 2)),
+      len(5, num(1, 1), num(2, 3)),
+      ...ids.map((id) => len(4, num(1, id), num(3, id))),
+      ...samples,
+      ...strings(),
+    ]);
+    expect(plainOfOurs(new PprofDecoder().decode(body))).toEqual(plainOfTheirs(body));
+  });
+});
+
 describe('what is too much of one sample is cut, and its values stay', () => {
   const MAX = LIMITS.stackDepthMax;
   /** Leaf first: `cut` entries of location 2, then `kept` of location 1. */
