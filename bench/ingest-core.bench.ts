@@ -141,8 +141,7 @@ function stages(series: NonNullable<ReturnType<typeof recordedSeries>>): void {
       lap('inflate');
       const pprof = decoder.decodePlain(plain);
       lap('decode');
-      const strings = builder.interner.strings;
-      const prepared = prepareProfile({ request, pprof, strings, nowMs: Date.now() });
+      const prepared = prepareProfile({ request, pprof, nowMs: Date.now() });
       lap('labels and id');
       const keyOf = builder.interner.internSamples(pprof);
       lap('intern');

@@ -76,6 +76,8 @@ export function moveWide(column: usize, from: i32, to: i32): void {
 }
 
 const ROOM_FIRST: i64 = 64;
+/** Elements more than needed, so that not every slightly larger profile moves them. */
+const SPARE_MAX: i64 = 1 << 20;
 
 /** Where the next column of a group begins, and how many elements each has. */
 let next: usize = 0;
@@ -88,7 +90,7 @@ let length: usize = 0;
 function reserve(block: usize, capacitySlot: i32, needed: i64, max: i32, elementBytes: usize): bool {
   const old = slot(capacitySlot);
   if (needed <= old || old === slot(max)) return false;
-  const capacity = min(needed + (needed >> 1), <i64>slot(max));
+  const capacity = min(needed + min(needed >> 1, SPARE_MAX), <i64>slot(max));
   length = (<usize>capacity + SLACK) & ~(<usize>15);
   next = exchange(block, length * elementBytes);
   setSlot(capacitySlot, <i32>capacity);

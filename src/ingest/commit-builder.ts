@@ -69,7 +69,8 @@ export class CommitBuilder {
 
   /** True when the tables are to be dropped at the next start of a segment. */
   isFull(internBytesMax: number): boolean {
-    return this.interner.sizeBytes > internBytesMax || !this.#symbols.hasNumbersLeft;
+    const { sizeBytes, tables } = this.interner;
+    return sizeBytes > internBytesMax || tables.isBroken || !this.#symbols.hasNumbersLeft;
   }
 
   /** The commits from now on are another segment's: nothing is known in it. */

@@ -350,7 +350,6 @@ export class Ingest implements IngestApi {
     const prepared = prepareProfile({
       request: item.request,
       pprof,
-      strings: this.#commits.builder.interner.strings,
       nowMs,
       cutoffOf: this.#retention?.cutoffOf(item.tenantId, nowMs),
     });

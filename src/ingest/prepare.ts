@@ -16,7 +16,6 @@ import {
 import { checkTypePart, deriveProfileName, type TypeUnit } from '../model/profile-type.js';
 import { type Series, seriesKey, type Temporality, VALUE_COLUMNS_MAX } from '../model/series.js';
 import { temporalityOf } from '../model/temporality.js';
-import type { StringTable } from '../symbols/intern-strings.js';
 import { checkTotals } from './check-totals.js';
 import type { WriteRequest } from './api.js';
 
@@ -74,17 +73,17 @@ function identityOf(request: WriteRequest): Identity {
   return { labels: named, service: UNKNOWN_SERVICE, profileName, isDelta };
 }
 
-/** Texts of the current profile. Through the process-wide table, so that a text is made once and not for each profile. */
-function textOf(strings: StringTable, pprof: DecodedPprof, index: number): string {
+/** Text of a profile's string. */
+function textOf(pprof: DecodedPprof, index: number): string {
   if (index === 0) return '';
-  const { bytes, view, stringStart, stringEnd } = pprof;
-  return strings.text(strings.intern(bytes, view, stringStart[index]!, stringEnd[index]!));
+  const start = pprof.stringStart[index]!;
+  const { buffer, byteOffset } = pprof.bytes;
+  return Buffer.from(buffer, byteOffset + start, pprof.stringEnd[index]! - start).toString('utf8');
 }
 
 export interface PrepareInput {
   readonly request: WriteRequest;
   readonly pprof: DecodedPprof;
-  readonly strings: StringTable;
   readonly nowMs: number;
   /** What is past its age already. */
   readonly cutoffOf?: CutoffOf | undefined;
@@ -126,15 +125,15 @@ function startOf(sentNs: bigint, nowMs: number): { startNs: bigint; flags: numbe
 }
 
 function groupsOf(input: PrepareInput, identity: Identity, startNs: bigint): ProfileGroup[] {
-  const { request, pprof, strings } = input;
+  const { request, pprof } = input;
   const period = {
-    type: textOf(strings, pprof, pprof.periodType),
-    unit: textOf(strings, pprof, pprof.periodUnit),
+    type: textOf(pprof, pprof.periodType),
+    unit: textOf(pprof, pprof.periodUnit),
   };
   const types: TypeUnit[] = [];
   for (let t = 0; t < pprof.sampleTypeCount; t++) {
-    const type = textOf(strings, pprof, pprof.sampleTypeType[t]!);
-    const unit = textOf(strings, pprof, pprof.sampleTypeUnit[t]!);
+    const type = textOf(pprof, pprof.sampleTypeType[t]!);
+    const unit = textOf(pprof, pprof.sampleTypeUnit[t]!);
     types.push({ type, unit });
   }
   const profileName =
@@ -230,16 +229,16 @@ function profileIdOf(
 }
 
 function metadataOf(input: PrepareInput): string {
-  const { pprof, strings } = input;
+  const { pprof } = input;
   const { commentCount, dropFrames, keepFrames, defaultSampleType, docUrl } = pprof;
   if (commentCount === 0 && (dropFrames | keepFrames | defaultSampleType | docUrl) === 0) return '';
   const comments: string[] = [];
-  for (let c = 0; c < commentCount; c++) comments.push(textOf(strings, pprof, pprof.comment[c]!));
+  for (let c = 0; c < commentCount; c++) comments.push(textOf(pprof, pprof.comment[c]!));
   return metadataText({
     comments,
-    dropFrames: textOf(strings, pprof, dropFrames),
-    keepFrames: textOf(strings, pprof, keepFrames),
-    defaultSampleType: textOf(strings, pprof, defaultSampleType),
-    docUrl: textOf(strings, pprof, docUrl),
+    dropFrames: textOf(pprof, dropFrames),
+    keepFrames: textOf(pprof, keepFrames),
+    defaultSampleType: textOf(pprof, defaultSampleType),
+    docUrl: textOf(pprof, docUrl),
   });
 }

@@ -3,7 +3,7 @@
  * profile is added its keys are the process-wide ones; `finish` turns them into the segment's.
  */
 import { assert } from '../base/assert.js';
-import { growInts } from '../symbols/intern-records.js';
+import { growInts } from '../symbols/intern-list.js';
 import type { SegmentSymbols } from '../symbols/intern-segment.js';
 
 const ROWS_INITIAL = 4096;
@@ -142,13 +142,26 @@ export class RowColumns {
       const count = n1 + n2 + n3 + n4;
       if (hasSums) {
         if (count === 0) continue;
-        for (const column of [v1, v2, v3, v4]) column.copyWithin(target * 2, at, at + 2);
+        if (target !== row) this.#move(at, target * 2);
       }
       values += count;
       key[target++] = symbols.key(key[row]!);
     }
     this.length = target;
     return values;
+  }
+
+  /** Values of one row, by the place of their halves. */
+  #move(from: number, to: number): void {
+    const { v1, v2, v3, v4 } = this;
+    v1[to] = v1[from]!;
+    v1[to + 1] = v1[from + 1]!;
+    v2[to] = v2[from]!;
+    v2[to + 1] = v2[from + 1]!;
+    v3[to] = v3[from]!;
+    v3[to + 1] = v3[from + 1]!;
+    v4[to] = v4[from]!;
+    v4[to + 1] = v4[from + 1]!;
   }
 
   #reserve(rows: number): void {

@@ -5,8 +5,16 @@
  */
 import type { Frame } from '../model/frame.js';
 import { frameContentId } from './content-id.js';
-import { RecordTable } from './intern-records.js';
-import type { StringTable } from './intern-strings.js';
+import type { StringTexts } from './intern-strings.js';
+import type { SymbolsKernel } from './kernel.js';
+import {
+  ADDRESS_WIDTH,
+  FRAME_FOLDED,
+  FRAME_INLINED,
+  FRAME_WIDTH,
+  FUNCTION_WIDTH,
+  PLACE_WIDTH,
+} from './kernel-layout.js';
 
 /** Fields of `functions`: numbers of strings, and the start line as two halves. */
 export const FUNCTION = {
@@ -15,14 +23,14 @@ export const FUNCTION = {
   file: 2,
   startLow: 3,
   startHigh: 4,
-  width: 5,
+  width: FUNCTION_WIDTH,
 } as const;
 
 /** Fields of `places`: numbers of strings. */
-export const PLACE = { file: 0, buildId: 1, width: 2 } as const;
+export const PLACE = { file: 0, buildId: 1, width: PLACE_WIDTH } as const;
 
 /** Fields of `addresses`: 64-bit numbers, low half first. */
-export const ADDRESS = { start: 0, limit: 2, offset: 4, address: 6, width: 8 } as const;
+export const ADDRESS = { start: 0, limit: 2, offset: 4, address: 6, width: ADDRESS_WIDTH } as const;
 
 /** Fields of `frames`. `flags` also holds the frame type: `type << FRAME_TYPE_SHIFT`. */
 export const FRAME = {
@@ -34,92 +42,69 @@ export const FRAME = {
   place: 5,
   address: 6,
   flags: 7,
-  width: 8,
+  width: FRAME_WIDTH,
 } as const;
 
-export const FRAME_INLINED = 1;
-export const FRAME_FOLDED = 2;
 export const FRAME_TYPE_SHIFT = 2;
 
 /** Entry 0 of functions, places and addresses: nothing is known. */
 export const NOTHING = 0;
 
-export class FrameInterner {
-  readonly strings: StringTable;
-  readonly functions = new RecordTable(FUNCTION.width);
-  readonly places = new RecordTable(PLACE.width);
-  readonly addresses = new RecordTable(ADDRESS.width);
-  readonly frames = new RecordTable(FRAME.width);
+export class FrameTable {
+  readonly #tables: SymbolsKernel;
+  readonly #strings: StringTexts;
   /** Content ids of frames, the high half at `frame * 2`. */
   ids = new Uint32Array(2048);
+  #idCount = 0;
 
-  constructor(strings: StringTable) {
-    this.strings = strings;
-    for (const table of [this.functions, this.places, this.addresses]) {
-      table.scratch.fill(0);
-      table.intern();
-    }
+  constructor(tables: SymbolsKernel, strings: StringTexts) {
+    this.#tables = tables;
+    this.#strings = strings;
   }
 
   get sizeBytes(): number {
-    return (
-      this.functions.sizeBytes +
-      this.places.sizeBytes +
-      this.addresses.sizeBytes +
-      this.frames.sizeBytes +
-      this.ids.byteLength
-    );
+    return this.ids.byteLength;
   }
 
-  /** True when functions say what code this is, so that its address does not matter. */
-  isSymbolized(fn: number): boolean {
-    const first = fn * FUNCTION.width;
-    const { fields } = this.functions;
-    return fields[first + FUNCTION.name] !== 0 || fields[first + FUNCTION.system] !== 0;
-  }
-
-  /** Writes to `out[i]` the frame of record i of `rows`, for the first `count` records. */
-  internAll(rows: Int32Array, count: number, out: Int32Array): void {
-    const before = this.frames.count;
-    this.frames.internAll(rows, count, out);
-    for (let frame = before; frame < this.frames.count; frame++) this.#addId(frame);
-  }
-
-  #addId(frame: number): void {
-    if (frame * 2 >= this.ids.length) {
-      const ids = new Uint32Array(this.ids.length * 2);
-      ids.set(this.ids);
-      this.ids = ids;
+  /** Content ids of the frames that are new. */
+  addIds(): void {
+    const { count } = this.#tables.frames;
+    for (; this.#idCount < count; this.#idCount++) {
+      if (this.#idCount * 2 >= this.ids.length) {
+        const ids = new Uint32Array(this.ids.length * 2);
+        ids.set(this.ids);
+        this.ids = ids;
+      }
+      frameContentId(this.frame(this.#idCount), this.ids, this.#idCount * 2);
     }
-    frameContentId(this.frame(frame), this.ids, frame * 2);
   }
 
   frame(frame: number): Frame {
-    const f = this.frames.fields;
+    const f = this.#tables.frames.data;
     const at = frame * FRAME.width;
-    const fn = this.functions.fields;
+    const fn = this.#tables.functions.data;
     const fnAt = f[at + FRAME.function]! * FUNCTION.width;
-    const place = this.places.fields;
+    const place = this.#tables.places.data;
     const placeAt = f[at + FRAME.place]! * PLACE.width;
-    const address = this.addresses.fields;
+    const address = this.#tables.addresses.data;
     const addressAt = f[at + FRAME.address]! * ADDRESS.width;
     const flags = f[at + FRAME.flags]!;
     return {
-      functionName: this.strings.text(fn[fnAt + FUNCTION.name]!),
-      systemName: this.strings.text(fn[fnAt + FUNCTION.system]!),
-      fileName: this.strings.text(fn[fnAt + FUNCTION.file]!),
+      functionName: this.#strings.text(fn[fnAt + FUNCTION.name]!),
+      systemName: this.#strings.text(fn[fnAt + FUNCTION.system]!),
+      fileName: this.#strings.text(fn[fnAt + FUNCTION.file]!),
       line: signed(f, at + FRAME.lineLow),
       column: signed(f, at + FRAME.columnLow),
       startLine: signed(fn, fnAt + FUNCTION.startLow),
-      mappingFile: this.strings.text(place[placeAt + PLACE.file]!),
-      buildId: this.strings.text(place[placeAt + PLACE.buildId]!),
+      mappingFile: this.#strings.text(place[placeAt + PLACE.file]!),
+      buildId: this.#strings.text(place[placeAt + PLACE.buildId]!),
       mappingStart: unsigned(address, addressAt + ADDRESS.start),
       mappingLimit: unsigned(address, addressAt + ADDRESS.limit),
       mappingOffset: unsigned(address, addressAt + ADDRESS.offset),
       address: unsigned(address, addressAt + ADDRESS.address),
       inlined: (flags & FRAME_INLINED) !== 0,
       folded: (flags & FRAME_FOLDED) !== 0,
-      frameType: this.strings.text(flags >>> FRAME_TYPE_SHIFT),
+      frameType: this.#strings.text(flags >>> FRAME_TYPE_SHIFT),
     };
   }
 }

@@ -1,77 +1,62 @@
 /**
  * Label sets of samples. A sample's labels are looked up as the numbers they arrived as, in the order they arrived
- * in; the canonical text is made only when that sequence is new. 0 is the empty set.
+ * in (kernels/symbols); the canonical text is made only when that sequence is new. 0 is the empty set.
  */
 import { canonicalSampleLabels, sampleLabelsKey } from '../model/sample-labels.js';
 import type { NumericLabel, StringLabel } from '../model/sample-labels.js';
-import { growInts, SequenceTable } from './intern-records.js';
-import type { StringTable } from './intern-strings.js';
+import type { StringTexts } from './intern-strings.js';
+import type { SymbolsKernel } from './kernel.js';
+import { LABEL_WIDTH } from './kernel-layout.js';
 
-/** A label in `scratch`: string numbers (string -1 when it is numeric), then the number as two halves. */
-export const LABEL = { key: 0, string: 1, unit: 2, low: 3, high: 4, width: 5 } as const;
+/** Items of a label: string numbers (string -1 when it is numeric), then the number as two halves. */
+const LABEL = { key: 0, string: 1, unit: 2, low: 3, high: 4 } as const;
 
 /** Rough cost of an entry of a Map of strings beyond its characters. */
 const MAP_ENTRY_BYTES = 96;
 
 export class LabelSetInterner {
-  readonly #strings: StringTable;
-  readonly #arrived = new SequenceTable();
-  #setOf = new Int32Array(1024);
+  readonly #tables: SymbolsKernel;
+  readonly #strings: StringTexts;
   readonly #texts: string[] = [''];
   readonly #numbers = new Map<string, number>([['', 0]]);
   #textBytes = 0;
+  /** Entries of the kernel's `arrived` that have a label set. */
+  #known = 0;
 
-  constructor(strings: StringTable) {
+  constructor(tables: SymbolsKernel, strings: StringTexts) {
+    this.#tables = tables;
     this.#strings = strings;
   }
 
-  get count(): number {
-    return this.#texts.length;
-  }
-
   get sizeBytes(): number {
-    return (
-      this.#arrived.sizeBytes +
-      this.#setOf.byteLength +
-      this.#textBytes +
-      this.#texts.length * MAP_ENTRY_BYTES
-    );
+    return this.#textBytes + this.#texts.length * MAP_ENTRY_BYTES;
   }
 
   text(labelSet: number): string {
     return this.#texts[labelSet] as string;
   }
 
-  /** Where to write labels, LABEL.width numbers each; call with the number of labels first. */
-  scratch(labelCount: number): Int32Array {
-    this.#arrived.reserve(labelCount * LABEL.width);
-    return this.#arrived.scratch;
-  }
-
-  /** The label set of the first `labelCount` labels of `scratch`. */
-  intern(labelCount: number): number {
-    if (labelCount === 0) return 0;
-    const before = this.#arrived.count;
-    const entry = this.#arrived.intern(labelCount * LABEL.width);
-    if (this.#arrived.count !== before) {
-      if (entry >= this.#setOf.length) this.#setOf = growInts(this.#setOf, 0);
-      this.#setOf[entry] = this.#internText(labelCount);
+  /** Gives a label set to each sequence of labels that is new. */
+  addSets(): void {
+    const { arrived, labelSetOf } = this.#tables;
+    for (; this.#known < arrived.count; this.#known++) {
+      const start = arrived.data[this.#known]!;
+      labelSetOf.data[this.#known] = this.#internText(start, arrived.data[this.#known + 1]!);
     }
-    return this.#setOf[entry] as number;
   }
 
-  #internText(labelCount: number): number {
-    const { scratch } = this.#arrived;
+  /** The label set of the labels whose items are [start, end). */
+  #internText(start: number, end: number): number {
+    const { data } = this.#tables.arrivedItems;
     const strings: StringLabel[] = [];
     const numbers: NumericLabel[] = [];
-    for (let at = 0; at < labelCount * LABEL.width; at += LABEL.width) {
-      const name = this.#strings.text(scratch[at + LABEL.key]!);
-      const string = scratch[at + LABEL.string]!;
+    for (let at = start; at < end; at += LABEL_WIDTH) {
+      const name = this.#strings.text(data[at + LABEL.key]!);
+      const string = data[at + LABEL.string]!;
       if (string >= 0) strings.push({ name, value: this.#strings.text(string) });
       else {
-        const value =
-          (BigInt(scratch[at + LABEL.high]!) << 32n) | BigInt(scratch[at + LABEL.low]! >>> 0);
-        numbers.push({ name, value, unit: this.#strings.text(scratch[at + LABEL.unit]!) });
+        const value = (BigInt(data[at + LABEL.high]!) << 32n) | BigInt(data[at + LABEL.low]! >>> 0);
+        numbers.push({ name, value, unit: this.#strings.text(data[at + LABEL.unit]!) });
       }
     }
     const text = sampleLabelsKey(canonicalSampleLabels({ strings, numbers }));

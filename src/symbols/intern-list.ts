@@ -1,4 +1,8 @@
-import { growInts } from './intern-records.js';
+export function growInts(ints: Int32Array, length: number): Int32Array<ArrayBuffer> {
+  const grown = new Int32Array(Math.max(length, ints.length * 2));
+  grown.set(ints);
+  return grown;
+}
 
 /** A list of 32-bit numbers that keeps its memory when it is cleared. */
 export class IntList {

@@ -7,9 +7,8 @@
  */
 import { assert } from '../base/assert.js';
 import { ADDRESS, FRAME, FRAME_TYPE_SHIFT, FUNCTION, NOTHING, PLACE } from './intern-frames.js';
-import { IntList } from './intern-list.js';
+import { growInts, IntList } from './intern-list.js';
 import type { Interner } from './intern-pprof.js';
-import { growInts } from './intern-records.js';
 
 /** Past this many numbers the marks must start anew, with new tables. */
 const MARK_MAX = 2 ** 30;
@@ -150,9 +149,9 @@ export class SegmentSymbols {
   key(key: number): number {
     const known = this.#keyNumber.find(key);
     if (known >= 0) return known;
-    const { keys } = this.#interner.stacks;
-    this.#keyNode.push(this.#node(keys.first[key]!));
-    this.#keyLabelSet.push(this.#labelSet(keys.second[key]!));
+    const { keyNodes, keyLabelSets } = this.#interner.tables;
+    this.#keyNode.push(this.#node(keyNodes.data[key]!));
+    this.#keyLabelSet.push(this.#labelSet(keyLabelSets.data[key]!));
     return this.#keyNumber.add(key);
   }
 
@@ -160,11 +159,11 @@ export class SegmentSymbols {
     if (node === 0) return 0;
     const known = this.#nodeNumber.find(node);
     if (known >= 0) return known;
-    const { nodes } = this.#interner.stacks;
+    const { nodeParents, nodeFrames } = this.#interner.tables;
     const path = this.#path;
     path.clear();
     let parent = 0;
-    for (let n = node; n !== 0; n = nodes.first[n]!) {
+    for (let n = node; n !== 0; n = nodeParents.data[n]!) {
       parent = this.#nodeNumber.find(n);
       if (parent >= 0) break;
       path.push(n);
@@ -173,7 +172,7 @@ export class SegmentSymbols {
     for (let i = path.length - 1; i >= 0; i--) {
       const n = path.data[i]!;
       this.#nodeParent.push(parent);
-      this.#nodeFrame.push(this.#frame(nodes.second[n]!));
+      this.#nodeFrame.push(this.#frame(nodeFrames.data[n]!));
       parent = this.#nodeNumber.add(n);
     }
     return parent;
@@ -202,8 +201,9 @@ export class SegmentSymbols {
   #frame(frame: number): number {
     const known = this.#frameNumber.find(frame);
     if (known >= 0) return known;
-    const { frames, functions, places, addresses, ids } = this.#interner.frames;
-    const f = frames.fields;
+    const { frames, functions, places, addresses } = this.#interner.tables;
+    const { ids } = this.#interner.frames;
+    const f = frames.data;
     const at = frame * FRAME.width;
     const fnAt = f[at + FRAME.function]! * FUNCTION.width;
     const placeAt = f[at + FRAME.place]! * PLACE.width;
@@ -211,22 +211,22 @@ export class SegmentSymbols {
     const columns = this.#frames;
     columns.id.push(ids[frame * 2 + 1]! | 0);
     columns.id.push(ids[frame * 2]! | 0);
-    columns.functionName.push(this.#string(functions.fields[fnAt + FUNCTION.name]!));
-    columns.systemName.push(this.#string(functions.fields[fnAt + FUNCTION.system]!));
-    columns.fileName.push(this.#string(functions.fields[fnAt + FUNCTION.file]!));
-    columns.mappingFile.push(this.#string(places.fields[placeAt + PLACE.file]!));
-    columns.buildId.push(this.#string(places.fields[placeAt + PLACE.buildId]!));
+    columns.functionName.push(this.#string(functions.data[fnAt + FUNCTION.name]!));
+    columns.systemName.push(this.#string(functions.data[fnAt + FUNCTION.system]!));
+    columns.fileName.push(this.#string(functions.data[fnAt + FUNCTION.file]!));
+    columns.mappingFile.push(this.#string(places.data[placeAt + PLACE.file]!));
+    columns.buildId.push(this.#string(places.data[placeAt + PLACE.buildId]!));
     const flags = f[at + FRAME.flags]!;
     columns.frameType.push(this.#string(flags >>> FRAME_TYPE_SHIFT));
     columns.flags.push(flags & ((1 << FRAME_TYPE_SHIFT) - 1));
     pushWide(columns.line, f, at + FRAME.lineLow);
     pushWide(columns.column, f, at + FRAME.columnLow);
-    pushWide(columns.startLine, functions.fields, fnAt + FUNCTION.startLow);
+    pushWide(columns.startLine, functions.data, fnAt + FUNCTION.startLow);
     assert(NOTHING === 0, 'address 0 is all zero, so that it needs no special case');
-    pushWide(columns.mappingStart, addresses.fields, addressAt + ADDRESS.start);
-    pushWide(columns.mappingLimit, addresses.fields, addressAt + ADDRESS.limit);
-    pushWide(columns.mappingOffset, addresses.fields, addressAt + ADDRESS.offset);
-    pushWide(columns.address, addresses.fields, addressAt + ADDRESS.address);
+    pushWide(columns.mappingStart, addresses.data, addressAt + ADDRESS.start);
+    pushWide(columns.mappingLimit, addresses.data, addressAt + ADDRESS.limit);
+    pushWide(columns.mappingOffset, addresses.data, addressAt + ADDRESS.offset);
+    pushWide(columns.address, addresses.data, addressAt + ADDRESS.address);
     return this.#frameNumber.add(frame);
   }
 

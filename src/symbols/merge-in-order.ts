@@ -9,7 +9,7 @@
 import { type SampleLabels, sampleLabelsFromKey } from '../model/sample-labels.js';
 import type { FramePool } from './frame-pool.js';
 import { compareFrames } from './frame-order.js';
-import { growInts } from './intern-records.js';
+import { growInts } from './intern-list.js';
 import { neededNodes } from './needed-nodes.js';
 import { asOfNow, type LabelSetTable, type SymbolSource } from './source.js';
 import { areKeysDistinct, areLabelSetsInOrder } from './trie-order.js';

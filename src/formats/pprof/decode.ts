@@ -30,7 +30,7 @@ export class PprofDecoder {
 
   /** The same for bytes that `inflateProfile` gave. */
   decodePlain(plain: Uint8Array): DecodedPprof {
-    if (this.#kernel.isOversizedFor(plain.length)) this.#kernel = new PprofKernel();
+    if (!this.#kernel.isFitFor(plain.length)) this.#kernel = new PprofKernel();
     // One class of array for all bodies (never Buffer): what reads them is compiled for it once.
     const bytes = new Uint8Array(plain.buffer, plain.byteOffset, plain.byteLength);
     if (bytes.length === 0) failWire(bytes, 0, 'no bytes');

@@ -1,6 +1,6 @@
 /**
- * The pprof kernel (kernels/pprof) and the decoded profile in its memory. It is WebAssembly because that reads a profile
- * three to four times as fast as JavaScript did (docs/adr/0021-the-pprof-kernel.md).
+ * The pprof kernel (kernels/pprof) and the decoded profile in its memory. It is WebAssembly because that takes half the time
+ * that JavaScript took (docs/adr/0021-kernels-of-ingest.md).
  */
 import { invalid, type StoreError } from '../../base/errors.js';
 import { LIMITS } from '../../base/limits.js';
@@ -67,6 +67,7 @@ export class PprofKernel implements DecodedPprof {
   #buffer: ArrayBuffer = new ArrayBuffer(0);
   #layout = -1;
   #header = NO_INTS;
+  #isBroken = false;
 
   bytes: Uint8Array = new Uint8Array(0);
   view = new DataView(this.bytes.buffer);
@@ -124,10 +125,14 @@ export class PprofKernel implements DecodedPprof {
     this.#exports.begin();
   }
 
-  /** True when it holds memory that is both much and much more than a profile of `sizeBytes` needs. */
-  isOversizedFor(sizeBytes: number): boolean {
+  /**
+   * False when it holds memory that is both much and much more than a profile of `sizeBytes` needs, and after it found none: its
+   * columns may be half moved then.
+   */
+  isFitFor(sizeBytes: number): boolean {
     const { byteLength } = this.#exports.memory.buffer;
-    return byteLength > KEPT_BYTES_MAX && byteLength > sizeBytes * BYTES_PER_PROFILE_BYTE;
+    if (this.#isBroken) return false;
+    return !(byteLength > KEPT_BYTES_MAX && byteLength > sizeBytes * BYTES_PER_PROFILE_BYTE);
   }
 
   /** Decodes into this object. Throws `invalid` PS_PPROF_NOT_PPROF, PS_PPROF_TOO_LARGE, PS_PPROF_IDS. */
@@ -256,6 +261,7 @@ export class PprofKernel implements DecodedPprof {
       );
     }
     if (error === 0 || error === L.NO_ROOM) {
+      this.#isBroken = true;
       throw invalid(
         'PS_PPROF_TOO_LARGE',
         `cannot decode profile: got ${this.bytes.length} bytes, for which there is no memory; want a smaller one`,

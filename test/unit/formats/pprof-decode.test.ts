@@ -280,6 +280,23 @@ describe('packed ids', () => {
   });
 });
 
+describe('memory', () => {
+  it('is not there for everything that the limits allow: such a profile is refused, and the next one taken', () => {
+    const sample = new Uint8Array(2 * 54_000_000 + 3);
+    for (let at = 0; at < sample.length - 3; at += 2) sample[at] = 0x1a;
+    sample.set([0x12, 1, 7], sample.length - 3);
+    const decoder = new PprofDecoder();
+    const error = errorOf(() => decoder.decode(profile([len(2, sample)])));
+    expect([error.code, error.message]).toEqual([
+      'PS_PPROF_TOO_LARGE',
+      expect.stringContaining('there is no memory'),
+    ]);
+    expect(plainOfOurs(decoder.decode(profile([SAMPLE])))).toEqual(
+      plainOfOurs(new PprofDecoder().decode(profile([SAMPLE]))),
+    );
+  });
+});
+
 describe('what is too much of one sample is cut, and its values stay', () => {
   const MAX = LIMITS.stackDepthMax;
   /** Leaf first: `cut` entries of location 2, then `kept` of location 1. */
