@@ -7,8 +7,8 @@
  * 32-bit columns lie after the 64-bit ones of their group, which therefore are aligned.
  */
 import * as L from '../../src/formats/pprof/kernel-layout';
+import { exchange } from '../memory';
 import { fail, profileAt, setSlot, slot } from './header';
-import { exchange } from './ids';
 import { SLACK } from './packed';
 
 export let stringStart: usize = 0;

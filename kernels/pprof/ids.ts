@@ -8,6 +8,7 @@
  * Hashing is not keyed. A sender who crafts ids that collide gets an error, not a slow server: probes are bounded.
  */
 import * as L from '../../src/formats/pprof/kernel-layout';
+import { exchange, hashPair } from '../memory';
 import { fail, profileAt } from './header';
 import { number } from './wire';
 
@@ -17,26 +18,6 @@ const SLOTS_MIN = 64;
 const LOAD = 4;
 /** Larger tables are given back after use. */
 const SLOTS_KEPT_MAX = 1 << 18;
-
-/** Another block in place of `block`, whose content is lost. */
-export function exchange(block: usize, sizeBytes: usize): usize {
-  if (block !== 0) heap.free(block);
-  return heap.alloc(sizeBytes);
-}
-
-function mix32(value: u32): u32 {
-  let h = value;
-  h ^= h >> 16;
-  h *= 0x85ebca6b;
-  h ^= h >> 13;
-  h *= 0xc2b2ae35;
-  return h ^ (h >> 16);
-}
-
-function hashId(id: u64): u32 {
-  const low = <u32>id;
-  return mix32((low * 0x9e3779b1) ^ (<u32>(id >> 32) * 0x85ebca77 + (low >> 15)));
-}
 
 /** Numbers distinct 64-bit ids from 0, in the order in which they come. */
 export class WideIds {
@@ -72,7 +53,7 @@ export class WideIds {
   /** The slot that holds the id, or the empty one where it belongs. */
   private slotOf(id: u64): usize {
     const mask = <u32>(this.slotCount - 1);
-    let slot = hashId(id) & mask;
+    let slot = hashPair(<u32>id, <u32>(id >> 32)) & mask;
     for (let probe = 0; probe < PROBES_MAX; probe++) {
       const at = this.slots + ((<usize>slot) << 2);
       const index = load<i32>(at) - 1;
