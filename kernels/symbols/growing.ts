@@ -1,5 +1,10 @@
 /** A block of 32-bit elements that grows, and of which JavaScript knows where it lies. */
-import { setSlot } from './header';
+import * as L from '../../src/symbols/kernel-layout';
+import { setSlot, slot } from './header';
+
+function countBytes(bytes: i32): void {
+  setSlot(L.TABLE_BYTES, slot(L.TABLE_BYTES) + bytes);
+}
 
 export class Growing {
   data: usize = 0;
@@ -16,7 +21,9 @@ export class Growing {
   /** Makes room for `count` elements in all; what was there stays. */
   reserve(count: i32): void {
     if (count <= this.capacity) return;
-    this.capacity = max(count, this.capacity * 2);
+    const old = this.capacity;
+    this.capacity = max(count, old * 2);
+    countBytes((this.capacity - old) << 2);
     const sizeBytes = (<usize>this.capacity) << 2;
     this.data = this.data === 0 ? heap.alloc(sizeBytes) : heap.realloc(this.data, sizeBytes);
     if (this.header < 0) return;
@@ -71,11 +78,13 @@ export class Slots {
       this.put(to, hash, entry);
     }
     heap.free(old);
+    countBytes(<i32>(<usize>old - <usize>end));
   }
 
   private clear(count: u32): void {
     this.mask = count - 1;
     this.data = heap.alloc((<usize>count) << 3);
+    countBytes(<i32>(count << 3));
     memory.fill(this.data, 0, (<usize>count) << 3);
   }
 }

@@ -12,6 +12,7 @@ import type { ManifestChange } from '../manifest/manifest-store.js';
 import { Retention, type RetentionRule } from '../manifest/retention.js';
 import type { Manifest, SeriesTombstone } from '../manifest/types.js';
 import { advanced, sequenceOf } from '../manifest/watermarks.js';
+import { releaseMemory } from '../env/release-memory.js';
 import { collectGarbage } from './collect-garbage.js';
 import { DamagedBlocks } from './damaged-blocks.js';
 import type { CompactionDependencies } from './dependencies.js';
@@ -231,6 +232,9 @@ export class Compactor implements AsyncDisposable {
           if (only === undefined || only === tenantId) await work(tenantId, own);
         }
         taken.set(instance, batch.at(-1)!.sequence);
+        // Before the next batch is decoded, or blocks are merged: some 50 MB of arrays are garbage now.
+        this.#dependencies.segments.release();
+        releaseMemory();
       }
     }
   }

@@ -65,8 +65,11 @@ export interface AppendFile {
 
 export interface ReadFile {
   sizeBytes(): Promise<number>;
-  /** Exactly [start, end), or `corrupt` PS_FILE_SHORT if the file ends before. */
-  read(start: number, end: number): Promise<Uint8Array>;
+  /**
+   * Exactly [start, end), or `corrupt` PS_FILE_SHORT if the file ends before. In `room`, where that is given and long enough: for
+   * readers who are done with one piece before they ask for the next.
+   */
+  read(start: number, end: number, room?: Uint8Array): Promise<Uint8Array>;
   close(): Promise<void>;
 }
 

@@ -99,11 +99,12 @@ class NodeReadFile implements ReadFile {
     }
   }
 
-  async read(start: number, end: number): Promise<Uint8Array> {
+  async read(start: number, end: number, room?: Uint8Array): Promise<Uint8Array> {
     assert(start >= 0 && start <= end, `range [${start}, ${end}) of ${this.#path}`);
     const handle = this.#open('read');
-    // Its own buffer and not a piece of Node's pool: callers transfer it to other threads.
-    const out = new Uint8Array(end - start);
+    const hasRoom = room !== undefined && room.length >= end - start;
+    // Else its own buffer and not a piece of Node's pool: callers transfer it to other threads.
+    const out = hasRoom ? room.subarray(0, end - start) : new Uint8Array(end - start);
     let at = 0;
     while (at < out.length) {
       let bytesRead: number;

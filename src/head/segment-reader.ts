@@ -120,7 +120,7 @@ export class SegmentReader {
   }
 }
 
-/** Reads commits [start, end) a few at a time. */
+/** Reads commits [start, end) a few at a time, all into the same buffer: what is decoded of them are copies. */
 async function addCommits(
   segment: GrowingSegment,
   file: ReadFile,
@@ -129,8 +129,9 @@ async function addCommits(
 ): Promise<void> {
   let offset = start;
   let sizeBytes = READ_BYTES;
+  const room = new Uint8Array(Math.min(READ_BYTES, end - start));
   while (offset < end) {
-    const bytes = await file.read(offset, Math.min(end, offset + sizeBytes));
+    const bytes = await file.read(offset, Math.min(end, offset + sizeBytes), room);
     const next = segment.add(bytes, offset, offset + bytes.length >= end);
     // Not even one commit: as much as it says, next time.
     sizeBytes = next > offset ? READ_BYTES : (commitBytesAt(bytes, 0) ?? READ_BYTES);

@@ -64,7 +64,10 @@ export const ARRIVED_ITEMS = 69;
 /** The label set of each entry of ARRIVED; JavaScript writes those that are new between the two calls. */
 export const LABEL_SET_OF = 72;
 
-export const SLOTS = 75;
+/** Bytes of all tables. */
+export const TABLE_BYTES = 75;
+
+export const SLOTS = 76;
 
 /** Fields of a function's record: numbers of strings, and the start line as two halves. */
 export const FUNCTION_WIDTH = 5;

@@ -75,8 +75,9 @@ export class SymbolsKernel {
     return this.#isBroken;
   }
 
+  /** Of the tables: the memory, which grows by doubling, has untouched pages too. */
   get sizeBytes(): number {
-    return this.#buffer.byteLength;
+    return this.#header[L.TABLE_BYTES]!;
   }
 
   /**
