@@ -7,8 +7,8 @@
  * 32-bit columns lie after the 64-bit ones of their group, which therefore are aligned.
  */
 import * as L from '../../src/formats/pprof/kernel-layout';
-import { exchange } from '../memory';
-import { fail, profileAt, setSlot, slot } from './header';
+import { exchange, getWide, setSlot, setWide, slot } from '../memory';
+import { fail, profileAt } from './header';
 import { SLACK } from './packed';
 
 export let stringStart: usize = 0;
@@ -53,26 +53,8 @@ export let labelKey: usize = 0;
 export let labelString: usize = 0;
 export let labelUnit: usize = 0;
 
-// @ts-ignore: decorator
-@inline
-export function get(column: usize, index: i32): i32 {
-  return load<i32>(column + ((<usize>index) << 2));
-}
-
-// @ts-ignore: decorator
-@inline
-export function set(column: usize, index: i32, value: i32): void {
-  store<i32>(column + ((<usize>index) << 2), value);
-}
-
-// @ts-ignore: decorator
-@inline
-export function setWide(column: usize, index: i32, value: u64): void {
-  store<u64>(column + ((<usize>index) << 3), value);
-}
-
 export function moveWide(column: usize, from: i32, to: i32): void {
-  setWide(column, to, load<u64>(column + ((<usize>from) << 3)));
+  setWide(column, to, getWide(column, from));
 }
 
 const ROOM_FIRST: i64 = 64;

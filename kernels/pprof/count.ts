@@ -3,8 +3,8 @@
  * not find room in what there was.
  */
 import * as L from '../../src/formats/pprof/kernel-layout';
+import { slot } from '../memory';
 import * as C from './columns';
-import { slot } from './header';
 import { number, readLength, readVarint, skipField } from './wire';
 
 let entries: i64 = 0;

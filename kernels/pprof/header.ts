@@ -1,29 +1,12 @@
-/** The header that JavaScript reads and writes (src/formats/pprof/kernel-layout.ts), and how a call stops. */
+/** Where the profile lies, what is counted of its damage, and how a call stops (src/formats/pprof/kernel-layout.ts). */
 import * as L from '../../src/formats/pprof/kernel-layout';
-
-export const HEADER: usize = memory.data(L.SLOTS * 4, 16);
+import { HEADER, setSlot, slot } from '../memory';
 
 /** Address of the profile's first byte. */
 export let profileAt: usize = 0;
 
 export function setProfile(at: usize): void {
   profileAt = at;
-}
-
-// @ts-ignore: decorator
-@inline
-export function slot(index: i32): i32 {
-  return load<i32>(HEADER + ((<usize>index) << 2));
-}
-
-// @ts-ignore: decorator
-@inline
-export function setSlot(index: i32, value: i32): void {
-  store<i32>(HEADER + ((<usize>index) << 2), value);
-}
-
-export function setWideSlot(index: i32, value: u64): void {
-  store<u64>(HEADER + ((<usize>index) << 2), value);
 }
 
 /** Before a profile: what is said of the one before it. */

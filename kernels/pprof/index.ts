@@ -6,10 +6,10 @@
  * was called.
  */
 import * as L from '../../src/formats/pprof/kernel-layout';
-import { exchange } from '../memory';
+import { exchange, HEADER, setSlot } from '../memory';
 import { reserveFirst } from './columns';
 import { reserveFor } from './count';
-import { HEADER, profileAt, setProfile, setSlot } from './header';
+import { profileAt, setProfile } from './header';
 import { preparePacked, SLACK } from './packed';
 import { resolve } from './resolve';
 import { sampleTypeCount, scanProfile, stringCount } from './scan';

@@ -4,8 +4,9 @@
  * (mappings, functions), then locations, then samples. What is left of each is counted in the header.
  */
 import * as L from '../../src/formats/pprof/kernel-layout';
+import { get, set, setSlot, slot } from '../memory';
 import * as C from './columns';
-import { countDamage, profileAt, setSlot, slot } from './header';
+import { countDamage, profileAt } from './header';
 import { IdTable, UNKNOWN_ID } from './ids';
 import * as S from './scan';
 
@@ -33,16 +34,16 @@ export function resolve(): void {
 function resolveStrings(): void {
   const bytesMax = slot(L.STRING_BYTES_MAX);
   for (let s = 0; s < S.stringCount; s++) {
-    const start = C.get(C.stringStart, s);
-    if (C.get(C.stringEnd, s) - start <= bytesMax) continue;
+    const start = get(C.stringStart, s);
+    if (get(C.stringEnd, s) - start <= bytesMax) continue;
     let end = start + bytesMax;
     // Not inside a character: bytes 10xxxxxx continue one.
     while (end > start && (load<u8>(profileAt + <usize>end) & 0xc0) === 0x80) end--;
-    C.set(C.stringEnd, s, end);
+    set(C.stringEnd, s, end);
     countDamage(L.DAMAGE_STRING_LENGTH);
   }
-  if (C.get(C.stringEnd, 0) > C.get(C.stringStart, 0)) {
-    C.set(C.stringEnd, 0, C.get(C.stringStart, 0));
+  if (get(C.stringEnd, 0) > get(C.stringStart, 0)) {
+    set(C.stringEnd, 0, get(C.stringStart, 0));
     countDamage(L.DAMAGE_STRING_ZERO);
   }
   setSlot(L.STRING_COUNT, S.stringCount);
@@ -62,8 +63,8 @@ function stringOrNone(index: i32): i32 {
 
 function resolveHeader(): void {
   for (let t = 0; t < S.sampleTypeCount; t++) {
-    C.set(C.sampleTypeType, t, stringOrNone(C.get(C.sampleTypeType, t)));
-    C.set(C.sampleTypeUnit, t, stringOrNone(C.get(C.sampleTypeUnit, t)));
+    set(C.sampleTypeType, t, stringOrNone(get(C.sampleTypeType, t)));
+    set(C.sampleTypeUnit, t, stringOrNone(get(C.sampleTypeUnit, t)));
   }
   setSlot(L.SAMPLE_TYPE_COUNT, S.sampleTypeCount);
   for (let field = L.PERIOD_TYPE; field <= L.DOC_URL; field++) {
@@ -71,8 +72,8 @@ function resolveHeader(): void {
   }
   let kept = 0;
   for (let c = 0; c < S.commentCount; c++) {
-    const index = C.get(C.comment, c);
-    if (isString(index)) C.set(C.comment, kept++, index);
+    const index = get(C.comment, c);
+    if (isString(index)) set(C.comment, kept++, index);
     else countDamage(L.DAMAGE_STRING_INDEX);
   }
   setSlot(L.COMMENT_COUNT, kept);
@@ -90,16 +91,16 @@ function resolveMappings(): void {
   mappings.begin(C.mappingId, S.mappingCount);
   let kept = 0;
   for (let m = 0; m < S.mappingCount; m++) {
-    const id = C.get(C.mappingId, m);
+    const id = get(C.mappingId, m);
     if (!isNewId(mappings, id)) continue;
-    if (!isString(C.get(C.mappingFile, m)) || !isString(C.get(C.mappingBuildId, m))) {
+    if (!isString(get(C.mappingFile, m)) || !isString(get(C.mappingBuildId, m))) {
       countDamage(L.DAMAGE_STRING_INDEX);
       continue;
     }
     mappings.set(id, kept);
     if (kept !== m) {
-      C.set(C.mappingFile, kept, C.get(C.mappingFile, m));
-      C.set(C.mappingBuildId, kept, C.get(C.mappingBuildId, m));
+      set(C.mappingFile, kept, get(C.mappingFile, m));
+      set(C.mappingBuildId, kept, get(C.mappingBuildId, m));
       C.moveWide(C.mappingStart, m, kept);
       C.moveWide(C.mappingLimit, m, kept);
       C.moveWide(C.mappingOffset, m, kept);
@@ -113,20 +114,20 @@ function resolveFunctions(): void {
   functions.begin(C.functionId, S.functionCount);
   let kept = 0;
   for (let f = 0; f < S.functionCount; f++) {
-    const id = C.get(C.functionId, f);
+    const id = get(C.functionId, f);
     if (!isNewId(functions, id)) continue;
-    const name = C.get(C.functionName, f);
-    const systemName = C.get(C.functionSystemName, f);
-    const file = C.get(C.functionFile, f);
+    const name = get(C.functionName, f);
+    const systemName = get(C.functionSystemName, f);
+    const file = get(C.functionFile, f);
     if (!isString(name) || !isString(systemName) || !isString(file)) {
       countDamage(L.DAMAGE_STRING_INDEX);
       continue;
     }
     functions.set(id, kept);
     if (kept !== f) {
-      C.set(C.functionName, kept, name);
-      C.set(C.functionSystemName, kept, systemName);
-      C.set(C.functionFile, kept, file);
+      set(C.functionName, kept, name);
+      set(C.functionSystemName, kept, systemName);
+      set(C.functionFile, kept, file);
       C.moveWide(C.functionStartLine, f, kept);
     }
     kept++;
@@ -138,8 +139,8 @@ function resolveFunctions(): void {
 function resolveLines(first: i32, end: i32): bool {
   let isSound = true;
   for (let i = first; i < end; i++) {
-    const index = functions.get(C.get(C.lineFunction, i));
-    C.set(C.lineFunction, i, index);
+    const index = functions.get(get(C.lineFunction, i));
+    set(C.lineFunction, i, index);
     if (index < 0) isSound = false;
   }
   return isSound;
@@ -148,47 +149,47 @@ function resolveLines(first: i32, end: i32): bool {
 /** Returns the most lines of one location. */
 function resolveLocations(): i32 {
   const count = S.locationCount;
-  C.set(C.locationFirstLine, count, S.lineCount);
+  set(C.locationFirstLine, count, S.lineCount);
   locations.begin(C.locationId, count);
   let kept = 0;
   let lineKept = 0;
   let linesMax = 0;
   for (let l = 0; l < count; l++) {
-    const firstLine = C.get(C.locationFirstLine, l);
-    const lineEnd = C.get(C.locationFirstLine, l + 1);
-    const id = C.get(C.locationId, l);
+    const firstLine = get(C.locationFirstLine, l);
+    const lineEnd = get(C.locationFirstLine, l + 1);
+    const id = get(C.locationId, l);
     if (!isNewId(locations, id)) continue;
     if (!resolveLines(firstLine, lineEnd)) {
       countDamage(L.DAMAGE_FUNCTION_MISSING);
       continue;
     }
-    const mapping = C.get(C.locationMapping, l);
+    const mapping = get(C.locationMapping, l);
     let mappingIndex = -1;
     if (mapping !== 0) {
       mappingIndex = mappings.get(mapping);
       if (mappingIndex < 0) countDamage(L.DAMAGE_MAPPING_MISSING);
     }
     locations.set(id, kept);
-    C.set(C.locationMapping, kept, mappingIndex);
+    set(C.locationMapping, kept, mappingIndex);
     if (kept !== l) {
       store<u8>(C.locationFolded + <usize>kept, load<u8>(C.locationFolded + <usize>l));
       C.moveWide(C.locationAddress, l, kept);
       for (let i = firstLine; i < lineEnd; i++) moveLine(i, lineKept + i - firstLine);
     }
     // Safe in place: lineKept never passes firstLine, and kept never passes l.
-    C.set(C.locationFirstLine, kept, lineKept);
+    set(C.locationFirstLine, kept, lineKept);
     lineKept += lineEnd - firstLine;
     linesMax = max(linesMax, lineEnd - firstLine);
     kept++;
   }
-  C.set(C.locationFirstLine, kept, lineKept);
+  set(C.locationFirstLine, kept, lineKept);
   setSlot(L.LOCATION_COUNT, kept);
   setSlot(L.LINE_COUNT, lineKept);
   return linesMax;
 }
 
 function moveLine(from: i32, to: i32): void {
-  C.set(C.lineFunction, to, C.get(C.lineFunction, from));
+  set(C.lineFunction, to, get(C.lineFunction, from));
   C.moveWide(C.lineLine, from, to);
   C.moveWide(C.lineColumn, from, to);
 }
@@ -198,11 +199,11 @@ function resolveLabels(): void {
   let kept = 0;
   let sample = 0;
   for (let l = 0; l < S.labelCount; l++) {
-    while (C.get(C.sampleFirstLabel, sample) <= l) C.set(C.sampleFirstLabel, sample++, kept);
-    const text = C.get(C.labelString, l);
+    while (get(C.sampleFirstLabel, sample) <= l) set(C.sampleFirstLabel, sample++, kept);
+    const text = get(C.labelString, l);
     if (
-      !isString(C.get(C.labelKey, l)) ||
-      !isString(C.get(C.labelUnit, l)) ||
+      !isString(get(C.labelKey, l)) ||
+      !isString(get(C.labelUnit, l)) ||
       (text !== -1 && !isString(text))
     ) {
       countDamage(L.DAMAGE_STRING_INDEX);
@@ -211,13 +212,13 @@ function resolveLabels(): void {
     if (kept !== l) moveLabel(l, kept);
     kept++;
   }
-  for (; sample <= S.sampleCount; sample++) C.set(C.sampleFirstLabel, sample, kept);
+  for (; sample <= S.sampleCount; sample++) set(C.sampleFirstLabel, sample, kept);
 }
 
 function moveLabel(from: i32, to: i32): void {
-  C.set(C.labelKey, to, C.get(C.labelKey, from));
-  C.set(C.labelString, to, C.get(C.labelString, from));
-  C.set(C.labelUnit, to, C.get(C.labelUnit, from));
+  set(C.labelKey, to, get(C.labelKey, from));
+  set(C.labelString, to, get(C.labelString, from));
+  set(C.labelUnit, to, get(C.labelUnit, from));
   C.moveWide(C.labelNumber, from, to);
 }
 
@@ -251,10 +252,10 @@ function repairStacks(): void {
   let entryKept = 0;
   labelKept = 0;
   for (let s = 0; s < S.sampleCount; s++) {
-    const sent = C.get(C.sampleFirstLocation, s);
-    const end = C.get(C.sampleFirstLocation, s + 1);
-    const firstLabel = C.get(C.sampleFirstLabel, s);
-    const labelEnd = C.get(C.sampleFirstLabel, s + 1);
+    const sent = get(C.sampleFirstLocation, s);
+    const end = get(C.sampleFirstLocation, s + 1);
+    const firstLabel = get(C.sampleFirstLabel, s);
+    const labelEnd = get(C.sampleFirstLabel, s + 1);
     const first = firstKeptEntry(sent, end);
     if (first < 0) {
       countDamage(L.DAMAGE_LOCATION_MISSING);
@@ -265,14 +266,14 @@ function repairStacks(): void {
     memory.copy(to, C.sampleLocation + ((<usize>first) << 2), (<usize>(end - first)) << 2);
     const row = C.sampleValue + <usize>s * valueBytes;
     memory.copy(C.sampleValue + <usize>kept * valueBytes, row, valueBytes);
-    C.set(C.sampleFirstLocation, kept, entryKept);
-    C.set(C.sampleFirstLabel, kept, labelKept);
+    set(C.sampleFirstLocation, kept, entryKept);
+    set(C.sampleFirstLabel, kept, labelKept);
     for (let l = firstLabel; l < labelEnd; l++) moveLabel(l, labelKept++);
     entryKept += end - first;
     kept++;
   }
-  C.set(C.sampleFirstLocation, kept, entryKept);
-  C.set(C.sampleFirstLabel, kept, labelKept);
+  set(C.sampleFirstLocation, kept, entryKept);
+  set(C.sampleFirstLabel, kept, labelKept);
   setSlot(L.SAMPLE_COUNT, kept);
 }
 
@@ -282,10 +283,10 @@ function firstKeptEntry(first: i32, end: i32): i32 {
   let frames = 0;
   let kept = end;
   for (let i = end - 1; i >= first; i--) {
-    const location = C.get(C.sampleLocation, i);
+    const location = get(C.sampleLocation, i);
     if (location < 0) return -1;
-    const firstLine = C.get(C.locationFirstLine, location);
-    frames += max(1, C.get(C.locationFirstLine, location + 1) - firstLine);
+    const firstLine = get(C.locationFirstLine, location);
+    frames += max(1, get(C.locationFirstLine, location + 1) - firstLine);
     if (frames <= depthMax) kept = i;
   }
   return kept;

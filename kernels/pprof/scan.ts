@@ -7,16 +7,9 @@
  * length-delimited. Field numbers are those of github.com/google/pprof, proto/profile.proto.
  */
 import * as L from '../../src/formats/pprof/kernel-layout';
+import { set, setSlot, setWide, setWideSlot, slot } from '../memory';
 import * as C from './columns';
-import {
-  clearHeader,
-  countDamage,
-  fail,
-  profileAt,
-  setSlot,
-  setWideSlot,
-  slot,
-} from './header';
+import { clearHeader, countDamage, fail, profileAt } from './header';
 import { asToken, wideIds } from './ids';
 import { unpackedTo, unpackShort } from './packed';
 import { asIndex, number, readLength, readVarint, skipField } from './wire';
@@ -58,8 +51,8 @@ function begin(): void {
   entryCount = 0;
   labelCount = 0;
   depthMax = 0;
-  C.set(C.sampleFirstLocation, 0, 0);
-  C.set(C.sampleFirstLabel, 0, 0);
+  set(C.sampleFirstLocation, 0, 0);
+  set(C.sampleFirstLabel, 0, 0);
 }
 
 export function scanProfile(start: usize, end: usize): void {
@@ -112,7 +105,7 @@ function scanHeaderField(tag: u8, at: usize, end: usize): usize {
 }
 
 function addComment(): void {
-  if (commentCount < slot(L.COMMENTS_MAX)) C.set(C.comment, commentCount++, asIndex());
+  if (commentCount < slot(L.COMMENTS_MAX)) set(C.comment, commentCount++, asIndex());
   else countDamage(L.DAMAGE_COMMENTS);
 }
 
@@ -129,8 +122,8 @@ function scanPackedComments(start: usize, end: usize): usize {
 function scanString(start: usize, end: usize): void {
   const index = stringCount;
   if (index === slot(L.STRING_CAPACITY)) C.failNoRoom(L.STRING_CAPACITY, L.MANY_STRINGS, L.SYMBOLS_MAX);
-  C.set(C.stringStart, index, <i32>(start - profileAt));
-  C.set(C.stringEnd, index, <i32>(end - profileAt));
+  set(C.stringStart, index, <i32>(start - profileAt));
+  set(C.stringEnd, index, <i32>(end - profileAt));
   stringCount = index + 1;
 }
 
@@ -140,17 +133,17 @@ function scanSampleType(start: usize, end: usize): void {
   if (index === slot(L.SAMPLE_TYPES_MAX)) {
     fail(L.TOO_MANY, profileAt, L.MANY_SAMPLE_TYPES, index);
   }
-  C.set(C.sampleTypeType, index, 0);
-  C.set(C.sampleTypeUnit, index, 0);
+  set(C.sampleTypeType, index, 0);
+  set(C.sampleTypeUnit, index, 0);
   let at = start;
   while (at < end) {
     const tag = load<u8>(at);
     if (tag === 0x08) {
       at = readVarint(at + 1, end);
-      C.set(C.sampleTypeType, index, asIndex());
+      set(C.sampleTypeType, index, asIndex());
     } else if (tag === 0x10) {
       at = readVarint(at + 1, end);
-      C.set(C.sampleTypeUnit, index, asIndex());
+      set(C.sampleTypeUnit, index, asIndex());
     } else at = skipField(at, end, 2);
   }
   sampleTypeCount = index + 1;
@@ -175,12 +168,12 @@ function scanPeriodType(start: usize, end: usize): void {
 function scanMapping(start: usize, end: usize): void {
   const index = mappingCount;
   if (index === slot(L.MAPPING_CAPACITY)) C.failNoRoom(L.MAPPING_CAPACITY, L.MANY_MAPPINGS, L.SYMBOLS_MAX);
-  C.set(C.mappingId, index, 0);
-  C.set(C.mappingFile, index, 0);
-  C.set(C.mappingBuildId, index, 0);
-  C.setWide(C.mappingStart, index, 0);
-  C.setWide(C.mappingLimit, index, 0);
-  C.setWide(C.mappingOffset, index, 0);
+  set(C.mappingId, index, 0);
+  set(C.mappingFile, index, 0);
+  set(C.mappingBuildId, index, 0);
+  setWide(C.mappingStart, index, 0);
+  setWide(C.mappingLimit, index, 0);
+  setWide(C.mappingOffset, index, 0);
   let at = start;
   while (at < end) {
     const tag = load<u8>(at);
@@ -189,12 +182,12 @@ function scanMapping(start: usize, end: usize): void {
       continue;
     }
     at = readVarint(at + 1, end);
-    if (tag === 0x08) C.set(C.mappingId, index, asToken());
-    else if (tag === 0x10) C.setWide(C.mappingStart, index, number);
-    else if (tag === 0x18) C.setWide(C.mappingLimit, index, number);
-    else if (tag === 0x20) C.setWide(C.mappingOffset, index, number);
-    else if (tag === 0x28) C.set(C.mappingFile, index, asIndex());
-    else if (tag === 0x30) C.set(C.mappingBuildId, index, asIndex());
+    if (tag === 0x08) set(C.mappingId, index, asToken());
+    else if (tag === 0x10) setWide(C.mappingStart, index, number);
+    else if (tag === 0x18) setWide(C.mappingLimit, index, number);
+    else if (tag === 0x20) setWide(C.mappingOffset, index, number);
+    else if (tag === 0x28) set(C.mappingFile, index, asIndex());
+    else if (tag === 0x30) set(C.mappingBuildId, index, asIndex());
   }
   mappingCount = index + 1;
 }
@@ -222,11 +215,11 @@ function scanFunction(start: usize, end: usize): void {
     else if (tag === 0x20) file = asIndex();
     else startLine = number;
   }
-  C.set(C.functionId, index, id);
-  C.set(C.functionName, index, name);
-  C.set(C.functionSystemName, index, systemName);
-  C.set(C.functionFile, index, file);
-  C.setWide(C.functionStartLine, index, startLine);
+  set(C.functionId, index, id);
+  set(C.functionName, index, name);
+  set(C.functionSystemName, index, systemName);
+  set(C.functionFile, index, file);
+  setWide(C.functionStartLine, index, startLine);
   functionCount = index + 1;
 }
 
@@ -238,7 +231,7 @@ function scanLocation(start: usize, end: usize): void {
   let mapping: i32 = 0;
   let address: u64 = 0;
   let folded: u8 = 0;
-  C.set(C.locationFirstLine, index, lineCount);
+  set(C.locationFirstLine, index, lineCount);
   let at = start;
   while (at < end) {
     const tag = load<u8>(at);
@@ -259,9 +252,9 @@ function scanLocation(start: usize, end: usize): void {
     else if (tag === 0x18) address = number;
     else folded = number === 0 ? 0 : 1;
   }
-  C.set(C.locationId, index, id);
-  C.set(C.locationMapping, index, mapping);
-  C.setWide(C.locationAddress, index, address);
+  set(C.locationId, index, id);
+  set(C.locationMapping, index, mapping);
+  setWide(C.locationAddress, index, address);
   store<u8>(C.locationFolded + <usize>index, folded);
   locationCount = index + 1;
 }
@@ -285,9 +278,9 @@ function scanLine(start: usize, end: usize): void {
     else if (tag === 0x10) line = number;
     else column = number;
   }
-  C.set(C.lineFunction, index, functionId);
-  C.setWide(C.lineLine, index, line);
-  C.setWide(C.lineColumn, index, column);
+  set(C.lineFunction, index, functionId);
+  setWide(C.lineLine, index, line);
+  setWide(C.lineColumn, index, column);
   lineCount = index + 1;
 }
 
@@ -317,7 +310,7 @@ function scanSample(start: usize, end: usize): void {
     else if (tag === 0x08) {
       at = readVarint(at + 1, end);
       reserveEntries(1);
-      C.set(C.sampleLocation, entryCount++, asToken());
+      set(C.sampleLocation, entryCount++, asToken());
     } else if (tag === 0x10) {
       at = readVarint(at + 1, end);
       addValue();
@@ -330,8 +323,8 @@ function scanSample(start: usize, end: usize): void {
     return;
   }
   cutSample(firstEntry, firstLabel);
-  C.set(C.sampleFirstLocation, sample + 1, entryCount);
-  C.set(C.sampleFirstLabel, sample + 1, labelCount);
+  set(C.sampleFirstLocation, sample + 1, entryCount);
+  set(C.sampleFirstLabel, sample + 1, labelCount);
   sampleCount = sample + 1;
 }
 
@@ -406,7 +399,7 @@ function scanPackedValues(start: usize, end: usize): usize {
 /** The number read last. */
 function addValue(): void {
   const seen = valuesSeen++;
-  if (seen < valuesPerSample) C.setWide(C.sampleValue, sampleCount * valuesPerSample + seen, number);
+  if (seen < valuesPerSample) setWide(C.sampleValue, sampleCount * valuesPerSample + seen, number);
 }
 
 /** key 1, str 2, num 3, num_unit 4. `str` wins over `num`; a label with neither is the number 0. */
@@ -432,10 +425,10 @@ function scanLabel(start: usize, end: usize): usize {
     else value = number;
   }
   const isNumber = string === 0;
-  C.set(C.labelKey, index, key);
-  C.set(C.labelString, index, isNumber ? -1 : string < 0 ? BAD_LABEL_STRING : string);
-  C.set(C.labelUnit, index, isNumber ? unit : 0);
-  C.setWide(C.labelNumber, index, isNumber ? value : 0);
+  set(C.labelKey, index, key);
+  set(C.labelString, index, isNumber ? -1 : string < 0 ? BAD_LABEL_STRING : string);
+  set(C.labelUnit, index, isNumber ? unit : 0);
+  setWide(C.labelNumber, index, isNumber ? value : 0);
   labelCount = index + 1;
   return at;
 }

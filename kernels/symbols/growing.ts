@@ -1,11 +1,12 @@
-/** A block of 32-bit elements that grows, and of which JavaScript knows where it lies. */
+/** Memory of tables: blocks that grow, and open addressing. */
 import * as L from '../../src/symbols/kernel-layout';
-import { setSlot, slot } from './header';
+import { setSlot, slot } from '../memory';
 
 function countBytes(bytes: i32): void {
   setSlot(L.TABLE_BYTES, slot(L.TABLE_BYTES) + bytes);
 }
 
+/** A block of 32-bit elements that grows, and of which JavaScript knows where it lies. */
 export class Growing {
   data: usize = 0;
   /** Elements that there is room for. */

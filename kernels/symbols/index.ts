@@ -7,7 +7,7 @@
  */
 import * as L from '../../src/symbols/kernel-layout';
 import { Growing } from './growing';
-import { at, get, getWide, HEADER, set, setSlot, slot } from './header';
+import { get, getWide, HEADER, set, setSlot, slot } from '../memory';
 import * as P from './profile';
 import { Records, Sequences } from './records';
 import { Stacks } from './stacks';
@@ -78,14 +78,14 @@ function internStrings(): void {
   let count = 0;
   const functionCount = slot(L.FUNCTION_COUNT);
   for (let f = 0; f < functionCount; f++) {
-    count = want(get(at(L.FUNCTION_NAME), f), count);
-    count = want(get(at(L.FUNCTION_SYSTEM_NAME), f), count);
-    count = want(get(at(L.FUNCTION_FILE), f), count);
+    count = want(get(P.addressAt(L.FUNCTION_NAME), f), count);
+    count = want(get(P.addressAt(L.FUNCTION_SYSTEM_NAME), f), count);
+    count = want(get(P.addressAt(L.FUNCTION_FILE), f), count);
   }
   const mappingCount = slot(L.MAPPING_COUNT);
   for (let m = 0; m < mappingCount; m++) {
-    count = want(get(at(L.MAPPING_FILE), m), count);
-    count = want(get(at(L.MAPPING_BUILD_ID), m), count);
+    count = want(get(P.addressAt(L.MAPPING_FILE), m), count);
+    count = want(get(P.addressAt(L.MAPPING_BUILD_ID), m), count);
   }
   strings.internAll(P.wanted, count, P.stringOf);
 }
@@ -94,9 +94,9 @@ function internStrings(): void {
 function stringAt(index: i32): i32 {
   let string = get(P.stringOf, index);
   if (string === NONE) {
-    const start = get(at(L.STRING_START), index);
-    const length = <usize>(get(at(L.STRING_END), index) - start);
-    string = strings.intern(at(L.BYTES) + <usize>start, length);
+    const start = get(P.addressAt(L.STRING_START), index);
+    const length = <usize>(get(P.addressAt(L.STRING_END), index) - start);
+    string = strings.intern(P.addressAt(L.BYTES) + <usize>start, length);
     set(P.stringOf, index, string);
   }
   return string;
@@ -106,10 +106,10 @@ function internFunctions(): void {
   const count = slot(L.FUNCTION_COUNT);
   let row = P.rows;
   for (let f = 0; f < count; f++, row += L.FUNCTION_WIDTH * 4) {
-    set(row, 0, get(P.stringOf, get(at(L.FUNCTION_NAME), f)));
-    set(row, 1, get(P.stringOf, get(at(L.FUNCTION_SYSTEM_NAME), f)));
-    set(row, 2, get(P.stringOf, get(at(L.FUNCTION_FILE), f)));
-    store<u64>(row, getWide(at(L.FUNCTION_START_LINE), f), 12);
+    set(row, 0, get(P.stringOf, get(P.addressAt(L.FUNCTION_NAME), f)));
+    set(row, 1, get(P.stringOf, get(P.addressAt(L.FUNCTION_SYSTEM_NAME), f)));
+    set(row, 2, get(P.stringOf, get(P.addressAt(L.FUNCTION_FILE), f)));
+    store<u64>(row, getWide(P.addressAt(L.FUNCTION_START_LINE), f), 12);
   }
   functions.internAll(P.rows, count, P.functionOf);
 }
@@ -117,8 +117,8 @@ function internFunctions(): void {
 function internPlaces(): void {
   const count = slot(L.MAPPING_COUNT);
   for (let m = 0; m < count; m++) {
-    set(scratch.data, 0, stringAt(get(at(L.MAPPING_FILE), m)));
-    set(scratch.data, 1, stringAt(get(at(L.MAPPING_BUILD_ID), m)));
+    set(scratch.data, 0, stringAt(get(P.addressAt(L.MAPPING_FILE), m)));
+    set(scratch.data, 1, stringAt(get(P.addressAt(L.MAPPING_BUILD_ID), m)));
     set(P.placeOf, m, places.intern(scratch.data));
   }
 }
@@ -126,7 +126,7 @@ function internPlaces(): void {
 function internLocations(): void {
   frames.internAll(P.rows, writeFrames(), P.frameOf);
   const count = slot(L.LOCATION_COUNT);
-  const firstLine = at(L.LOCATION_FIRST_LINE);
+  const firstLine = P.addressAt(L.LOCATION_FIRST_LINE);
   let frame = P.frameOf;
   for (let l = 0; l < count; l++) {
     const length = get(firstLine, l + 1) - get(firstLine, l);
@@ -143,12 +143,12 @@ function internLocations(): void {
 /** Writes the frames of all locations to `rows`, each location's root first; returns how many there are. */
 function writeFrames(): i32 {
   const count = slot(L.LOCATION_COUNT);
-  const firstLine = at(L.LOCATION_FIRST_LINE);
+  const firstLine = P.addressAt(L.LOCATION_FIRST_LINE);
   let row = P.rows;
   for (let l = 0; l < count; l++) {
-    const mapping = get(at(L.LOCATION_MAPPING), l);
+    const mapping = get(P.addressAt(L.LOCATION_MAPPING), l);
     const place = mapping < 0 ? NOTHING : get(P.placeOf, mapping);
-    const folded = load<u8>(at(L.LOCATION_FOLDED) + <usize>l) === 0 ? 0 : L.FRAME_FOLDED;
+    const folded = load<u8>(P.addressAt(L.LOCATION_FOLDED) + <usize>l) === 0 ? 0 : L.FRAME_FOLDED;
     const innermost = get(firstLine, l);
     const outermost = get(firstLine, l + 1) - 1;
     if (outermost < innermost) {
@@ -158,10 +158,10 @@ function writeFrames(): i32 {
     }
     // The last line is the outermost function: the caller of those before it.
     for (let i = outermost; i >= innermost; i--, row += L.FRAME_WIDTH * 4) {
-      const fn = get(P.functionOf, get(at(L.LINE_FUNCTION), i));
+      const fn = get(P.functionOf, get(P.addressAt(L.LINE_FUNCTION), i));
       set(row, 0, fn);
-      store<u64>(row, getWide(at(L.LINE_LINE), i), 4);
-      store<u64>(row, getWide(at(L.LINE_COLUMN), i), 12);
+      store<u64>(row, getWide(P.addressAt(L.LINE_LINE), i), 4);
+      store<u64>(row, getWide(P.addressAt(L.LINE_COLUMN), i), 12);
       const flags = i === outermost ? folded : folded | L.FRAME_INLINED;
       endFrame(row, place, isSymbolized(fn) ? NOTHING : addressOf(l), flags);
     }
@@ -182,19 +182,19 @@ function isSymbolized(fn: i32): bool {
 }
 
 function addressOf(location: i32): i32 {
-  const mapping = get(at(L.LOCATION_MAPPING), location);
+  const mapping = get(P.addressAt(L.LOCATION_MAPPING), location);
   const fields = scratch.data;
-  store<u64>(fields, mapping < 0 ? 0 : getWide(at(L.MAPPING_START), mapping));
-  store<u64>(fields, mapping < 0 ? 0 : getWide(at(L.MAPPING_LIMIT), mapping), 8);
-  store<u64>(fields, mapping < 0 ? 0 : getWide(at(L.MAPPING_OFFSET), mapping), 16);
-  store<u64>(fields, getWide(at(L.LOCATION_ADDRESS), location), 24);
+  store<u64>(fields, mapping < 0 ? 0 : getWide(P.addressAt(L.MAPPING_START), mapping));
+  store<u64>(fields, mapping < 0 ? 0 : getWide(P.addressAt(L.MAPPING_LIMIT), mapping), 8);
+  store<u64>(fields, mapping < 0 ? 0 : getWide(P.addressAt(L.MAPPING_OFFSET), mapping), 16);
+  store<u64>(fields, getWide(P.addressAt(L.LOCATION_ADDRESS), location), 24);
   return addresses.intern(fields);
 }
 
 /** Entry of the labels of each sample, -1 for one without. */
 function internLabels(): void {
   const samples = slot(L.SAMPLE_COUNT);
-  const firstLabel = at(L.SAMPLE_FIRST_LABEL);
+  const firstLabel = P.addressAt(L.SAMPLE_FIRST_LABEL);
   hasLabels = slot(L.LABEL_COUNT) > 0;
   if (!hasLabels) return;
   for (let s = 0; s < samples; s++) {
@@ -210,12 +210,12 @@ function labelsAt(first: i32, count: i32): i32 {
   scratch.reserve(count * L.LABEL_WIDTH);
   let item = scratch.data;
   for (let label = first; label < first + count; label++, item += L.LABEL_WIDTH * 4) {
-    const text = get(at(L.LABEL_STRING), label);
+    const text = get(P.addressAt(L.LABEL_STRING), label);
     const isNumber = text < 0;
-    set(item, 0, stringAt(get(at(L.LABEL_KEY), label)));
+    set(item, 0, stringAt(get(P.addressAt(L.LABEL_KEY), label)));
     set(item, 1, isNumber ? NONE : stringAt(text));
-    set(item, 2, isNumber ? stringAt(get(at(L.LABEL_UNIT), label)) : 0);
-    store<u64>(item, isNumber ? getWide(at(L.LABEL_NUMBER), label) : 0, 12);
+    set(item, 2, isNumber ? stringAt(get(P.addressAt(L.LABEL_UNIT), label)) : 0);
+    store<u64>(item, isNumber ? getWide(P.addressAt(L.LABEL_NUMBER), label) : 0, 12);
   }
   return arrived.intern(scratch.data, count * L.LABEL_WIDTH);
 }

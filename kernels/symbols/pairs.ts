@@ -1,7 +1,6 @@
 /** Pairs (a, b), numbered from 0 in order of arrival. */
-import { hashPair } from '../memory';
+import { get, hashPair, set } from '../memory';
 import { Growing, Slots } from './growing';
-import { get, set } from './header';
 
 const ENTRIES_FIRST = 1024;
 

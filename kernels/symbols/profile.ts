@@ -1,6 +1,6 @@
 /** Where JavaScript writes the columns of a profile, and where the work on one profile keeps what it finds: one block. */
 import * as L from '../../src/symbols/kernel-layout';
-import { setSlot, slot } from './header';
+import { setSlot, slot } from '../memory';
 
 /** Process-wide numbers by the profile's indexes. */
 export let stringOf: usize = 0;
@@ -16,6 +16,11 @@ export let keyOf: usize = 0;
 export let wanted: usize = 0;
 /** Records to look up. */
 export let rows: usize = 0;
+
+/** Of the profile's column with this slot. */
+export function addressAt(index: i32): usize {
+  return <usize>slot(index);
+}
 
 let block: usize = 0;
 let blockBytes: u64 = 0;

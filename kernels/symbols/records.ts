@@ -8,9 +8,8 @@
  * `internAll` looks a whole profile's records up together: first all the slots are read, then all the candidates are
  * compared. A look-up is mostly waiting for memory, and so the waits overlap (docs/adr/0007-interning.md).
  */
-import { mix32 } from '../memory';
+import { get, mix32, set } from '../memory';
 import { Growing, Slots } from './growing';
-import { get, set } from './header';
 
 const ENTRIES_FIRST = 1024;
 /** Odd constants of MurmurHash3 and of the golden ratio: items at different places must not cancel out. */

@@ -11,9 +11,9 @@
  * and the stack.
  */
 import * as L from '../../src/symbols/kernel-layout';
-import { mix32 } from '../memory';
+import { get, mix32, set } from '../memory';
+import { addressAt } from './profile';
 import { Growing, Slots } from './growing';
-import { at, get, set } from './header';
 import { Pairs } from './pairs';
 import { Sequences } from './records';
 
@@ -77,7 +77,7 @@ export class Stacks {
    * number for each location; `labelSetOf` is 0 where no sample has labels.
    */
   internAll(count: i32, locationOf: usize, labelSetOf: usize, out: usize): void {
-    const firstOf = at(L.SAMPLE_FIRST_LOCATION);
+    const firstOf = addressAt(L.SAMPLE_FIRST_LOCATION);
     let start = 0;
     while (start < count) {
       const firstItem = get(firstOf, start);
@@ -109,11 +109,11 @@ export class Stacks {
 
   /** Locations of samples [start, end) to `run`, their hashes, and the first candidate of each. */
   private gather(start: i32, end: i32, locationOf: usize): void {
-    const firstOf = at(L.SAMPLE_FIRST_LOCATION);
+    const firstOf = addressAt(L.SAMPLE_FIRST_LOCATION);
     this.run.reserve(get(firstOf, end) - get(firstOf, start));
     const slots = this.slots;
     let to = this.run.data;
-    let item = at(L.SAMPLE_LOCATION) + ((<usize>get(firstOf, start)) << 2);
+    let item = addressAt(L.SAMPLE_LOCATION) + ((<usize>get(firstOf, start)) << 2);
     for (let s = start; s < end; s++) {
       const length = get(firstOf, s + 1) - get(firstOf, s);
       let hash: u64 = length;

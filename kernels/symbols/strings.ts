@@ -3,9 +3,9 @@
  * first asked for. Two byte sequences that are not UTF-8 may read as the same text; they stay two strings here.
  */
 import * as L from '../../src/symbols/kernel-layout';
-import { mix32 } from '../memory';
+import { get, mix32, set } from '../memory';
+import { addressAt } from './profile';
 import { Growing, Slots } from './growing';
-import { at, get, set } from './header';
 
 const ENTRIES_FIRST = 1024;
 const SALT: u64 = 0x9e3779b97f4a7c15;
@@ -98,9 +98,9 @@ export class Strings {
     this.candidates.reserve(count);
     const hashes = this.hashes.data;
     const candidates = this.candidates.data;
-    const bytes = at(L.BYTES);
-    const starts = at(L.STRING_START);
-    const ends = at(L.STRING_END);
+    const bytes = addressAt(L.BYTES);
+    const starts = addressAt(L.STRING_START);
+    const ends = addressAt(L.STRING_END);
     for (let i = 0; i < count; i++) {
       const index = get(wanted, i);
       const start = get(starts, index);

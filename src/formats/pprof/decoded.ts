@@ -8,8 +8,6 @@
 export interface DecodedPprof {
   /** The plain (inflated) profile; strings are byte ranges of it. */
   readonly bytes: Uint8Array;
-  /** Over the same bytes. */
-  readonly view: DataView;
 
   /** At least 1: string 0 is the empty one, whatever was sent for it. Bytes [stringStart, stringEnd). */
   readonly stringCount: number;

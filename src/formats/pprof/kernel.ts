@@ -70,7 +70,6 @@ export class PprofKernel implements DecodedPprof {
   #isBroken = false;
 
   bytes: Uint8Array = new Uint8Array(0);
-  view = new DataView(this.bytes.buffer);
   stringCount = 0;
   stringStart = NO_INTS;
   stringEnd = NO_INTS;
@@ -138,7 +137,6 @@ export class PprofKernel implements DecodedPprof {
   /** Decodes into this object. Throws `invalid` PS_PPROF_NOT_PPROF, PS_PPROF_TOO_LARGE, PS_PPROF_IDS. */
   decode(bytes: Uint8Array): void {
     this.bytes = bytes;
-    this.view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     try {
       const at = this.#exports.room(bytes.length);
       new Uint8Array(this.#exports.memory.buffer, at, bytes.length).set(bytes);
