@@ -94,7 +94,8 @@ export function makeRoom(): void {
   block = 0;
   blockBytes = 0;
   if (old !== 0) heap.free(old);
-  const wanted = min(sizeBytes + (sizeBytes >> 1), BLOCK_BYTES_MAX - 1024);
+  // Some more, so that not every slightly larger profile wants another block.
+  const wanted = min(sizeBytes + min(sizeBytes >> 1, 1 << 20), BLOCK_BYTES_MAX - 1024);
   block = heap.alloc(<usize>wanted);
   blockBytes = wanted;
   layOut();

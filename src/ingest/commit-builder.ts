@@ -70,7 +70,8 @@ export class CommitBuilder {
   /** True when the tables are to be dropped at the next start of a segment. */
   isFull(internBytesMax: number): boolean {
     const { sizeBytes, tables } = this.interner;
-    return sizeBytes > internBytesMax || tables.isBroken || !this.#symbols.hasNumbersLeft;
+    const isUseless = tables.isBroken || tables.isOversized;
+    return isUseless || sizeBytes > internBytesMax || !this.#symbols.hasNumbersLeft;
   }
 
   /** The commits from now on are another segment's: nothing is known in it. */

@@ -16,6 +16,12 @@ interface Exports {
   internStacks(): void;
 }
 
+/** A kernel with more memory is given up once it and the newest profile need little of it. */
+const KEPT_BYTES_MAX = 64 << 20;
+/** Bytes of memory that a profile needs for each of its own, and that tables may take for each of theirs. */
+const BYTES_PER_PROFILE_BYTE = 16;
+const BYTES_PER_TABLE_BYTE = 4;
+
 const MODULE = new WasmModule<Exports>(() => Buffer.from(SYMBOLS_KERNEL, 'base64'));
 
 /** A table in the kernel's memory. */
@@ -65,6 +71,7 @@ export class SymbolsKernel {
   #wide = new BigInt64Array(this.#buffer);
   #bytes = new Uint8Array(this.#buffer);
   #isBroken = false;
+  #profileBytes = 0;
 
   constructor() {
     this.#refresh();
@@ -73,6 +80,14 @@ export class SymbolsKernel {
   /** After a trap: its tables may be half changed, and every call fails. */
   get isBroken(): boolean {
     return this.#isBroken;
+  }
+
+  /** True when a large profile left memory behind that is of no use any more: it never shrinks. */
+  get isOversized(): boolean {
+    const { byteLength } = this.#buffer;
+    const needed =
+      this.sizeBytes * BYTES_PER_TABLE_BYTE + this.#profileBytes * BYTES_PER_PROFILE_BYTE;
+    return byteLength > KEPT_BYTES_MAX && byteLength > needed;
   }
 
   /** Of the tables: the memory, which grows by doubling, has untouched pages too. */
@@ -140,6 +155,7 @@ export class SymbolsKernel {
     const header = this.#header;
     const entries = p.sampleFirstLocation[p.sampleCount]!;
     const labels = p.sampleFirstLabel[p.sampleCount]!;
+    this.#profileBytes = p.bytes.length;
     header[L.BYTE_COUNT] = p.bytes.length;
     header[L.STRING_COUNT] = p.stringCount;
     header[L.FUNCTION_COUNT] = p.functionCount;

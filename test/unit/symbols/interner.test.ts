@@ -166,6 +166,19 @@ describe('Interner', () => {
     );
   });
 
+  it('is to be given up when a large profile left much memory behind', () => {
+    const decoder = new PprofDecoder();
+    const interner = new Interner();
+    const small = randomProfile(lcg(17), 50);
+    const large = Buffer.concat([small, encodeFields([len(100, new Uint8Array(80 << 20))])]);
+    interner.internSamples(decoder.decode(small));
+    expect(interner.tables.isOversized).toBe(false);
+    interner.internSamples(decoder.decode(large));
+    expect(interner.tables.isOversized).toBe(false);
+    interner.internSamples(decoder.decode(small));
+    expect(interner.tables.isOversized).toBe(true);
+  });
+
   it('refuses a profile that has no room, and takes the next one', () => {
     const decoder = new PprofDecoder();
     const interner = new Interner();
