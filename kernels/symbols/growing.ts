@@ -2,7 +2,8 @@
 import * as L from '../../src/symbols/kernel-layout';
 import { setSlot, slot } from '../memory';
 
-function countBytes(bytes: i32): void {
+/** Of tables: more, or fewer where negative. */
+export function countBytes(bytes: i32): void {
   setSlot(L.TABLE_BYTES, slot(L.TABLE_BYTES) + bytes);
 }
 
@@ -23,7 +24,7 @@ export class Growing {
   reserve(count: i32): void {
     if (count <= this.capacity) return;
     const old = this.capacity;
-    this.capacity = max(count, old * 2);
+    this.capacity = max(count, old + (old >> 1));
     countBytes((this.capacity - old) << 2);
     const sizeBytes = (<usize>this.capacity) << 2;
     this.data = this.data === 0 ? heap.alloc(sizeBytes) : heap.realloc(this.data, sizeBytes);

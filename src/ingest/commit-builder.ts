@@ -3,6 +3,7 @@
  * columns is used again for the next commit.
  */
 import { assert } from '../base/assert.js';
+import { releaseMemory } from '../env/release-memory.js';
 import { type TableInput, encodePayload } from '../log/commit-codec.js';
 import {
   FRAMES,
@@ -85,6 +86,8 @@ export class CommitBuilder {
       this.interner = new Interner();
       this.#symbols = new SegmentSymbols(this.interner);
       this.#rows.forgetKeys();
+      // The tables are memory of WebAssembly, up to hundreds of megabytes, of which V8 sees a handle.
+      releaseMemory();
     }
     this.#symbols.startSegment();
   }
