@@ -40,15 +40,16 @@ async function makeDir(path: string): Promise<void> {
       break;
     } catch (error) {
       const errno = errnoOf(error);
-      if (await isDirectory(path)) {
+      const found = await kindAt(path);
+      if (found === 'directory') {
         if (errno === 'EEXIST') break;
         // EISDIR, EROFS and EACCES are what the root and mount points answer.
         return;
       }
       if (tries === MAKE_DIR_TRIES_MAX) throw fileError('make directory', path, error);
       if (errno === 'ENOENT' && dirname(path) !== path) await makeDir(dirname(path));
-      // There a moment ago and not any more: somebody found it empty and removed it.
-      else if (errno !== 'EEXIST' || (await exists(path))) {
+      // Missing: there a moment ago and not any more, since somebody found it empty and removed it.
+      else if (errno !== 'EEXIST' || found === 'other') {
         throw fileError('make directory', path, error);
       }
     }
@@ -57,20 +58,12 @@ async function makeDir(path: string): Promise<void> {
   await syncDir(dirname(path));
 }
 
-async function exists(path: string): Promise<boolean> {
+/** By one look: between two of them somebody may remove a directory and make it anew. */
+async function kindAt(path: string): Promise<'directory' | 'other' | 'missing'> {
   try {
-    await stat(path);
-    return true;
+    return (await stat(path)).isDirectory() ? 'directory' : 'other';
   } catch {
-    return false;
-  }
-}
-
-async function isDirectory(path: string): Promise<boolean> {
-  try {
-    return (await stat(path)).isDirectory();
-  } catch {
-    return false;
+    return 'missing';
   }
 }
 

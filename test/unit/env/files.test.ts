@@ -27,6 +27,26 @@ fileSystemConformance('lossy', async () => {
   return { files, dir: '/data', close: async () => undefined };
 });
 
+describe('folders made and removed at once', () => {
+  it('are never taken for files', async () => {
+    const { dir, remove } = await temporaryDir();
+    try {
+      for (let round = 0; round < 60; round++) {
+        const path = join(dir, `folder-${round}`);
+        const worker = async (_: unknown, i: number): Promise<void> => {
+          for (let turn = 0; turn < 4; turn++) {
+            if (i % 2 === 0) await nodeFileSystem.makeDir(path);
+            else await nodeFileSystem.removeEmptyDir(path);
+          }
+        };
+        await Promise.all(Array.from({ length: 24 }, worker));
+      }
+    } finally {
+      await remove();
+    }
+  });
+});
+
 describe('locks between processes', () => {
   it('takes over the lock of a killed process, and one of many wins it', async () => {
     const { dir, remove } = await temporaryDir();
