@@ -1,5 +1,5 @@
 /**
- * The pprof kernel: bytes of a plain pprof to columns, in WebAssembly's memory. src/formats/pprof/decode.ts is the other side.
+ * The pprof kernel: bytes of a plain pprof to columns, in WebAssembly's memory. src/formats/pprof/kernel.ts is the other side.
  *
  * JavaScript calls `begin` once, then for each profile `room`, writes it at the address that it gets, and calls `decode`. A call
  * that traps says why in the header, and the kernel can be used again: after NO_ROOM, for the same profile, once `reserve`
@@ -10,7 +10,7 @@ import { exchange, HEADER, setSlot } from '../memory';
 import { reserveFirst } from './columns';
 import { reserveFor } from './count';
 import { profileAt, setProfile } from './header';
-import { preparePacked, SLACK } from './packed';
+import { preparePacked } from './packed';
 import { resolve } from './resolve';
 import { sampleTypeCount, scanProfile, stringCount } from './scan';
 
@@ -30,7 +30,7 @@ export function begin(): void {
 export function room(sizeBytes: usize): usize {
   setSlot(L.ERROR, 0);
   if (sizeBytes > profileBytes) {
-    profileBytes = sizeBytes + (sizeBytes >> 1) + SLACK;
+    profileBytes = sizeBytes + (sizeBytes >> 1);
     setProfile(exchange(profileAt, profileBytes));
   }
   return profileAt;

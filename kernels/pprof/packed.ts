@@ -12,7 +12,7 @@ const STEPS: usize = memory.data(<i32>MASKS * 2, 16);
 /** A lane's index past the vector gives 0. */
 const NOWHERE: u8 = 0x80;
 
-/** What is written past the last id, and read past the last byte, at most. */
+/** Bytes written past the last id, at most. */
 export const SLACK: usize = 32;
 
 /** Once, before `unpackShort`. */

@@ -7,12 +7,12 @@
  */
 import { assert } from '../base/assert.js';
 import { isKind, StoreError } from '../base/errors.js';
+import { releaseMemoryOf } from '../env/release-memory.js';
 import type { SegmentPosition } from '../log/segment-view.js';
 import type { ManifestChange } from '../manifest/manifest-store.js';
 import { Retention, type RetentionRule } from '../manifest/retention.js';
 import type { Manifest, SeriesTombstone } from '../manifest/types.js';
 import { advanced, sequenceOf } from '../manifest/watermarks.js';
-import { releaseMemory } from '../env/release-memory.js';
 import { collectGarbage } from './collect-garbage.js';
 import { DamagedBlocks } from './damaged-blocks.js';
 import type { CompactionDependencies } from './dependencies.js';
@@ -232,9 +232,9 @@ export class Compactor implements AsyncDisposable {
           if (only === undefined || only === tenantId) await work(tenantId, own);
         }
         taken.set(instance, batch.at(-1)!.sequence);
-        // Before the next batch is decoded, or blocks are merged: some 50 MB of arrays are garbage now.
+        // Before the next batch is decoded, or blocks are merged: what was decoded of this one is garbage now.
         this.#dependencies.segments.release();
-        releaseMemory();
+        releaseMemoryOf(batch.reduce((sum, segment) => sum + segment.committedBytes, 0));
       }
     }
   }

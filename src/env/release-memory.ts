@@ -4,6 +4,9 @@ import { runInNewContext } from 'node:vm';
 /** From so many nodes on, what a step of a merge leaves behind is worth the time that it takes to collect it. */
 export const WIDE_NODES = 1_500_000;
 
+/** Less than this is not worth a collection. */
+const COLLECTED_BYTES_MIN = 16 << 20;
+
 let collect: (() => void) | undefined;
 
 /**
@@ -17,4 +20,9 @@ export function releaseMemory(): void {
     collect = runInNewContext('gc') as () => void;
   }
   collect();
+}
+
+/** The same where `letGoBytes` are worth it. */
+export function releaseMemoryOf(letGoBytes: number): void {
+  if (letGoBytes > COLLECTED_BYTES_MIN) releaseMemory();
 }

@@ -3,7 +3,7 @@
  * columns is used again for the next commit.
  */
 import { assert } from '../base/assert.js';
-import { releaseMemory } from '../env/release-memory.js';
+import { releaseMemoryOf } from '../env/release-memory.js';
 import { type TableInput, encodePayload } from '../log/commit-codec.js';
 import {
   FRAMES,
@@ -83,11 +83,12 @@ export class CommitBuilder {
     this.#metadata.clear();
     this.#metadata.set('', 0);
     if (this.isFull(internBytesMax)) {
+      const { memoryBytes } = this.interner.tables;
       this.interner = new Interner();
       this.#symbols = new SegmentSymbols(this.interner);
       this.#rows.forgetKeys();
-      // The tables are memory of WebAssembly, up to hundreds of megabytes, of which V8 sees a handle.
-      releaseMemory();
+      // The tables are memory of WebAssembly, of which V8 sees a handle.
+      releaseMemoryOf(memoryBytes);
     }
     this.#symbols.startSegment();
   }

@@ -5,7 +5,7 @@
  */
 import { isKind } from '../base/errors.js';
 import type { Clock } from '../env/clock.js';
-import { releaseMemory } from '../env/release-memory.js';
+import { releaseMemoryOf } from '../env/release-memory.js';
 import type { FileSystem } from '../env/files.js';
 import { isMisplaced, moveMisplaced } from './misplaced.js';
 import {
@@ -54,9 +54,6 @@ export interface RecoverInput {
   readonly instance: string;
 }
 
-/** Less than this is not worth a collection of garbage. */
-const COLLECTED_BYTES_MIN = 16 << 20;
-
 /** Segments oldest first. */
 export async function recoverSegments(
   input: RecoverInput,
@@ -99,7 +96,7 @@ export async function recoverSegments(
     fence = { sequence, previousBytes: isForeign ? 0 : (header?.previousBytes ?? 0) };
   }
   // The rest of the process would keep what was read here until it needs as much itself, which a quiet one never does.
-  if (readBytes > COLLECTED_BYTES_MIN) releaseMemory();
+  releaseMemoryOf(readBytes);
   segments.reverse();
   damaged.reverse();
   const missingSegments = missingBetween(sequences.reverse());

@@ -50,7 +50,7 @@ export const FRAME_TYPE_SHIFT = 2;
 /** Entry 0 of functions, places and addresses: nothing is known. */
 export const NOTHING = 0;
 
-export class FrameTable {
+export class InternedFrames {
   readonly #tables: SymbolsKernel;
   readonly #strings: StringTexts;
   /** Content ids of frames, the high half at `frame * 2`. */

@@ -3,7 +3,7 @@
  * are new.
  */
 import type { DecodedPprof } from '../formats/pprof/decoded.js';
-import { FrameTable } from './intern-frames.js';
+import { InternedFrames } from './intern-frames.js';
 import { LabelSetInterner } from './intern-label-sets.js';
 import { StringTexts } from './intern-strings.js';
 import { SymbolsKernel } from './kernel.js';
@@ -12,7 +12,7 @@ import { SymbolsKernel } from './kernel.js';
 export class Interner {
   readonly tables = new SymbolsKernel();
   readonly strings = new StringTexts(this.tables);
-  readonly frames = new FrameTable(this.tables, this.strings);
+  readonly frames = new InternedFrames(this.tables, this.strings);
   readonly labelSets = new LabelSetInterner(this.tables, this.strings);
 
   get sizeBytes(): number {

@@ -84,10 +84,14 @@ export class SymbolsKernel {
 
   /** True when a large profile left memory behind that is of no use any more: it never shrinks. */
   get isOversized(): boolean {
-    const { byteLength } = this.#buffer;
     const needed =
       this.sizeBytes * BYTES_PER_TABLE_BYTE + this.#profileBytes * BYTES_PER_PROFILE_BYTE;
-    return byteLength > KEPT_BYTES_MAX && byteLength > needed;
+    return this.memoryBytes > KEPT_BYTES_MAX && this.memoryBytes > needed;
+  }
+
+  /** All that it has, never less than before. */
+  get memoryBytes(): number {
+    return this.#buffer.byteLength;
   }
 
   /** Of the tables: the memory, which grows by doubling, has untouched pages too. */
@@ -111,7 +115,7 @@ export class SymbolsKernel {
    */
   internStacks(sampleCount: number): Int32Array {
     this.#call(() => this.#exports.internStacks());
-    return new Int32Array(this.#buffer, this.#header[L.KEY_OF]!, sampleCount);
+    return new Int32Array(this.#buffer, this.#header[L.KEY_OF]! >>> 0, sampleCount);
   }
 
   #call(work: () => void): void {
@@ -142,7 +146,7 @@ export class SymbolsKernel {
       this.#bytes = new Uint8Array(buffer);
     }
     for (const table of this.#tables) {
-      const at = this.#header[table.slot]!;
+      const at = this.#header[table.slot]! >>> 0;
       const length = this.#header[table.slot + 2]!;
       table.count = this.#header[table.slot + 1]!;
       if (hasMoved || table.data.byteOffset !== at || table.data.length !== length) {

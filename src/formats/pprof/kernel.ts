@@ -139,7 +139,7 @@ export class PprofKernel implements DecodedPprof {
     this.bytes = bytes;
     try {
       const at = this.#exports.room(bytes.length);
-      new Uint8Array(this.#exports.memory.buffer, at, bytes.length).set(bytes);
+      new Uint8Array(this.#exports.memory.buffer, at >>> 0, bytes.length).set(bytes);
       this.#decode(bytes.length);
     } catch (trap) {
       if (isWasmTrap(trap)) this.#fail();
@@ -201,11 +201,11 @@ export class PprofKernel implements DecodedPprof {
 
   #viewColumns(): void {
     const ints = (column: number, length: number): Int32Array<ArrayBuffer> =>
-      new Int32Array(this.#buffer, this.#slot(column), length);
+      new Int32Array(this.#buffer, this.#slot(column) >>> 0, length);
     const signed = (column: number, length: number): BigInt64Array<ArrayBuffer> =>
-      new BigInt64Array(this.#buffer, this.#slot(column), length);
+      new BigInt64Array(this.#buffer, this.#slot(column) >>> 0, length);
     const unsigned = (column: number, length: number): BigUint64Array<ArrayBuffer> =>
-      new BigUint64Array(this.#buffer, this.#slot(column), length);
+      new BigUint64Array(this.#buffer, this.#slot(column) >>> 0, length);
     this.#layout = this.#slot(L.LAYOUT);
     const strings = this.#slot(L.STRING_CAPACITY);
     this.stringStart = ints(L.STRING_START, strings);
@@ -227,7 +227,11 @@ export class PprofKernel implements DecodedPprof {
     const locations = this.#slot(L.LOCATION_CAPACITY);
     this.locationMapping = ints(L.LOCATION_MAPPING, locations);
     this.locationAddress = unsigned(L.LOCATION_ADDRESS, locations);
-    this.locationFolded = new Uint8Array(this.#buffer, this.#slot(L.LOCATION_FOLDED), locations);
+    this.locationFolded = new Uint8Array(
+      this.#buffer,
+      this.#slot(L.LOCATION_FOLDED) >>> 0,
+      locations,
+    );
     this.locationFirstLine = ints(L.LOCATION_FIRST_LINE, locations + 1);
     const lines = this.#slot(L.LINE_CAPACITY);
     this.lineFunction = ints(L.LINE_FUNCTION, lines);
